@@ -1,0 +1,46 @@
+/**
+ * libvirt's flag bits (virDomainSnapshot{Create,Delete,Revert,List}Flags), by their names here.
+ * Commands and the RPC of a daemon speak in these sets; the rules check them.
+ */
+export const CREATE_FLAGS = {
+  redefine: 0x1,
+  current: 0x2,
+  noMetadata: 0x4,
+  halt: 0x8,
+  diskOnly: 0x10,
+  reuseExternal: 0x20,
+  quiesce: 0x40,
+  atomic: 0x80,
+  live: 0x100,
+  validate: 0x200,
+} as const;
+export type CreateFlag = keyof typeof CREATE_FLAGS;
+
+export const DELETE_FLAGS = { children: 0x1, metadataOnly: 0x2, childrenOnly: 0x4 } as const;
+export type DeleteFlag = keyof typeof DELETE_FLAGS;
+
+export const REVERT_FLAGS = { running: 0x1, paused: 0x2, force: 0x4, resetNvram: 0x8 } as const;
+export type RevertFlag = keyof typeof REVERT_FLAGS;
+
+export const LIST_FLAGS = {
+  /** Roots only, for a list of the domain. */
+  roots: 0x1,
+  metadata: 0x2,
+  leaves: 0x4,
+  noLeaves: 0x8,
+  noMetadata: 0x10,
+  inactive: 0x20,
+  active: 0x40,
+  diskOnly: 0x80,
+  internal: 0x100,
+  external: 0x200,
+  topological: 0x400,
+} as const;
+export type ListFlag = keyof typeof LIST_FLAGS;
+
+/** A set of flags; absent means false. */
+export type Flags<Name extends string> = Readonly<Partial<Record<Name, boolean>>>;
+export type CreateFlags = Flags<CreateFlag>;
+export type DeleteFlags = Flags<DeleteFlag>;
+export type RevertFlags = Flags<RevertFlag>;
+export type ListFlags = Flags<ListFlag>;

@@ -1,0 +1,80 @@
+import type { DomainDefinition } from "./domain.js";
+import type { DiskSource, ImageFormat, StorageType } from "./storage.js";
+
+/** Whether and where a disk's state is kept: `disk/@snapshot` of libvirt. */
+export const SNAPSHOT_MODES = ["no", "internal", "external", "manual"] as const;
+export type SnapshotMode = (typeof SNAPSHOT_MODES)[number];
+
+/** libvirt's snapshot states in its enum order; `nostate` is only ever an input to refuse. */
+export const SNAPSHOT_STATES = [
+  "nostate",
+  "running",
+  "blocked",
+  "paused",
+  "shutdown",
+  "shutoff",
+  "crashed",
+  "pmsuspended",
+  "disk-snapshot",
+] as const;
+export type SnapshotState = (typeof SNAPSHOT_STATES)[number];
+
+/** What a snapshot says of one disk: `<disk>` below `<disks>` or `<revertDisks>`. */
+export interface DiskSnapshot {
+  /** Target name (`vda`) once aligned; as written (a target or an absolute path) before. */
+  readonly name: string;
+  /** Missing only before alignment. */
+  readonly mode?: SnapshotMode;
+  readonly type: StorageType;
+  readonly format?: ImageFormat;
+  /** `driver/metadata_cache/max_size`, in bytes. */
+  readonly metadataCacheMaxBytes?: bigint;
+  /** External only: the file that belongs to this snapshot (overlay, or frozen copy). */
+  readonly source?: DiskSource;
+  /** `<snapshotDeleteInProgress/>`: a merge into this image was begun and not finished. */
+  readonly deleteInProgress?: boolean;
+}
+
+/** `<memory>`: where the guest's RAM and device state went. */
+export interface MemorySnapshot {
+  readonly mode: "no" | "internal" | "external";
+  /** Absolute path; external only. */
+  readonly file?: string;
+}
+
+/** The light part of a snapshot: everything but the domain definitions. Enough to list and filter. */
+export interface SnapshotHead {
+  readonly name: string;
+  readonly description?: string;
+  readonly state?: SnapshotState;
+  readonly parent?: string;
+  /** Seconds since the epoch, a signed 64-bit number; 0 means unknown and is never printed. */
+  readonly creationTime: bigint;
+  /** Missing when the document has no (decided) `<memory>`. */
+  readonly memory?: MemorySnapshot;
+  readonly disks: readonly DiskSnapshot[];
+  /** Overlays that a revert to this snapshot made while it had children (libvirt 9.9). */
+  readonly revertDisks?: readonly DiskSnapshot[];
+}
+
+/** A complete `<domainsnapshot>`. */
+export interface DomainSnapshot extends SnapshotHead {
+  /** The definition that was live when the snapshot was taken. */
+  readonly domain?: DomainDefinition;
+  /** The uuid of a `<domain>` that holds nothing else (documents older than libvirt 0.9.5). */
+  readonly domainUuid?: string;
+  /** The next-boot definition, when it differed from the live one. */
+  readonly inactiveDomain?: DomainDefinition;
+  /** Driver-private `<cookie>` in libvirt's layout, carried through. */
+  readonly cookie?: string;
+}
+
+/**
+ * libvirt's notion of an external snapshot: the memory or any disk is kept outside of the images
+ * that the guest uses. Everything else counts as internal.
+ */
+export function isExternalSnapshot(snapshot: SnapshotHead): boolean {
+  return (
+    snapshot.memory?.mode === "external" || snapshot.disks.some((disk) => disk.mode === "external")
+  );
+}

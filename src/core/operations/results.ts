@@ -1,0 +1,69 @@
+import type { ProgressEvent } from "../execute/progress-event.js";
+import type { Domain, DomainSnapshot, ListFlags, SnapshotHead } from "../model/index.js";
+import type { Plan } from "../plan/operation.js";
+import type { DiskVerdict, RecordProblem } from "../ports/index.js";
+
+/** Given to every call that may change something. */
+export interface ChangeOptions {
+  /** Plan and check everything, change nothing; the result holds the plan. */
+  readonly dryRun?: boolean;
+  /** Aborting rolls back, as long as the point of no return is not passed. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (event: ProgressEvent) => void;
+  /** How long to wait for another domsnap on the same domain. Default 30 s. */
+  readonly lockTimeoutMs?: number;
+}
+
+export interface ChangeResult {
+  readonly domain: Pick<Domain, "name" | "uuid">;
+  /** One plan, or several when descendants are deleted: in the order of execution. */
+  readonly plans: readonly Plan[];
+  /** False for a dry run. */
+  readonly executed: boolean;
+  readonly warnings: readonly string[];
+}
+
+export interface CreateResult extends ChangeResult {
+  readonly snapshot: DomainSnapshot;
+}
+
+export interface ListQuery {
+  /** List what is below this snapshot instead of all: its children, or all descendants. */
+  readonly from?: string;
+  readonly descendants?: boolean;
+  readonly flags?: ListFlags;
+}
+
+export interface SnapshotListing {
+  readonly domain: Domain;
+  /** Filtered; depth first with the newest sibling first. */
+  readonly heads: readonly SnapshotHead[];
+  readonly current?: string;
+  /** Names of listed snapshots whose parent does not exist. */
+  readonly orphans: ReadonlySet<string>;
+  readonly problems: readonly RecordProblem[];
+}
+
+export interface SnapshotInfo {
+  readonly domain: Domain;
+  readonly head: SnapshotHead;
+  readonly current: boolean;
+  readonly external: boolean;
+  readonly children: number;
+  readonly descendants: number;
+}
+
+/** What can be done with one disk, by form; see `DiskBackend.assess`. */
+export interface DiskCapabilities {
+  readonly target: string;
+  readonly image?: string;
+  readonly format?: string;
+  /** Whether a snapshot without further words takes this disk. */
+  readonly selectedByDefault: boolean;
+  readonly forms: readonly {
+    readonly mode: "internal" | "external";
+    readonly format?: string;
+    readonly backend?: string;
+    readonly verdict: DiskVerdict;
+  }[];
+}

@@ -1,0 +1,63 @@
+import type {
+  CreateFlags,
+  DeleteFlags,
+  Domain,
+  DomainSnapshot,
+  RevertFlags,
+} from "../model/index.js";
+import type { DomainRegistry } from "../ports/index.js";
+import type {
+  ChangeOptions,
+  ChangeResult,
+  CreateResult,
+  DiskCapabilities,
+  ListQuery,
+  SnapshotInfo,
+  SnapshotListing,
+} from "./results.js";
+
+/**
+ * The face of all use cases of one connection, for the command line, a library's user and a
+ * daemon. Calls may run concurrently; changes of one domain wait for each other. A `domain`
+ * argument is a name, an id or a uuid. Every call first recovers the domain if an earlier process
+ * was interrupted on it.
+ */
+export interface SnapshotService {
+  readonly uri: string;
+  /** Missing when the toolstack keeps its definitions elsewhere. */
+  readonly registry?: DomainRegistry;
+  listDomains(): Promise<readonly Domain[]>;
+  /** Throws `no-domain`. */
+  findDomain(domain: string): Promise<Domain>;
+  /** Takes a snapshot, or with the flag `redefine` records one that exists (no image is touched). */
+  create(
+    domain: string,
+    document: string,
+    flags: CreateFlags,
+    options?: ChangeOptions,
+  ): Promise<CreateResult>;
+  list(domain: string, query?: ListQuery): Promise<SnapshotListing>;
+  /** Throws `no-domain-snapshot`. */
+  get(domain: string, name: string): Promise<DomainSnapshot>;
+  /** The record as libvirt prints it. */
+  getXml(domain: string, name: string, options?: { readonly secure?: boolean }): Promise<string>;
+  info(domain: string, name: string): Promise<SnapshotInfo>;
+  /** Name of the current snapshot. Throws `no-domain-snapshot` when there is none. */
+  current(domain: string): Promise<string>;
+  /** Name of the parent. Throws `no-domain-snapshot` for a root. */
+  parent(domain: string, name: string): Promise<string>;
+  delete(
+    domain: string,
+    name: string,
+    flags: DeleteFlags,
+    options?: ChangeOptions,
+  ): Promise<ChangeResult>;
+  revert(
+    domain: string,
+    name: string,
+    flags: RevertFlags,
+    options?: ChangeOptions,
+  ): Promise<ChangeResult>;
+  diskCapabilities(domain: string): Promise<readonly DiskCapabilities[]>;
+  close(): Promise<void>;
+}

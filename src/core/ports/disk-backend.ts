@@ -1,0 +1,69 @@
+import type { DiskSnapshot, DomainDisk, ImageFormat, ImageRef } from "../model/index.js";
+import type { BackendId, DiskOperation } from "../plan/operation.js";
+import type { OperationHandler } from "./operation-handler.js";
+
+/** A snapshot that an image itself contains; the fields of QEMU's SnapshotInfo (RFC, R44). */
+export interface ImageSnapshot {
+  /** The number that the image gives it. Unique in one image, unlike the tag. */
+  readonly id: string;
+  readonly tag: string;
+  readonly dateSeconds: number;
+  readonly dateNanoseconds: number;
+  readonly vmStateBytes: number;
+  readonly vmClockNanoseconds: bigint;
+}
+
+export interface ImageInfo {
+  readonly path: string;
+  readonly format: ImageFormat;
+  readonly virtualSizeBytes: number;
+  readonly allocatedBytes: number;
+  /** The image below this one, as an absolute path. */
+  readonly backing?: { readonly path: string; readonly format?: ImageFormat };
+  readonly snapshots: readonly ImageSnapshot[];
+}
+
+/** What is wished of one disk. */
+export interface DiskWish {
+  readonly verb: "create" | "revert" | "delete";
+  readonly mode: "internal" | "external";
+  /** `driver/@type` of the snapshot disk; missing means the backend's default. */
+  readonly format?: ImageFormat;
+  /** Whether the guest has the disk open. */
+  readonly live: boolean;
+}
+
+/** A yes, or a no with its reason and what would lift it (RFC, R17 and R18). */
+export type DiskVerdict =
+  | { readonly possible: true }
+  | { readonly possible: false; readonly reason: string; readonly remedy: string };
+
+/**
+ * One way of keeping the states of disks. Registered under the identifier of the same name; an
+ * outside package adds one by an inversify ContainerModule and proves it with
+ * `describeDiskBackend` from `domsnap/testing`.
+ */
+export interface DiskBackend {
+  readonly id: BackendId;
+  /**
+   * What an external snapshot makes. `overlay`: the domain goes on in the new file, the old one
+   * freezes. `copy`: the new file is the frozen state, the domain keeps its image.
+   */
+  readonly externalKind: "overlay" | "copy";
+  /** Format of the file that an external snapshot makes when the document names none. */
+  readonly defaultFormat: ImageFormat;
+  /**
+   * Whether this backend is the one for such a snapshot of such a disk. Decided from the two
+   * descriptions alone, so that a record says for ever who made it; at most one backend says yes.
+   */
+  claims(disk: DomainDisk, wish: Pick<DiskSnapshot, "mode" | "format">): boolean;
+  /** Whether it can be done here and now: tools, formats, files, users, free space. Read-only. */
+  assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict>;
+  /** What the image says of itself. Throws `image-missing`. */
+  inspect(image: ImageRef): Promise<ImageInfo>;
+  /** Absolute paths of the images that back on `image`, as far as they can be found. */
+  findDependents(image: ImageRef): Promise<readonly string[]>;
+  /** Carries out the `disks.*` operations that name this backend. */
+  readonly handler: OperationHandler<DiskOperation>;
+}
+export const DiskBackend = Symbol.for("domsnap.DiskBackend");

@@ -1,0 +1,36 @@
+import type { Plan } from "../plan/operation.js";
+
+/** A plan that was begun and not ended, and how far it got. */
+export interface JournalEntry {
+  readonly plan: Plan;
+  /** Indices of operations that were begun; those not finished may have happened in part. */
+  readonly started: ReadonlySet<number>;
+  readonly finished: ReadonlySet<number>;
+  readonly owner: { readonly pid: number; readonly host: string; readonly sinceMs: number };
+}
+
+/** The write-ahead journal of one connection, at most one plan a domain. Every call is durable. */
+export interface Journal {
+  /** The interrupted plan of a domain, if any. Throws `recovery-failed` when it cannot be read. */
+  read(domainUuid: string): Promise<JournalEntry | undefined>;
+  begin(plan: Plan): Promise<void>;
+  started(domainUuid: string, index: number): Promise<void>;
+  finished(domainUuid: string, index: number): Promise<void>;
+  end(domainUuid: string): Promise<void>;
+}
+
+export interface LockOptions {
+  /** How long to wait for another owner; 0 means not at all. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Held for one domain by one process at a time; the kernel frees it when its owner dies. */
+export interface DomainLock {
+  /** Runs `work` while holding the lock. Throws `locked` after the time is up. */
+  run<Result>(
+    domainUuid: string,
+    options: LockOptions,
+    work: () => Promise<Result>,
+  ): Promise<Result>;
+}

@@ -1,0 +1,32 @@
+import type { Domain } from "../model/index.js";
+import type { Operation } from "../plan/operation.js";
+
+/** How far one operation got; `bytesTotal` is missing where it cannot be known. */
+export interface OperationProgress {
+  readonly bytesDone: number;
+  readonly bytesTotal?: number;
+  /** What is being worked on: a disk's target or a file. */
+  readonly subject?: string;
+}
+
+export interface OperationContext {
+  readonly domain: Pick<Domain, "name" | "uuid">;
+  /** Aborted when the caller gives up; a handler stops at the next safe point and throws. */
+  readonly signal: AbortSignal;
+  readonly progress: (progress: OperationProgress) => void;
+  /** A sentence for the user about something that was left as it is. */
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * Carries out one kind of operation. All three calls are idempotent: each may be repeated after a
+ * crash at any point of an earlier call.
+ */
+export interface OperationHandler<Op extends Operation = Operation> {
+  /** Makes it so, durably: when this returns, a power failure does not take it back. */
+  run(operation: Op, context: OperationContext): Promise<void>;
+  /** Takes back whatever `run` did, wholly or in part; does nothing if it never began. */
+  undo(operation: Op, context: OperationContext): Promise<void>;
+  /** Looks at the world and says whether the operation has happened. Changes nothing. */
+  settle(operation: Op, context: OperationContext): Promise<"done" | "not-done">;
+}

@@ -1,0 +1,31 @@
+import type { DomainSnapshot, SnapshotHead } from "../model/index.js";
+
+/** A record that could not be read; it hides no other. */
+export interface RecordProblem {
+  /** What it is: a file path. */
+  readonly record: string;
+  readonly reason: string;
+}
+
+export interface SnapshotIndex {
+  /** In link order, oldest first. */
+  readonly heads: readonly SnapshotHead[];
+  /** Name of the current snapshot; missing when there is none or when it does not exist. */
+  readonly current?: string;
+  readonly problems: readonly RecordProblem[];
+}
+
+/** Where the records of snapshots live. Every write is atomic and durable when it returns. */
+export interface SnapshotStore {
+  /** Throws `config-unsupported`/`xml-detail` with libvirt's text for a name it cannot hold. */
+  assertName(name: string): void;
+  /** Heads of all snapshots of a domain, linear in their number. An unknown domain has none. */
+  index(domainUuid: string): Promise<SnapshotIndex>;
+  /** One complete record. Throws `no-domain-snapshot` or `record-unreadable`. */
+  read(domainUuid: string, name: string): Promise<DomainSnapshot>;
+  /** Creates or replaces the record of `snapshot.name`. */
+  write(domainUuid: string, snapshot: DomainSnapshot): Promise<void>;
+  /** Removes a record; one that is not there is no error. */
+  remove(domainUuid: string, name: string): Promise<void>;
+  setCurrent(domainUuid: string, name: string | undefined): Promise<void>;
+}

@@ -1,0 +1,34 @@
+import type { Domain } from "../model/index.js";
+import type { DomainOperation } from "../plan/operation.js";
+import type { DriverRules } from "../rules/driver-rules.js";
+import type { OperationHandler } from "./operation-handler.js";
+
+/** Keeps domain definitions for people to add to and remove from: `define`, `undefine`. */
+export interface DomainRegistry {
+  /**
+   * Adds a definition or replaces the one with the same name and uuid, as `virsh define` does.
+   * Idempotent. Throws `operation-failed` when the name belongs to another uuid or the reverse.
+   */
+  define(xml: string): Promise<Domain>;
+  /** Removes a definition. Images are never touched. */
+  undefine(domainUuid: string): Promise<void>;
+}
+
+/** What runs the domains. */
+export interface Toolstack {
+  readonly uri: string;
+  /** Whose rules a request is checked by; see `core/rules`. */
+  readonly rules: DriverRules;
+  /** False for a simulation: snapshots are recorded, images are neither read nor written. */
+  readonly touchesImages: boolean;
+  /** All domains that the toolstack knows, active or not. */
+  listDomains(): Promise<readonly Domain[]>;
+  /**
+   * By id (decimal digits), uuid or name, tried in this order as virsh does. Throws `no-domain`.
+   */
+  findDomain(reference: string): Promise<Domain>;
+  /** Where definitions are kept by this toolstack itself. */
+  readonly registry?: DomainRegistry;
+  /** Carries out the `domain.*` operations. */
+  readonly handler: OperationHandler<DomainOperation>;
+}

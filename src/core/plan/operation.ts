@@ -101,7 +101,12 @@ export type Operation =
   | { readonly kind: "domain.stop" }
   | { readonly kind: "domain.pause" }
   | { readonly kind: "domain.resume" }
-  | { readonly kind: "record.write"; readonly snapshot: DomainSnapshot }
+  /** Undo: put `previous` back, or remove the record when there was none. */
+  | {
+      readonly kind: "record.write";
+      readonly snapshot: DomainSnapshot;
+      readonly previous?: DomainSnapshot;
+    }
   | { readonly kind: "record.remove"; readonly name: string }
   /** Set the current snapshot, or none. */
   | { readonly kind: "record.current"; readonly name?: string };

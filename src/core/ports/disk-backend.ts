@@ -61,8 +61,11 @@ export interface DiskBackend {
   assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict>;
   /** What the image says of itself. Throws `image-missing`. */
   inspect(image: ImageRef): Promise<ImageInfo>;
-  /** Absolute paths of the images that back on `image`, as far as they can be found. */
-  findDependents(image: ImageRef): Promise<readonly string[]>;
+  /**
+   * Absolute paths of the images that back on `image`: found in its folder and among `candidates`,
+   * further images that the caller knows of.
+   */
+  findDependents(image: ImageRef, candidates?: readonly string[]): Promise<readonly string[]>;
   /** Carries out the `disks.*` operations that name this backend. */
   readonly handler: OperationHandler<DiskOperation>;
 }

@@ -1,0 +1,61 @@
+// Builds the library (plain compiled files with types), the command line (one bundle and its V8
+// code cache), the man page and the bash completion.
+import { build } from "esbuild";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+
+rmSync(join(root, "dist"), { recursive: true, force: true });
+run("npx", ["tsc", "-p", "tsconfig.build.json"]);
+
+await build({
+  absWorkingDir: root,
+  entryPoints: ["src/cli/main.ts"],
+  outfile: "dist/cli/domsnap.cjs",
+  bundle: true,
+  platform: "node",
+  target: "node20.19",
+  format: "cjs",
+  minify: true,
+  keepNames: true,
+  legalComments: "none",
+  tsconfig: "tsconfig.json",
+  // A native module cannot be part of a bundle.
+  external: ["fs-native-extensions"],
+  // `import.meta.url` does not exist in CommonJS; this is what it would be.
+  banner: { js: 'const __bundleUrl=require("node:url").pathToFileURL(__filename).href;' },
+  define: {
+    "import.meta.url": "__bundleUrl",
+    "process.env.DOMSNAP_VERSION": JSON.stringify(version),
+  },
+  logLevel: "warning",
+});
+
+// A command that opens a connection, so that the cache holds what everyday commands need.
+run(process.execPath, [
+  "scripts/write-code-cache.cjs",
+  "-c",
+  "test:///default",
+  "snapshot-list",
+  "test",
+]);
+mkdirSync(join(root, "man"), { recursive: true });
+mkdirSync(join(root, "completion"), { recursive: true });
+const { formatManPage, formatBashCompletion } = await import("../dist/cli/generate/index.js");
+writeFileSync(join(root, "man", "domsnap.1"), formatManPage({ version }));
+writeFileSync(join(root, "completion", "domsnap.bash"), formatBashCompletion());
+
+function run(program, args) {
+  const { status, stdout } = spawnSync(program, args, {
+    cwd: root,
+    stdio: ["ignore", "pipe", "inherit"],
+    encoding: "utf8",
+  });
+  if (status === 0) return;
+  console.error(stdout);
+  process.exit(status ?? 1);
+}

@@ -1,0 +1,44 @@
+// Runs `npm ci` and the build where they are missing or older than the sources.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+export function ensureNodeModules() {
+  const installed = join(root, "node_modules", ".package-lock.json");
+  if (existsSync(installed) && newer(installed, join(root, "package-lock.json"))) return;
+  run("npm", ["ci", "--no-audit", "--no-fund"]);
+}
+
+export function ensureBuilt() {
+  ensureNodeModules();
+  const built = join(root, "dist", "cli", "domsnap.cjs");
+  if (existsSync(built) && statSync(built).mtimeMs >= newestSource()) return;
+  run(process.execPath, ["scripts/build.mjs"]);
+}
+
+function newestSource() {
+  const sources = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true });
+  return Math.max(
+    statSync(join(root, "package.json")).mtimeMs,
+    ...sources
+      .filter((entry) => entry.isFile())
+      .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs),
+  );
+}
+
+function newer(file, than) {
+  return statSync(file).mtimeMs >= statSync(than).mtimeMs;
+}
+
+function run(program, args) {
+  const { status } = spawnSync(program, args, {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) ensureBuilt();

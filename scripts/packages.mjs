@@ -1,0 +1,18 @@
+/**
+ * Debian packages that the tests need, each with a program or file that proves that it is there.
+ * The tests run the real tools, so a missing one is a failure and never a skip.
+ */
+export const TEST_PACKAGES = [
+  { name: "qemu-utils", proof: "/usr/bin/qemu-img" },
+  { name: "qemu-system-x86", proof: "/usr/bin/qemu-system-x86_64" },
+  { name: "libvirt-clients", proof: "/usr/bin/virsh" },
+  { name: "libvirt-daemon", proof: "/usr/sbin/libvirtd" },
+  {
+    name: "libvirt-daemon-driver-qemu",
+    proof: "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
+  },
+  { name: "libxml2-utils", proof: "/usr/bin/xmllint" },
+  { name: "xfsprogs", proof: "/usr/sbin/mkfs.xfs" },
+  { name: "util-linux", proof: "/usr/bin/setpriv" },
+  { name: "man-db", proof: "/usr/bin/man" },
+];

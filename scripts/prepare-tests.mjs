@@ -1,0 +1,30 @@
+// Installs what the tests need and is missing: npm packages, and as root the Debian packages.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { ensureNodeModules } from "./ensure-built.mjs";
+import { TEST_PACKAGES } from "./packages.mjs";
+
+ensureNodeModules();
+const missing = TEST_PACKAGES.filter(({ proof }) => !existsSync(proof)).map(({ name }) => name);
+if (missing.length > 0) {
+  if (process.getuid() !== 0) {
+    console.error(
+      `The tests need Debian packages that are not installed: ${missing.join(" ")}\n` +
+        `Install them as root: apt-get install ${missing.join(" ")}`,
+    );
+    process.exit(1);
+  }
+  console.log(`Installing Debian packages for the tests: ${missing.join(" ")}`);
+  apt(["update"]);
+  apt(["install", "-y", "--no-install-recommends", ...missing]);
+}
+
+function apt(args) {
+  const { status } = spawnSync("apt-get", ["-q", ...args], {
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  });
+  if (status === 0) return;
+  console.error(`apt-get ${args.join(" ")} failed; the tests need: ${missing.join(" ")}`);
+  process.exit(1);
+}

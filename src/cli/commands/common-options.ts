@@ -1,0 +1,54 @@
+import type { OptionSpec } from "../command-spec.js";
+
+export const DOMAIN: OptionSpec = {
+  name: "domain",
+  kind: "string",
+  required: true,
+  summary: "domain name, id or uuid",
+  completes: "domain",
+};
+
+export const SNAPSHOT_NAME: OptionSpec = {
+  name: "snapshotname",
+  kind: "string",
+  summary: "snapshot name",
+  completes: "snapshot",
+};
+
+export const XPATH_OPTIONS: readonly OptionSpec[] = [
+  bool("security-info", "include passwords and other secrets"),
+  {
+    name: "xpath",
+    kind: "string",
+    literal: true,
+    summary: "print only what an XPath expression matches (needs xmllint)",
+  },
+  bool("wrap", "put what the XPath expression matches into one element"),
+];
+
+export function bool(name: string, summary: string): OptionSpec {
+  return { name, kind: "bool", summary };
+}
+
+/** The flags that `snapshot-create` and `snapshot-create-as` share. */
+export const CREATE_OPTIONS: readonly OptionSpec[] = [
+  bool("no-metadata", "take the snapshot, keep no record of it"),
+  bool("halt", "leave the domain stopped afterwards"),
+  bool("disk-only", "capture the disks, not the memory"),
+  bool("reuse-external", "use external files that exist already"),
+  bool("quiesce", "freeze the guest's file systems meanwhile"),
+  bool("atomic", "all disks or none (domsnap always does)"),
+  bool("live", "keep the guest running while its memory is saved"),
+  bool("validate", "check the document against the schema"),
+];
+
+export const CREATE_FLAG_OF_OPTION = {
+  "no-metadata": "noMetadata",
+  halt: "halt",
+  "disk-only": "diskOnly",
+  "reuse-external": "reuseExternal",
+  quiesce: "quiesce",
+  atomic: "atomic",
+  live: "live",
+  validate: "validate",
+} as const;

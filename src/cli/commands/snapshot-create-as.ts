@@ -1,0 +1,56 @@
+import type { CommandSpec } from "../command-spec.js";
+import { snapshotJson } from "../render/json.js";
+import { changeOutput } from "./change-output.js";
+import { bool, CREATE_FLAG_OF_OPTION, CREATE_OPTIONS, DOMAIN } from "./common-options.js";
+import { formatSnapshotWords } from "./snapshot-specs.js";
+
+export const snapshotCreateAs: CommandSpec = {
+  name: "snapshot-create-as",
+  group: "snapshot",
+  summary: "create a snapshot from arguments",
+  description:
+    "Takes a snapshot of disks and memory. A comma inside of a file name is written twice.",
+  options: [
+    DOMAIN,
+    { name: "name", kind: "string", summary: "name of the snapshot (default: epoch seconds)" },
+    { name: "description", kind: "string", summary: "description of the snapshot" },
+    bool("print-xml", "print the XML document instead of taking the snapshot"),
+    ...CREATE_OPTIONS,
+    {
+      name: "memspec",
+      kind: "string",
+      literal: true,
+      summary: "memory: [file=]name[,snapshot=type]",
+    },
+    {
+      name: "diskspec",
+      kind: "argv",
+      summary: "disk: disk[,snapshot=type][,driver=type][,stype=type][,file=name]",
+    },
+  ],
+  examples: [
+    { line: "domsnap snapshot-create-as vm1 before-upgrade", summary: "Take a named snapshot." },
+    {
+      line: "domsnap snapshot-create-as vm1 s2 --disk-only --diskspec vda,file=/img/vda.s2.qcow2",
+      summary: "Take an external snapshot of one disk into a file of your choice.",
+    },
+  ],
+  changes: true,
+  async run(context) {
+    const { args } = context;
+    const domain = await context.domain();
+    const document = formatSnapshotWords({
+      name: args.text("name"),
+      description: args.text("description"),
+      memspec: args.text("memspec"),
+      diskspecs: args.list("diskspec"),
+    });
+    if (args.has("print-xml")) return { text: `${document}\n`, data: { xml: document } };
+    const flags = args.flags(CREATE_FLAG_OF_OPTION);
+    const service = await context.service();
+    const result = await service.create(domain.uuid, document, flags, context.changeOptions());
+    return changeOutput(result, `Domain snapshot ${result.snapshot.name} created`, {
+      snapshot: snapshotJson(result.snapshot),
+    });
+  },
+};

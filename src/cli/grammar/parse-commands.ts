@@ -1,0 +1,124 @@
+import { usageError } from "../command-error.js";
+import { optionsOf, type CommandSpec, type OptionSpec } from "../command-spec.js";
+import { CommandArguments } from "./command-arguments.js";
+import type { Token } from "./tokenizer.js";
+
+export interface ParsedCommand {
+  readonly spec: CommandSpec;
+  readonly args: CommandArguments;
+  /** `--help` was among the options: print the command's help instead of running it. */
+  readonly help: boolean;
+}
+
+/**
+ * Parses a whole line before anything of it runs, by virsh's grammar. Throws `usage` with virsh's
+ * messages for the first mistake.
+ */
+export function parseCommands(
+  tokens: Iterable<Token>,
+  table: readonly CommandSpec[],
+): ParsedCommand[] {
+  const words = tokens[Symbol.iterator]();
+  const commands: ParsedCommand[] = [];
+  for (let next = words.next(); !next.done; next = words.next())
+    if (next.value.kind === "word") commands.push(parseCommand(next.value.text, words, table));
+  return commands;
+}
+
+function parseCommand(
+  first: string,
+  words: Iterator<Token>,
+  table: readonly CommandSpec[],
+): ParsedCommand {
+  const spec = findCommand(first, words, table);
+  const options = optionsOf(spec);
+  const line = new CommandLine(spec, options);
+  let onlyData = false;
+  for (let word = nextWord(words); word !== undefined; word = nextWord(words)) {
+    if (onlyData || !word.startsWith("--")) line.addData(word);
+    else if (word === "--") onlyData = true;
+    else line.addOption(word.slice(2), () => nextWord(words));
+  }
+  return line.finish();
+}
+
+function findCommand(
+  first: string,
+  words: Iterator<Token>,
+  table: readonly CommandSpec[],
+): CommandSpec {
+  const isGroup = table.some((spec) => spec.name.startsWith(`${first} `));
+  const second = isGroup ? nextWord(words) : undefined;
+  const name = second === undefined ? first : `${first} ${second}`;
+  const spec = table.find((candidate) => candidate.name === name);
+  if (spec === undefined) throw usageError(`unknown command: '${name}'`);
+  return spec;
+}
+
+/** The next word of this command; undefined at its end. */
+function nextWord(words: Iterator<Token>): string | undefined {
+  const next = words.next();
+  return next.done || next.value.kind === "end" ? undefined : next.value.text;
+}
+
+/** Collects the options of one command. */
+class CommandLine {
+  readonly #spec: CommandSpec;
+  readonly #options: readonly OptionSpec[];
+  readonly #values = new Map<string, string[]>();
+  #help = false;
+
+  constructor(spec: CommandSpec, options: readonly OptionSpec[]) {
+    this.#spec = spec;
+    this.#options = options;
+  }
+
+  addData(word: string): void {
+    const option = this.#options.find(
+      ({ name, kind, literal }) =>
+        kind !== "bool" && literal !== true && (kind === "argv" || !this.#values.has(name)),
+    );
+    if (option === undefined) throw usageError(`unexpected data '${word}'`);
+    this.#add(option.name, word);
+  }
+
+  addOption(text: string, nextValue: () => string | undefined): void {
+    const equals = text.indexOf("=");
+    const name = equals < 0 ? text : text.slice(0, equals);
+    const inline = equals < 0 ? undefined : text.slice(equals + 1);
+    const option = this.#find(name);
+    if (option.kind === "bool") {
+      if (inline !== undefined) throw usageError(`invalid '=' after option --${name}`);
+      if (name === "help") this.#help = true;
+      else this.#values.set(name, []);
+      return;
+    }
+    const value = inline ?? nextValue();
+    if (value === undefined) throw usageError(`expected syntax: --${name} <string>`);
+    this.#add(name, value);
+  }
+
+  finish(): ParsedCommand {
+    const missing = this.#options.find(({ name, required }) => required && !this.#values.has(name));
+    if (missing !== undefined && !this.#help)
+      throw usageError(`command '${this.#spec.name}' requires <${missing.name}> option`);
+    const args = new CommandArguments(this.#options, this.#values);
+    return { spec: this.#spec, args, help: this.#help };
+  }
+
+  #find(name: string): OptionSpec {
+    if (name === "help") return { name, kind: "bool", summary: "" };
+    const option = this.#options.find((candidate) => candidate.name === name);
+    if (option === undefined)
+      throw usageError(`command '${this.#spec.name}' doesn't support option --${name}`);
+    if (option.kind !== "argv" && this.#values.has(name))
+      throw usageError(`option --${name} already seen`);
+    return option;
+  }
+
+  #add(name: string, value: string): void {
+    const values = this.#values.get(name);
+    if (values) values.push(value);
+    else this.#values.set(name, [value]);
+  }
+}

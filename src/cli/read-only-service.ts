@@ -1,0 +1,37 @@
+import { DomsnapError } from "../core/errors/index.js";
+import type { SnapshotService } from "../core/operations/snapshot-service.js";
+
+/** The same service for `--readonly`: every change is refused with libvirt's message. */
+export function readOnlyService(service: SnapshotService): SnapshotService {
+  const { registry } = service;
+  return {
+    uri: service.uri,
+    ...(registry && {
+      registry: { define: refuse("virDomainDefineXML"), undefine: refuse("virDomainUndefine") },
+    }),
+    listDomains: () => service.listDomains(),
+    findDomain: (domain) => service.findDomain(domain),
+    create: refuse("virDomainSnapshotCreateXML"),
+    delete: refuse("virDomainSnapshotDelete"),
+    revert: refuse("virDomainRevertToSnapshot"),
+    list: (domain, query) => service.list(domain, query),
+    get: (domain, name) => service.get(domain, name),
+    getXml: (domain, name, options) =>
+      options?.secure
+        ? Promise.reject(denied("virDomainSnapshotGetXMLDesc with secure flag"))
+        : service.getXml(domain, name, options),
+    info: (domain, name) => service.info(domain, name),
+    current: (domain) => service.current(domain),
+    parent: (domain, name) => service.parent(domain, name),
+    diskCapabilities: (domain) => service.diskCapabilities(domain),
+    close: () => service.close(),
+  };
+}
+
+function refuse(call: string): () => Promise<never> {
+  return () => Promise.reject(denied(`read only access prevents ${call}`));
+}
+
+function denied(detail: string): DomsnapError {
+  return new DomsnapError("operation-denied", detail);
+}

@@ -1,0 +1,80 @@
+import type { ProgressEvent } from "../../core/execute/progress-event.js";
+import { safeText } from "./display-text.js";
+
+/** Work shorter than this is over before a line about it could be read. */
+const QUIET_MS = 1000;
+/** How often the line changes at most. */
+const INTERVAL_MS = 200;
+
+export interface ProgressOptions {
+  readonly write: (text: string) => void;
+  readonly nowMs?: () => number;
+}
+
+/**
+ * One line on a terminal's standard error that tells how far a long operation got; the line goes
+ * away in the end. Only to be made for a terminal.
+ */
+export class ProgressLine {
+  readonly #write: (text: string) => void;
+  readonly #nowMs: () => number;
+  readonly #startMs: number;
+  #drawnMs = 0;
+  #drawn = false;
+
+  constructor(options: ProgressOptions) {
+    this.#write = options.write;
+    this.#nowMs = options.nowMs ?? Date.now;
+    this.#startMs = this.#nowMs();
+  }
+
+  update(event: ProgressEvent): void {
+    const text = describeProgress(event);
+    const nowMs = this.#nowMs();
+    if (text === undefined || nowMs - this.#startMs < QUIET_MS) return;
+    if (this.#drawn && nowMs - this.#drawnMs < INTERVAL_MS) return;
+    this.#write(`\r\u001b[K${text}`);
+    this.#drawn = true;
+    this.#drawnMs = nowMs;
+  }
+
+  /** Takes the line off the terminal. Idempotent. */
+  clear(): void {
+    if (this.#drawn) this.#write("\r\u001b[K");
+    this.#drawn = false;
+  }
+}
+
+function describeProgress(event: ProgressEvent): string | undefined {
+  switch (event.type) {
+    case "recovery-started":
+      return safeText(`Recovering: interrupted ${event.verb} of '${event.snapshot}'`);
+    case "operation-started":
+      return stepText(event);
+    case "operation-progress": {
+      const subject = event.subject === undefined ? "" : ` ${safeText(event.subject)}`;
+      return `${stepText(event)}${subject} ${amountText(event.bytesDone, event.bytesTotal)}`;
+    }
+    case "undo-started":
+      return `Undoing ${event.kind}`;
+    case "recovery-finished":
+    case "operation-finished":
+    case "undo-finished":
+    case "warning":
+      return undefined;
+  }
+}
+
+function stepText(event: { index: number; total: number; kind: string }): string {
+  return `[${event.index + 1}/${event.total}] ${event.kind}`;
+}
+
+function amountText(bytesDone: number, bytesTotal: number | undefined): string {
+  if (bytesTotal === undefined || bytesTotal === 0) return formatMib(bytesDone);
+  const percent = Math.floor((100 * bytesDone) / bytesTotal);
+  return `${percent}% (${formatMib(bytesDone)} of ${formatMib(bytesTotal)})`;
+}
+
+function formatMib(bytes: number): string {
+  return `${(bytes / (1024 * 1024)).toFixed(1)} MiB`;
+}

@@ -1,0 +1,22 @@
+import type { CommandError } from "./command-error.js";
+import { errorJson, formatJson } from "./render/json.js";
+import { terminalText } from "./render/display-text.js";
+
+export interface ReportStyle {
+  readonly quiet: boolean;
+  readonly json: boolean;
+}
+
+/** An error as text for standard error: virsh's lines, then one with the next step. */
+export function formatError(error: CommandError, style: ReportStyle): string {
+  if (style.json) return formatJson(errorJson(error.reason, error.lines));
+  const lines = error.lines.map((line) => `error: ${line}\n`).join("");
+  return terminalText(style.quiet ? lines : lines + formatHint(error));
+}
+
+function formatHint({ reason }: CommandError): string {
+  const effect =
+    reason.effect === "partial" ? "A part was done, the journal holds the rest. " : "";
+  const advice = reason.hint ?? reason.kind.advice;
+  return `hint: ${effect}${advice} (domsnap explain ${reason.code})\n`;
+}

@@ -1,0 +1,78 @@
+import { createInterface } from "node:readline/promises";
+import { EXIT } from "../core/errors/index.js";
+import type { CommandSpec } from "./command-spec.js";
+import { completeLine } from "./complete-line.js";
+import { parseCommands } from "./grammar/parse-commands.js";
+import { tokenizeText } from "./grammar/tokenizer.js";
+import type { CliStreams } from "./io.js";
+import type { Outcome, Session } from "./session.js";
+
+const WELCOME = `Welcome to domsnap, the domain snapshot interactive terminal.
+
+Type:  'help' for help with commands
+       'quit' to quit
+
+`;
+
+/** Reads commands from a terminal until `quit` or the end of input; the status is 0, as virsh's. */
+export async function runShell(
+  session: Session,
+  { stdin, stdout }: CliStreams,
+  table: readonly CommandSpec[],
+): Promise<number> {
+  stdout.write(WELCOME);
+  const terminal = createInterface({
+    input: stdin,
+    output: stdout as unknown as NodeJS.WritableStream,
+    terminal: true,
+    prompt: "domsnap # ",
+    completer: (line: string) => completeLine(line, table, () => session.service()),
+  });
+  session.ask = (question) => terminal.question(question);
+  terminal.on("SIGINT", () => {
+    stdout.write("^C\n");
+    terminal.prompt();
+  });
+  terminal.prompt();
+  for await (const line of terminal) {
+    terminal.pause();
+    if ((await runLine(session, line, table)).quit) break;
+    terminal.prompt();
+  }
+  terminal.close();
+  return EXIT.ok;
+}
+
+/**
+ * Runs commands from a file or a pipe, line by line: what is wrong in one line does not keep the
+ * lines before it from running. Unlike virsh it prints neither a welcome nor prompts.
+ */
+export async function runScript(
+  session: Session,
+  { stdin }: CliStreams,
+  table: readonly CommandSpec[],
+): Promise<number> {
+  const lines = createInterface({ input: stdin, terminal: false, crlfDelay: Infinity });
+  let outcome: Outcome = { status: EXIT.ok, quit: false };
+  for await (const line of lines) {
+    outcome = (await runLine(session, line, table, outcome));
+    if (outcome.quit || outcome.status === EXIT.interrupted) break;
+  }
+  lines.close();
+  return outcome.status;
+}
+
+/** An empty line or a comment leaves the outcome as it was. */
+async function runLine(
+  session: Session,
+  line: string,
+  table: readonly CommandSpec[],
+  before: Outcome = { status: EXIT.ok, quit: false },
+): Promise<Outcome> {
+  try {
+    const commands = parseCommands(tokenizeText(line), table);
+    return commands.length > 0 ? await session.runAll(commands) : before;
+  } catch (thrown) {
+    return { status: session.report(thrown), quit: false };
+  }
+}

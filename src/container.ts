@@ -1,0 +1,70 @@
+import "reflect-metadata";
+
+import { Container, type ContainerModule } from "inversify";
+
+import { DomsnapError } from "./core/errors/index.js";
+import { createSnapshotService } from "./core/operations/connection-service.js";
+import type { SnapshotService } from "./core/operations/snapshot-service.js";
+import {
+  ConnectionProvider,
+  DiskBackend,
+  FileProbe,
+  SnapshotDocuments,
+} from "./core/ports/index.js";
+import { ddModule } from "./plugins/dd/index.js";
+import { probeFile } from "./plugins/lib/probe-file.js";
+import { qdiskModule } from "./plugins/qdisk/index.js";
+import { storeFileModule } from "./plugins/store-file/index.js";
+import { toolstackFileModule } from "./plugins/toolstack-file/index.js";
+import { toolstackTestModule } from "./plugins/toolstack-test/index.js";
+import { libvirtDocuments } from "./xml/index.js";
+
+/** The plugins that come with domsnap. Another one is one more line here, or an argument below. */
+export const BUILT_IN_MODULES: readonly ContainerModule[] = [
+  storeFileModule,
+  toolstackFileModule,
+  toolstackTestModule,
+  ddModule,
+  qdiskModule,
+];
+
+/**
+ * A container with the built-in plugins and those of outside packages. Each call makes a new one;
+ * a long-lived host keeps it and opens a service for every connection.
+ */
+export function createContainer(plugins: readonly ContainerModule[] = []): Container {
+  const container = new Container();
+  container.bind<SnapshotDocuments>(SnapshotDocuments).toConstantValue(libvirtDocuments);
+  container.bind<FileProbe>(FileProbe).toConstantValue(probeFile);
+  for (const module of [...BUILT_IN_MODULES, ...plugins]) container.load(module);
+  return container;
+}
+
+/**
+ * Opens the use cases of what stands behind a URI: `file:///FOLDER`, `test:///default`. Throws
+ * `invalid-argument` for a scheme that no plugin serves, and what the plugin throws.
+ */
+export async function openSnapshotService(
+  uri: string,
+  container: Container = createContainer(),
+): Promise<SnapshotService> {
+  const connection = await findProvider(container, uri).open(uri);
+  return createSnapshotService({
+    connection,
+    backends: container.getAll<DiskBackend>(DiskBackend),
+    documents: container.get<SnapshotDocuments>(SnapshotDocuments),
+    probe: container.get<FileProbe>(FileProbe),
+    nowSeconds: () => BigInt(Math.floor(Date.now() / 1000)),
+  });
+}
+
+function findProvider(container: Container, uri: string): ConnectionProvider {
+  const providers = container.getAll<ConnectionProvider>(ConnectionProvider);
+  const scheme = uri.slice(0, Math.max(uri.indexOf(":"), 0));
+  const provider = providers.find(({ schemes }) => schemes.includes(scheme));
+  if (provider) return provider;
+  const known = providers.flatMap(({ schemes }) => schemes).sort();
+  throw new DomsnapError("invalid-argument", `no toolstack serves the URI '${uri}'`, {
+    hint: `use a URI that begins with ${known.map((name) => `${name}:`).join(", ")}`,
+  });
+}

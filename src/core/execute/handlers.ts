@@ -1,0 +1,57 @@
+import type {
+  BackendId,
+  DiskOperation,
+  DomainOperation,
+  Operation,
+  OperationOf,
+} from "../plan/operation.js";
+import type { OperationHandler } from "../ports/operation-handler.js";
+
+export type RecordOperation = OperationOf<"record.write" | "record.remove" | "record.current">;
+
+/** Who carries out what. */
+export interface Handlers {
+  /** Throws `tool-missing` when no plugin of that name is installed. */
+  readonly disks: (backend: BackendId) => OperationHandler<DiskOperation>;
+  readonly domain: OperationHandler<DomainOperation>;
+  readonly records: OperationHandler<RecordOperation>;
+}
+
+/** The handler of one operation, bound to it. */
+export function bindHandler(handlers: Handlers, operation: Operation): BoundHandler {
+  switch (operation.kind) {
+    case "disks.snapshot":
+    case "disks.stage":
+    case "disks.revert":
+    case "disks.remove":
+    case "disks.merge":
+    case "disks.discard":
+      return bind(handlers.disks(operation.backend), operation);
+    case "domain.define":
+    case "domain.start":
+    case "domain.stop":
+    case "domain.pause":
+    case "domain.resume":
+      return bind(handlers.domain, operation);
+    case "record.write":
+    case "record.remove":
+    case "record.current":
+      return bind(handlers.records, operation);
+  }
+}
+
+type Context = Parameters<OperationHandler["run"]>[1];
+
+interface BoundHandler {
+  run(context: Context): Promise<void>;
+  undo(context: Context): Promise<void>;
+  settle(context: Context): Promise<"done" | "not-done">;
+}
+
+function bind<Op extends Operation>(handler: OperationHandler<Op>, operation: Op): BoundHandler {
+  return {
+    run: (context) => handler.run(operation, context),
+    undo: (context) => handler.undo(operation, context),
+    settle: (context) => handler.settle(operation, context),
+  };
+}

@@ -1,0 +1,44 @@
+import type { OperationHandler } from "../ports/operation-handler.js";
+import type { SnapshotStore } from "../ports/snapshot-store.js";
+import type { RecordOperation } from "./handlers.js";
+import { isSameData } from "./same-data.js";
+
+/**
+ * Carries out `record.*` on a store. Each write of a store is atomic, so each of these operations
+ * has either happened or not.
+ */
+export function createRecordHandler(store: SnapshotStore): OperationHandler<RecordOperation> {
+  return {
+    async run(operation, { domain }) {
+      switch (operation.kind) {
+        case "record.write":
+          return store.write(domain.uuid, operation.snapshot);
+        case "record.remove":
+          return store.remove(domain.uuid, operation.name);
+        case "record.current":
+          return store.setCurrent(domain.uuid, operation.name);
+      }
+    },
+    async undo(operation, { domain }) {
+      if (operation.kind !== "record.write") return;
+      if (operation.previous) await store.write(domain.uuid, operation.previous);
+      else await store.remove(domain.uuid, operation.snapshot.name);
+    },
+    async settle(operation, { domain }) {
+      const { heads, current } = await store.index(domain.uuid);
+      const exists = (name: string) => heads.some((head) => head.name === name);
+      const done = (yes: boolean) => (yes ? "done" : "not-done");
+      switch (operation.kind) {
+        case "record.write": {
+          const { snapshot } = operation;
+          if (!exists(snapshot.name)) return "not-done";
+          return done(isSameData(await store.read(domain.uuid, snapshot.name), snapshot));
+        }
+        case "record.remove":
+          return done(!exists(operation.name));
+        case "record.current":
+          return done(current === operation.name);
+      }
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { DomsnapError } from "../errors/index.js";
+import type { DiskSnapshot, DomainDefinition, DomainDisk } from "../model/index.js";
+import { findDisk, isTaken } from "../plan/disk-images.js";
+import type { DiskBackend, DiskWish } from "../ports/index.js";
+
+/** A disk that takes part, with the domain's view of it and the backend that handles it. */
+export interface AssignedDisk {
+  readonly disk: DiskSnapshot & { readonly mode: "internal" | "external" };
+  readonly domainDisk: DomainDisk;
+  readonly backend: DiskBackend;
+}
+
+interface Refusal {
+  readonly target: string;
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/** The backend for one form of snapshot of one disk, by the descriptions alone. */
+export function selectBackend(
+  backends: readonly DiskBackend[],
+  domainDisk: DomainDisk,
+  wish: Pick<DiskSnapshot, "mode" | "format">,
+): DiskBackend | undefined {
+  return backends.find((backend) => backend.claims(domainDisk, wish));
+}
+
+/**
+ * Finds a backend for every disk that takes part and asks each whether it can do its part. All
+ * refusals are collected into one `disk-unsupported`, so that one run tells everything (RFC R17).
+ */
+export async function assignBackends(
+  backends: readonly DiskBackend[],
+  definition: DomainDefinition | undefined,
+  disks: readonly DiskSnapshot[],
+  wish: Pick<DiskWish, "verb" | "live">,
+): Promise<AssignedDisk[]> {
+  const assigned: AssignedDisk[] = [];
+  const refusals: Refusal[] = [];
+  for (const disk of disks.filter(isTaken)) {
+    const outcome = await assign(backends, findDisk(definition, disk.name), disk, wish);
+    if ("reason" in outcome) refusals.push(outcome);
+    else assigned.push(outcome);
+  }
+  if (refusals.length > 0) throw refused(refusals);
+  return assigned;
+}
+
+async function assign(
+  backends: readonly DiskBackend[],
+  domainDisk: DomainDisk | undefined,
+  disk: AssignedDisk["disk"],
+  wish: Pick<DiskWish, "verb" | "live">,
+): Promise<AssignedDisk | Refusal> {
+  const target = disk.name;
+  if (!domainDisk)
+    return {
+      target,
+      reason: `disk '${target}' is not in the domain that the snapshot describes`,
+      remedy: "redefine the snapshot with the domain that it was taken of",
+    };
+  const backend = selectBackend(backends, domainDisk, disk);
+  if (!backend) return { target, ...unclaimed(domainDisk, disk) };
+  const verdict = await backend.assess(domainDisk, {
+    ...wish,
+    mode: disk.mode,
+    ...(disk.format === undefined ? {} : { format: disk.format }),
+  });
+  if (!verdict.possible) return { target, reason: verdict.reason, remedy: verdict.remedy };
+  return { disk, domainDisk, backend };
+}
+
+function unclaimed(domainDisk: DomainDisk, disk: AssignedDisk["disk"]) {
+  const driver = domainDisk.driverName ?? "no driver name";
+  const format = domainDisk.format ?? "raw";
+  if (disk.mode === "external" && disk.format !== undefined)
+    return {
+      reason: `external snapshot format for disk ${disk.name} is unsupported: ${disk.format}`,
+      remedy: "use driver type 'qcow2' for an overlay, or 'raw' for a copy of a raw disk",
+    };
+  return {
+    reason: `no disk backend can take an ${disk.mode} snapshot of disk '${disk.name}' (${driver}, ${format})`,
+    remedy: "run 'domsnap capabilities DOMAIN' to see what each disk can do",
+  };
+}
+
+function refused(refusals: readonly Refusal[]): DomsnapError {
+  return new DomsnapError("disk-unsupported", refusals.map(({ reason }) => reason).join("; "), {
+    hint: refusals.map(({ target, remedy }) => `${target}: ${remedy}`).join("; "),
+  });
+}

@@ -1,0 +1,43 @@
+import type { DomainRegistry } from "../ports/index.js";
+import type { ServiceContext } from "./context.js";
+import { createSnapshot } from "./create-snapshot.js";
+import { deleteSnapshot } from "./delete-snapshot.js";
+import { diskCapabilities } from "./disk-capabilities.js";
+import { readDomain } from "./context.js";
+import {
+  currentSnapshot,
+  listSnapshots,
+  parentOfSnapshot,
+  snapshotInfo,
+} from "./list-snapshots.js";
+import { revertToSnapshot } from "./revert-snapshot.js";
+import type { SnapshotService } from "./snapshot-service.js";
+
+/** The use cases, bound to one connection. Holds no state of its own. */
+export function createSnapshotService(context: ServiceContext): SnapshotService {
+  const { toolstack, store } = context.connection;
+  const get: SnapshotService["get"] = async (domain, name) =>
+    store.read((await readDomain(context, domain)).uuid, name);
+  return {
+    uri: toolstack.uri,
+    ...registryOf(toolstack.registry),
+    listDomains: () => toolstack.listDomains(),
+    findDomain: (domain) => toolstack.findDomain(domain),
+    create: (...args) => createSnapshot(context, ...args),
+    list: (...args) => listSnapshots(context, ...args),
+    get,
+    getXml: async (domain, name, options) =>
+      context.documents.formatSnapshot(await get(domain, name), options),
+    info: (...args) => snapshotInfo(context, ...args),
+    current: (domain) => currentSnapshot(context, domain),
+    parent: (...args) => parentOfSnapshot(context, ...args),
+    delete: (...args) => deleteSnapshot(context, ...args),
+    revert: (...args) => revertToSnapshot(context, ...args),
+    diskCapabilities: (domain) => diskCapabilities(context, domain),
+    close: () => context.connection.close(),
+  };
+}
+
+function registryOf(registry: DomainRegistry | undefined) {
+  return registry ? { registry } : {};
+}

@@ -1,0 +1,113 @@
+import { DomsnapError } from "../errors/index.js";
+import type { ExecutionEnvironment } from "../execute/execute-plan.js";
+import { executePlan } from "../execute/execute-plan.js";
+import { createRecordHandler } from "../execute/record-handler.js";
+import { recoverDomain } from "../execute/recover.js";
+import type { Domain } from "../model/index.js";
+import type { BackendId, Plan } from "../plan/operation.js";
+import type { Connection, DiskBackend, FileProbe, SnapshotDocuments } from "../ports/index.js";
+import type { ChangeOptions } from "./results.js";
+
+/** What every use case works with: one connection and the plugins around it. */
+export interface ServiceContext {
+  readonly connection: Connection;
+  readonly backends: readonly DiskBackend[];
+  readonly documents: SnapshotDocuments;
+  readonly probe: FileProbe;
+  /** Seconds since the epoch. */
+  readonly nowSeconds: () => bigint;
+}
+
+const DEFAULT_LOCK_TIMEOUT_MS = 30_000;
+
+/**
+ * Runs a change of one domain: resolves the domain, takes its lock, settles what an earlier process
+ * left, and resolves again, since both may have changed it.
+ */
+export async function changeDomain<Result>(
+  context: ServiceContext,
+  reference: string,
+  options: ChangeOptions,
+  work: (domain: Domain) => Promise<Result>,
+): Promise<Result> {
+  const { lock, toolstack } = context.connection;
+  const { uuid } = await toolstack.findDomain(reference);
+  const lockOptions = {
+    timeoutMs: options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS,
+    ...(options.signal ? { signal: options.signal } : {}),
+  };
+  return lock.run(uuid, lockOptions, async () => {
+    await recoverDomain(uuid, environmentFor(context, options));
+    return work(await toolstack.findDomain(uuid));
+  });
+}
+
+/**
+ * Resolves a domain for reading. If an earlier process was interrupted on it, that is settled
+ * first; while another process is at work, its committed records are shown as they are.
+ */
+export async function readDomain(context: ServiceContext, reference: string): Promise<Domain> {
+  const { lock, journal, toolstack } = context.connection;
+  const domain = await toolstack.findDomain(reference);
+  if (!(await journal.read(domain.uuid))) return domain;
+  try {
+    await lock.run(domain.uuid, { timeoutMs: 0 }, () =>
+      recoverDomain(domain.uuid, environmentFor(context, {})),
+    );
+  } catch (error) {
+    if (error instanceof DomsnapError && error.code === "locked") return domain;
+    throw error;
+  }
+  return toolstack.findDomain(domain.uuid);
+}
+
+/** Runs the plan, or only returns for a dry run. */
+export async function runUnlessDry(
+  context: ServiceContext,
+  plan: Plan,
+  options: ChangeOptions,
+): Promise<void> {
+  if (!options.dryRun) await executePlan(plan, environmentFor(context, options));
+}
+
+/** Collects what handlers warned of, beside passing every event on. */
+export function collectWarnings(options: ChangeOptions): {
+  readonly options: ChangeOptions;
+  readonly warnings: string[];
+} {
+  const warnings: string[] = [];
+  return {
+    warnings,
+    options: {
+      ...options,
+      onProgress: (event) => {
+        if (event.type === "warning") warnings.push(event.message);
+        options.onProgress?.(event);
+      },
+    },
+  };
+}
+
+export function findBackend(context: ServiceContext, id: BackendId): DiskBackend {
+  const backend = context.backends.find((candidate) => candidate.id === id);
+  if (backend) return backend;
+  throw new DomsnapError("tool-missing", `no disk backend named '${id}' is installed`, {
+    hint: "install the plugin that made this snapshot",
+  });
+}
+
+function environmentFor(
+  { connection, ...context }: ServiceContext,
+  options: ChangeOptions,
+): ExecutionEnvironment {
+  return {
+    journal: connection.journal,
+    signal: options.signal ?? new AbortController().signal,
+    emit: options.onProgress ?? (() => undefined),
+    handlers: {
+      disks: (id) => findBackend({ connection, ...context }, id).handler,
+      domain: connection.toolstack.handler,
+      records: createRecordHandler(connection.store),
+    },
+  };
+}

@@ -1,0 +1,164 @@
+import { DomsnapError } from "../errors/index.js";
+import {
+  isActive,
+  type CreateFlags,
+  type DiskSnapshot,
+  type Domain,
+  type DomainDefinition,
+  type DomainSnapshot,
+} from "../model/index.js";
+import { fileOfDiskSnapshot, imageOfDisk } from "../plan/disk-images.js";
+import type { SnapshotStep } from "../plan/operation.js";
+import { planCreate, type AssignedStep } from "../plan/plan-create.js";
+import type { DiskRelocation, ParsedSnapshot } from "../ports/index.js";
+import { assertCreateCall, parseOptionsOf, prepareCreate } from "../rules/index.js";
+import { assignBackends, selectBackend, type AssignedDisk } from "./choose-backend.js";
+import { changeDomain, collectWarnings, runUnlessDry, type ServiceContext } from "./context.js";
+import { readHeads, readCurrent } from "./records.js";
+import { redefineSnapshot } from "./redefine-snapshot.js";
+import type { ChangeOptions, CreateResult } from "./results.js";
+
+/** Creates or redefines, as the flags say; see `SnapshotService.create`. */
+export function createSnapshot(
+  context: ServiceContext,
+  reference: string,
+  document: string,
+  flags: CreateFlags,
+  options: ChangeOptions = {},
+): Promise<CreateResult> {
+  return changeDomain(context, reference, options, (domain) => {
+    const call = { flags, domain, rules: context.connection.toolstack.rules };
+    assertCreateCall(call);
+    const parsed = context.documents.parseSnapshot(document, parseOptionsOf(call));
+    return flags.redefine
+      ? redefineSnapshot(context, domain, parsed, flags, options)
+      : takeSnapshot(context, domain, parsed, flags, options);
+  });
+}
+
+async function takeSnapshot(
+  context: ServiceContext,
+  domain: Domain,
+  parsed: ParsedSnapshot,
+  flags: CreateFlags,
+  callerOptions: ChangeOptions,
+): Promise<CreateResult> {
+  const { toolstack, store } = context.connection;
+  const { options, warnings } = collectWarnings(callerOptions);
+  const heads = await readHeads(context, domain.uuid);
+  const prepared = prepareCreate({
+    parsed,
+    flags,
+    domain,
+    rules: toolstack.rules,
+    existingNames: heads.tree.byName,
+    currentParent: heads.current?.name,
+    nowSeconds: context.nowSeconds(),
+    probe: toolstack.touchesImages ? context.probe : undefined,
+  });
+  if (!flags.noMetadata) store.assertName(prepared.name);
+  const completed = toolstack.touchesImages
+    ? { ...prepared, disks: prepared.disks.map((disk) => withFormat(context, domain, disk)) }
+    : prepared;
+  const assigned = toolstack.touchesImages ? await assignLive(context, domain, completed) : [];
+  const snapshot = flags.noMetadata ? withoutParent(completed) : completed;
+  const previousCurrent = flags.noMetadata ? undefined : await readCurrent(context, domain, heads);
+  const definition = definitionAfter(context, domain, assigned);
+  const plan = planCreate({
+    domain,
+    snapshot,
+    disks: assigned.map((disk) => toStep(context, disk, flags)),
+    record: !flags.noMetadata,
+    halt: flags.halt === true,
+    warnings: createWarnings(snapshot, assigned),
+    ...(definition ? { definition } : {}),
+    ...(previousCurrent ? { previousCurrent } : {}),
+  });
+  await runUnlessDry(context, plan, options);
+  return {
+    domain,
+    snapshot,
+    plans: [plan],
+    executed: !options.dryRun,
+    warnings: [...plan.warnings, ...warnings],
+  };
+}
+
+async function assignLive(
+  context: ServiceContext,
+  domain: Domain,
+  snapshot: DomainSnapshot,
+): Promise<AssignedDisk[]> {
+  if (isActive(domain))
+    throw new DomsnapError(
+      "operation-unsupported",
+      `domain '${domain.name}' is ${domain.state}; snapshots of active domains are not supported by '${context.connection.toolstack.uri}'`,
+      { hint: "shut the domain down first" },
+    );
+  return assignBackends(context.backends, domain.definition, snapshot.disks, {
+    verb: "create",
+    live: false,
+  });
+}
+
+/** The record names the format of every file it makes, so that it is never probed later. */
+function withFormat(
+  context: ServiceContext,
+  { definition }: Domain,
+  disk: DiskSnapshot,
+): DiskSnapshot {
+  const domainDisk = definition.disks.find(({ target }) => target === disk.name);
+  if (disk.mode !== "external" || disk.format !== undefined || !domainDisk) return disk;
+  const backend = selectBackend(context.backends, domainDisk, disk);
+  return backend ? { ...disk, format: backend.defaultFormat } : disk;
+}
+
+function withoutParent({ parent: _parent, ...snapshot }: DomainSnapshot): DomainSnapshot {
+  return snapshot;
+}
+
+function toStep(
+  context: ServiceContext,
+  { disk, domainDisk, backend }: AssignedDisk,
+  flags: CreateFlags,
+): AssignedStep {
+  const image = imageOfDisk(domainDisk);
+  if (!image)
+    throw new DomsnapError("disk-unsupported", `disk '${disk.name}' is not a local file or device`);
+  const step = { backend: backend.id, target: disk.name, mode: disk.mode, image };
+  const file = fileOfDiskSnapshot(disk);
+  return file ? { ...step, file, fileBefore: standsAt(context, file.path, flags) } : step;
+}
+
+function standsAt(
+  { probe }: ServiceContext,
+  path: string,
+  flags: CreateFlags,
+): NonNullable<SnapshotStep["fileBefore"]> {
+  if (flags.reuseExternal) return "reused";
+  return probe(path).kind === "absent" ? "absent" : "empty";
+}
+
+/** Where disks go on in an overlay, the definition follows in the same plan (RFC R71). */
+function definitionAfter(
+  { documents }: ServiceContext,
+  { definition }: Domain,
+  assigned: readonly AssignedDisk[],
+): DomainDefinition | undefined {
+  const relocations = assigned.flatMap(({ disk, backend }): DiskRelocation[] => {
+    const file = fileOfDiskSnapshot(disk);
+    if (backend.externalKind !== "overlay" || !file || !disk.source) return [];
+    return [{ target: disk.name, type: file.type, source: disk.source, format: file.format }];
+  });
+  return relocations.length > 0 ? documents.relocateDisks(definition, relocations) : undefined;
+}
+
+function createWarnings(snapshot: DomainSnapshot, assigned: readonly AssignedDisk[]): string[] {
+  const modes = new Set(assigned.map(({ disk }) => disk.mode));
+  return modes.size > 1
+    ? [
+        `snapshot '${snapshot.name}' keeps some disks inside their images and some in files of their own; ` +
+          "libvirt's QEMU driver would refuse to take or import it",
+      ]
+    : [];
+}

@@ -1,0 +1,62 @@
+import { isActive, isEmptyDrive, type DomainDisk, type ImageFormat } from "../model/index.js";
+import { imageOfDisk } from "../plan/disk-images.js";
+import { selectBackend } from "./choose-backend.js";
+import { readDomain, type ServiceContext } from "./context.js";
+import type { DiskCapabilities } from "./results.js";
+
+type Form = DiskCapabilities["forms"][number];
+
+/** The forms that are tried for every disk, in the order in which they are shown. */
+const FORMS: readonly { readonly mode: Form["mode"]; readonly format?: ImageFormat }[] = [
+  { mode: "internal" },
+  { mode: "external", format: "qcow2" },
+  { mode: "external", format: "raw" },
+];
+
+/** See `SnapshotService.diskCapabilities` (RFC R17, R18: which disks are snapshotable, and why not). */
+export async function diskCapabilities(
+  context: ServiceContext,
+  reference: string,
+): Promise<DiskCapabilities[]> {
+  const domain = await readDomain(context, reference);
+  const capabilities: DiskCapabilities[] = [];
+  for (const disk of domain.definition.disks)
+    capabilities.push(await capabilitiesOf(context, disk, isActive(domain)));
+  return capabilities;
+}
+
+async function capabilitiesOf(
+  context: ServiceContext,
+  disk: DomainDisk,
+  live: boolean,
+): Promise<DiskCapabilities> {
+  const image = imageOfDisk(disk);
+  const forms: Form[] = [];
+  if (image) for (const form of FORMS) forms.push(await tryForm(context, disk, form, live));
+  return {
+    target: disk.target,
+    ...(image ? { image: image.path, format: image.format } : {}),
+    selectedByDefault: disk.snapshot !== "no" && !isEmptyDrive(disk),
+    forms,
+  };
+}
+
+async function tryForm(
+  { backends }: ServiceContext,
+  disk: DomainDisk,
+  form: (typeof FORMS)[number],
+  live: boolean,
+): Promise<Form> {
+  const backend = selectBackend(backends, disk, form);
+  if (!backend)
+    return {
+      ...form,
+      verdict: {
+        possible: false,
+        reason: `no disk backend takes this form of a ${disk.format ?? "raw"} disk`,
+        remedy: "use one of the other forms",
+      },
+    };
+  const verdict = await backend.assess(disk, { verb: "create", live, ...form });
+  return { ...form, backend: backend.id, verdict };
+}

@@ -1,0 +1,202 @@
+import { DomsnapError } from "../errors/index.js";
+import {
+  childrenOf,
+  isActive,
+  type DiskSnapshot,
+  type Domain,
+  type DomainDefinition,
+  type DomainSnapshot,
+  type RevertFlags,
+} from "../model/index.js";
+import { findDisk } from "../plan/disk-images.js";
+import type { BackendId } from "../plan/operation.js";
+import { planRevert, type RevertFacts } from "../plan/plan-revert.js";
+import {
+  assertRevertFlags,
+  findSnapshot,
+  revertTarget,
+  type RevertTarget,
+} from "../rules/index.js";
+import { assignBackends, selectBackend } from "./choose-backend.js";
+import { changeDomain, collectWarnings, runUnlessDry, type ServiceContext } from "./context.js";
+import { foreignPathsOf } from "./delete-images.js";
+import { readAllRecords, readHeads, type Heads } from "./records.js";
+import type { ChangeOptions, ChangeResult } from "./results.js";
+import { decideRevert, leftOverlays, relocationsOf } from "./revert-disks.js";
+
+/** See `SnapshotService.revert`. */
+export function revertToSnapshot(
+  context: ServiceContext,
+  reference: string,
+  name: string,
+  flags: RevertFlags,
+  callerOptions: ChangeOptions = {},
+): Promise<ChangeResult> {
+  const { options, warnings } = collectWarnings(callerOptions);
+  return changeDomain(context, reference, options, async (domain) => {
+    const { toolstack, store } = context.connection;
+    assertRevertFlags(flags, toolstack.rules);
+    const heads = await readHeads(context, domain.uuid);
+    findSnapshot(heads.tree, name);
+    const snapshot = await store.read(domain.uuid, name);
+    const target = revertTarget({ domain, snapshot, flags, rules: toolstack.rules });
+    const plan = planRevert(
+      toolstack.touchesImages
+        ? await revertOfImages(context, domain, snapshot, heads, target)
+        : revertOfSimulation(context, domain, snapshot, target),
+    );
+    await runUnlessDry(context, plan, options);
+    return {
+      domain,
+      plans: [plan],
+      executed: !options.dryRun,
+      warnings: [...plan.warnings, ...warnings],
+    };
+  });
+}
+
+/** A simulation has a state and a definition, and nothing else to put back. */
+function revertOfSimulation(
+  context: ServiceContext,
+  domain: Domain,
+  snapshot: DomainSnapshot,
+  target: RevertTarget,
+): RevertFacts {
+  return {
+    domain,
+    snapshot,
+    disks: [],
+    definition: recordedDefinition(context, domain, snapshot),
+    leftOverlays: [],
+    start: target.state === "shutoff" ? "off" : target.state,
+    stop: isActive(domain),
+    warnings: [],
+  };
+}
+
+async function revertOfImages(
+  context: ServiceContext,
+  domain: Domain,
+  snapshot: DomainSnapshot,
+  heads: Heads,
+  target: RevertTarget,
+): Promise<RevertFacts> {
+  assertOffline(context, domain, snapshot, target);
+  const { toolstack } = context.connection;
+  const records = await readAllRecords(context, domain.uuid, heads);
+  const facts = {
+    domain,
+    snapshot,
+    records,
+    foreignPaths: foreignPathsOf(await toolstack.listDomains(), domain),
+    probe: context.probe,
+    nowSeconds: context.nowSeconds(),
+  };
+  const assigned = await assignBackends(context.backends, snapshot.domain, snapshot.disks, {
+    verb: "revert",
+    live: false,
+  });
+  const { steps, overlays } = await decideRevert(assigned, facts);
+  const base = recordedDefinition(context, domain, snapshot);
+  const definition = context.documents.relocateDisks(
+    base,
+    relocationsOf(base, domain, snapshot, overlays),
+  );
+  const current = records.find(({ name }) => name === heads.current?.name);
+  const overlayBackendOf = (disk: DiskSnapshot) => overlayBackend(context, current, disk);
+  return {
+    domain,
+    snapshot,
+    disks: steps,
+    definition,
+    ...recordUpdates({ snapshot, overlays, heads, current }),
+    leftOverlays: leftOverlays(current, definition, overlayBackendOf, facts),
+    start: "off",
+    stop: false,
+    warnings: [],
+  };
+}
+
+function assertOffline(
+  context: ServiceContext,
+  domain: Domain,
+  snapshot: DomainSnapshot,
+  target: RevertTarget,
+): void {
+  const { uri } = context.connection.toolstack;
+  if (isActive(domain))
+    throw new DomsnapError("operation-unsupported", `domain '${domain.name}' is ${domain.state}`, {
+      hint: "shut the domain down first",
+    });
+  if (target.state !== "shutoff")
+    throw new DomsnapError(
+      "operation-unsupported",
+      `'${uri}' does not run domains, and snapshot '${snapshot.name}' would leave the domain ${target.state}`,
+      {
+        hint: "leave --running and --paused out, and revert to snapshots of a domain that was off",
+      },
+    );
+}
+
+/** The definition to go back to, under the name that the domain has now (libvirt: rename-safe). */
+function recordedDefinition(
+  { documents }: ServiceContext,
+  domain: Domain,
+  snapshot: DomainSnapshot,
+): DomainDefinition {
+  const recorded = snapshot.inactiveDomain ?? snapshot.domain ?? domain.definition;
+  return recorded.name === domain.name ? recorded : documents.renameDomain(recorded, domain.name);
+}
+
+function overlayBackend(
+  context: ServiceContext,
+  current: DomainSnapshot | undefined,
+  disk: DiskSnapshot,
+): BackendId | undefined {
+  const domainDisk = findDisk(current?.domain, disk.name);
+  const backend = domainDisk && selectBackend(context.backends, domainDisk, disk);
+  return backend?.externalKind === "overlay" ? backend.id : undefined;
+}
+
+/**
+ * libvirt 9.9's bookkeeping: the overlays of a revert become the snapshot's own disks, or its
+ * `revertDisks` as long as its children stand on the earlier ones. The snapshot that was current
+ * gives up its revert overlays.
+ */
+function recordUpdates({
+  snapshot,
+  overlays,
+  heads,
+  current,
+}: {
+  readonly snapshot: DomainSnapshot;
+  readonly overlays: readonly DiskSnapshot[];
+  readonly heads: Heads;
+  readonly current: DomainSnapshot | undefined;
+}): Pick<RevertFacts, "updatedSnapshot" | "updatedPrevious"> {
+  const hasChildren = childrenOf(heads.tree, snapshot.name).length > 0;
+  const updatedSnapshot = hasChildren
+    ? { ...snapshot, revertDisks: overlays }
+    : { ...snapshot, disks: replaceDisks(snapshot.disks, overlays) };
+  const leaves = current && current.name !== snapshot.name && current.revertDisks;
+  return {
+    ...(overlays.length > 0 ? { updatedSnapshot } : {}),
+    ...(leaves ? { updatedPrevious: withoutRevertDisks(current) } : {}),
+  };
+}
+
+export function withoutRevertDisks({
+  revertDisks: _dropped,
+  ...snapshot
+}: DomainSnapshot): DomainSnapshot {
+  return snapshot;
+}
+
+/** The disks with some replaced by others of the same name. */
+export function replaceDisks(
+  disks: readonly DiskSnapshot[],
+  replacements: readonly DiskSnapshot[],
+): DiskSnapshot[] {
+  const byName = new Map(replacements.map((disk) => [disk.name, disk]));
+  return disks.map((disk) => byName.get(disk.name) ?? disk);
+}

@@ -1,0 +1,61 @@
+import type { DiskSnapshot, DomainDefinition, DomainDisk, ImageRef } from "../model/index.js";
+
+export function findDisk(
+  definition: DomainDefinition | undefined,
+  target: string,
+): DomainDisk | undefined {
+  return definition?.disks.find((disk) => disk.target === target);
+}
+
+/**
+ * The local image that a disk uses, with the format it must be opened with (libvirt's default is
+ * raw). Missing for empty drives and for disks that are not a file or a block device.
+ */
+export function imageOfDisk(disk: DomainDisk | undefined): ImageRef | undefined {
+  const path = disk?.source?.path;
+  if (!disk || path === undefined || (disk.type !== "file" && disk.type !== "block"))
+    return undefined;
+  return { path, type: disk.type, format: disk.format ?? "raw" };
+}
+
+/** The image of a definition's disk by target name. */
+export function imageOf(
+  definition: DomainDefinition | undefined,
+  target: string,
+): ImageRef | undefined {
+  return imageOfDisk(findDisk(definition, target));
+}
+
+/** The file that belongs to an external disk snapshot: an overlay or a frozen copy. */
+export function fileOfDiskSnapshot(disk: DiskSnapshot): ImageRef | undefined {
+  const path = disk.source?.path;
+  if (disk.mode !== "external" || path === undefined || disk.format === undefined) return undefined;
+  if (disk.type !== "file" && disk.type !== "block") return undefined;
+  return { path, type: disk.type, format: disk.format };
+}
+
+/** All local images that a definition names. */
+export function imagesOf(definition: DomainDefinition | undefined): ImageRef[] {
+  return (definition?.disks ?? []).flatMap((disk) => imageOfDisk(disk) ?? []);
+}
+
+/** Whether a disk's state is part of the snapshot. */
+export function isTaken(
+  disk: DiskSnapshot,
+): disk is DiskSnapshot & { readonly mode: "internal" | "external" } {
+  return disk.mode === "internal" || disk.mode === "external";
+}
+
+/** Groups items by a key, keeping the order of first appearance. */
+export function groupBy<Item, Key>(
+  items: readonly Item[],
+  key: (item: Item) => Key,
+): Map<Key, Item[]> {
+  const groups = new Map<Key, Item[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group) group.push(item);
+    else groups.set(key(item), [item]);
+  }
+  return groups;
+}

@@ -1,0 +1,113 @@
+import type { Domain, DomainDefinition, DomainSnapshot } from "../model/index.js";
+import { groupBy } from "./disk-images.js";
+import type { BackendId, Operation, Plan, SnapshotStep } from "./operation.js";
+
+/** One disk with the backend that freezes it. */
+export interface AssignedStep extends SnapshotStep {
+  readonly backend: BackendId;
+}
+
+export interface CreateFacts {
+  readonly domain: Domain;
+  /** Aligned and complete, as it will be recorded. */
+  readonly snapshot: DomainSnapshot;
+  readonly disks: readonly AssignedStep[];
+  /** The definition after the snapshot, when a disk goes on in an overlay. */
+  readonly definition?: DomainDefinition;
+  /** False: images are changed, nothing is recorded (libvirt's NO_METADATA). */
+  readonly record: boolean;
+  /** The current snapshot, when it holds revert overlays that this snapshot freezes. */
+  readonly previousCurrent?: DomainSnapshot;
+  /** Stop the domain after success (libvirt's HALT). */
+  readonly halt: boolean;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Plans a create of a domain that is off, or of one without images (a simulation): freeze all
+ * disks, point the domain at its overlays, and record. Writing the record is the commit point;
+ * without a record there is none, and everything is undone unless it all succeeds.
+ */
+export function planCreate(facts: CreateFacts): Plan {
+  const before: Operation[] = snapshotOperations(facts);
+  if (facts.definition)
+    before.push({
+      kind: "domain.define",
+      definition: facts.definition,
+      previous: facts.domain.definition,
+    });
+  return {
+    verb: "create",
+    domain: { name: facts.domain.name, uuid: facts.domain.uuid },
+    snapshot: facts.snapshot.name,
+    operations: [...before, ...(facts.record ? recordOperations(facts) : []), ...finish(facts)],
+    commitAt: before.length,
+    warnings: facts.warnings,
+  };
+}
+
+function snapshotOperations({ disks, snapshot }: CreateFacts): Operation[] {
+  return [...groupBy(disks, (disk) => disk.backend)].map(([backend, group]) => ({
+    kind: "disks.snapshot" as const,
+    backend,
+    snapshot: snapshot.name,
+    disks: group.map(withoutBackend),
+  }));
+}
+
+function withoutBackend({ backend: _backend, ...step }: AssignedStep): SnapshotStep {
+  return step;
+}
+
+function recordOperations({ snapshot, previousCurrent }: CreateFacts): Operation[] {
+  return [
+    { kind: "record.write", snapshot },
+    { kind: "record.current", name: snapshot.name },
+    ...dropRevertDisks(previousCurrent),
+  ];
+}
+
+function finish({ halt, domain }: CreateFacts): Operation[] {
+  return halt && domain.id !== undefined ? [{ kind: "domain.stop" }] : [];
+}
+
+export interface RedefineFacts {
+  readonly domain: Domain;
+  readonly snapshot: DomainSnapshot;
+  /** The record that is replaced. */
+  readonly previous?: DomainSnapshot;
+  readonly makeCurrent: boolean;
+  /** The current snapshot, when it holds revert overlays that making another one current drops. */
+  readonly previousCurrent?: DomainSnapshot;
+}
+
+/** Plans a redefine: records only, no image. */
+export function planRedefine(facts: RedefineFacts): Plan {
+  const { domain, snapshot, previous } = facts;
+  const operations: Operation[] = [
+    previous ? { kind: "record.write", snapshot, previous } : { kind: "record.write", snapshot },
+  ];
+  if (facts.makeCurrent)
+    operations.push(
+      { kind: "record.current", name: snapshot.name },
+      ...dropRevertDisks(facts.previousCurrent),
+    );
+  return {
+    verb: "redefine",
+    domain: { name: domain.name, uuid: domain.uuid },
+    snapshot: snapshot.name,
+    operations,
+    commitAt: 0,
+    warnings: [],
+  };
+}
+
+/**
+ * Revert overlays belong to the state after their snapshot only as long as it is current; a new
+ * current snapshot freezes or forgets them (libvirt 9.9, snapshot XML format, `revertDisks`).
+ */
+function dropRevertDisks(previousCurrent: DomainSnapshot | undefined): Operation[] {
+  if (!previousCurrent?.revertDisks) return [];
+  const { revertDisks: _dropped, ...kept } = previousCurrent;
+  return [{ kind: "record.write", snapshot: kept, previous: previousCurrent }];
+}

@@ -1,0 +1,89 @@
+import type { Domain, DomainDefinition, DomainSnapshot, ImageRef } from "../model/index.js";
+import { groupBy } from "./disk-images.js";
+import type { BackendId, Operation, Plan, RevertStep } from "./operation.js";
+
+/** One disk with the backend that puts it back. */
+export interface AssignedRevert extends RevertStep {
+  readonly backend: BackendId;
+}
+
+export interface RevertFacts {
+  readonly domain: Domain;
+  /** The record to go back to; rewritten when it gets new overlays. */
+  readonly snapshot: DomainSnapshot;
+  readonly disks: readonly AssignedRevert[];
+  /** The definition that the domain has afterwards. */
+  readonly definition: DomainDefinition;
+  /** The record with its new overlays, when there are any. */
+  readonly updatedSnapshot?: DomainSnapshot;
+  /** The snapshot that was current, without the revert overlays that are left behind. */
+  readonly updatedPrevious?: DomainSnapshot;
+  /** Overlays of the state that is left; nothing refers to them any more. */
+  readonly leftOverlays: readonly (ImageRef & { readonly backend: BackendId })[];
+  /** What the domain does afterwards; `off` for a toolstack that runs nothing. */
+  readonly start: "off" | "running" | "paused";
+  /** Whether the domain is active now and has to be stopped first. */
+  readonly stop: boolean;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Plans a revert of a domain whose disks nobody has open. Everything that can fail (copies, new
+ * overlays, checks of internal snapshots) is staged beside the present state first; the switch is
+ * the commit point, and from there it only goes forward. Overlays of the state that is left go
+ * last, when no record and no definition names them any more.
+ */
+export function planRevert(facts: RevertFacts): Plan {
+  const groups = [...groupBy(facts.disks, (disk) => disk.backend)].map(([backend, group]) => ({
+    backend,
+    snapshot: facts.snapshot.name,
+    disks: group.map(({ backend: _backend, ...step }): RevertStep => step),
+  }));
+  const staged: Operation[] = groups.map((group) => ({ kind: "disks.stage", ...group }));
+  return {
+    verb: "revert",
+    domain: { name: facts.domain.name, uuid: facts.domain.uuid },
+    snapshot: facts.snapshot.name,
+    operations: [
+      ...staged,
+      ...(facts.stop ? [{ kind: "domain.stop" } as const] : []),
+      ...groups.map((group) => ({ kind: "disks.revert", ...group }) as const),
+      {
+        kind: "domain.define",
+        definition: facts.definition,
+        previous: facts.domain.inactiveDefinition ?? facts.domain.definition,
+      },
+      ...recordOperations(facts),
+      ...startOperations(facts),
+      ...discardOperations(facts),
+    ],
+    commitAt: staged.length,
+    warnings: facts.warnings,
+  };
+}
+
+function recordOperations({
+  snapshot,
+  updatedSnapshot,
+  updatedPrevious,
+}: RevertFacts): Operation[] {
+  return [
+    ...(updatedSnapshot
+      ? [{ kind: "record.write", snapshot: updatedSnapshot, previous: snapshot } as const]
+      : []),
+    ...(updatedPrevious ? [{ kind: "record.write", snapshot: updatedPrevious } as const] : []),
+    { kind: "record.current", name: snapshot.name },
+  ];
+}
+
+function startOperations({ start }: RevertFacts): Operation[] {
+  return start === "off" ? [] : [{ kind: "domain.start", paused: start === "paused" }];
+}
+
+function discardOperations({ leftOverlays }: RevertFacts): Operation[] {
+  return [...groupBy(leftOverlays, (overlay) => overlay.backend)].map(([backend, group]) => ({
+    kind: "disks.discard",
+    backend,
+    files: group.map(({ path, type, format }) => ({ path, type, format })),
+  }));
+}

@@ -1,0 +1,108 @@
+import { DomsnapError } from "../errors/index.js";
+import {
+  isEmptyDrive,
+  type DiskSnapshot,
+  type DomainDefinition,
+  type DomainDisk,
+  type SnapshotMode,
+} from "../model/index.js";
+import type { FileProbe } from "../ports/index.js";
+import { assignExternalFiles } from "./external-file-name.js";
+
+export interface AlignOptions {
+  /** For generated file names. */
+  readonly snapshotName: string;
+  /** For disks that nobody says anything about. */
+  readonly defaultMode: SnapshotMode;
+  /** Whether an internal default binds every disk: another mode is then an error. */
+  readonly uniform: boolean;
+  /** Ignore what the domain's disks wish for themselves; used for the overlays of a revert. */
+  readonly forceDefault?: boolean;
+  /** Missing: no file is looked at, sources are taken to be regular files. */
+  readonly probe?: FileProbe | undefined;
+}
+
+/** A snapshot disk whose mode is decided. */
+export type DecidedDisk = DiskSnapshot & { readonly mode: SnapshotMode };
+
+/**
+ * Completes the disks of a request to one entry for each disk of the domain, in the domain's
+ * order, with mode and file decided. A request may name disks by target or by absolute source
+ * path. Linear in the number of disks. Throws `config-unsupported`, and `internal-error` without
+ * a definition. (libvirt: "disks" of the snapshot XML format, virDomainSnapshotAlignDisks.)
+ */
+export function alignDisks(
+  requested: readonly DiskSnapshot[],
+  definition: DomainDefinition | undefined,
+  options: AlignOptions,
+): DecidedDisk[] {
+  if (!definition) throw new DomsnapError("internal-error", "missing domain in snapshot");
+  const disks = definition.disks;
+  if (requested.length > disks.length)
+    throw unsupported("too many disk snapshot requests for domain");
+  const decided = decideRequested(requested, disks, options);
+  const aligned = disks.map((disk) => ({
+    disk,
+    snapshot: decided.get(disk.target) ?? unmentioned(disk, options),
+  }));
+  return assignExternalFiles(aligned, options.snapshotName, options.probe) as DecidedDisk[];
+}
+
+function decideRequested(
+  requested: readonly DiskSnapshot[],
+  disks: readonly DomainDisk[],
+  options: AlignOptions,
+): Map<string, DecidedDisk> {
+  const find = diskFinder(disks);
+  const decided = new Map<string, DecidedDisk>();
+  for (const request of requested) {
+    const disk = find(request.name);
+    if (!disk) throw unsupported(`no disk named '${request.name}'`);
+    if (decided.has(disk.target)) throw unsupported(`disk '${request.name}' specified twice`);
+    const mode = requestedMode(request, disk, options);
+    const path = request.source?.path;
+    if (path !== undefined && mode !== "external")
+      throw unsupported(
+        `file '${path}' for disk '${request.name}' requires use of external snapshot mode`,
+      );
+    decided.set(disk.target, { ...request, name: disk.target, mode });
+  }
+  return decided;
+}
+
+/** Finds a disk by its target, or by the absolute path of its source if only one disk has it. */
+function diskFinder(disks: readonly DomainDisk[]): (name: string) => DomainDisk | undefined {
+  const byTarget = new Map(disks.map((disk) => [disk.target, disk]));
+  const byPath = new Map<string, DomainDisk | undefined>();
+  for (const disk of disks) {
+    const path = disk.source?.path;
+    if (path !== undefined) byPath.set(path, byPath.has(path) ? undefined : disk);
+  }
+  return (name) => (name.startsWith("/") ? byPath.get(name) : byTarget.get(name));
+}
+
+function requestedMode(
+  request: DiskSnapshot,
+  disk: DomainDisk,
+  { defaultMode, uniform }: AlignOptions,
+): SnapshotMode {
+  const strict = uniform && defaultMode === "internal";
+  if (request.mode === undefined)
+    return disk.snapshot !== undefined && (!strict || disk.snapshot === "no")
+      ? disk.snapshot
+      : defaultMode;
+  const bothNo = request.mode === "no" && disk.snapshot === "no";
+  if (strict && request.mode !== defaultMode && !bothNo)
+    throw unsupported(`disk '${request.name}' must use snapshot mode '${defaultMode}'`);
+  return request.mode;
+}
+
+function unmentioned(disk: DomainDisk, options: AlignOptions): DecidedDisk {
+  const own = options.forceDefault === true ? undefined : disk.snapshot;
+  const mode = isEmptyDrive(disk) ? "no" : (own ?? options.defaultMode);
+  return { name: disk.target, type: "file", mode };
+}
+
+function unsupported(text: string): DomsnapError {
+  return new DomsnapError("config-unsupported", text);
+}

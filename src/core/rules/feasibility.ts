@@ -1,0 +1,205 @@
+import { DomsnapError } from "../errors/index.js";
+import {
+  isActive,
+  isEmptyDrive,
+  type Domain,
+  type DomainDisk,
+  type MemorySnapshot,
+  type SnapshotState,
+} from "../model/index.js";
+import type { FileProbe } from "../ports/index.js";
+import type { DecidedDisk } from "./align-disks.js";
+import type { DriverRules } from "./driver-rules.js";
+
+/** A snapshot whose kind, disks and files are decided, about to be taken. */
+export interface FeasibilityQuestion {
+  readonly domain: Domain;
+  readonly rules: DriverRules;
+  readonly state: SnapshotState;
+  readonly memory: MemorySnapshot;
+  /** One for each disk of the domain, in its order. */
+  readonly disks: readonly DecidedDisk[];
+  /** Whether external files are to be there already. */
+  readonly reuse: boolean;
+  readonly probe?: FileProbe | undefined;
+}
+
+/**
+ * Checks that a snapshot can be taken as decided, as far as the definitions and the target paths
+ * tell: disk by disk in the domain's order, then the selection as a whole. Block jobs and the
+ * guest are left to those who talk to the hypervisor. (libvirt: QEMU driver, "prepare".) Throws
+ * `config-unsupported`, `operation-unsupported`, `internal-error`, `system-error`.
+ */
+export function assertFeasible(question: FeasibilityQuestion): void {
+  question.disks.forEach((snapshot, index) => {
+    const disk = question.domain.definition.disks[index];
+    if (!disk) return;
+    if (snapshot.mode === "internal") assertInternal(disk, snapshot, question);
+    if (snapshot.mode === "external") assertExternal(disk, snapshot, question);
+  });
+  assertSelection(question);
+}
+
+function assertInternal(
+  disk: DomainDisk,
+  snapshot: DecidedDisk,
+  { domain, state }: FeasibilityQuestion,
+): void {
+  const active = isActive(domain);
+  if (active && state === "disk-snapshot")
+    throw unsupported(
+      `active qemu domains require external disk snapshots; disk ${snapshot.name} requested internal`,
+    );
+  if (!active && disk.type === "network")
+    throw new DomsnapError(
+      "internal-error",
+      `internal inactive snapshots are not supported on 'network' disks using '${disk.source?.protocol ?? "none"}' protocol`,
+    );
+  if (!active && !isLocal(disk.type))
+    throw new DomsnapError(
+      "internal-error",
+      `internal inactive snapshots are not supported on '${disk.type}' disks`,
+    );
+  if (disk.format !== undefined && disk.format !== "qcow2")
+    throw unsupported(
+      `internal snapshot for disk ${snapshot.name} unsupported for storage type ${disk.format}`,
+    );
+}
+
+function assertExternal(
+  disk: DomainDisk,
+  snapshot: DecidedDisk,
+  question: FeasibilityQuestion,
+): void {
+  assertExternalFormat(snapshot, question.rules);
+  if (isActive(question.domain)) assertExternalActive(disk, snapshot);
+  else assertExternalInactive(disk, snapshot);
+  if (disk.shareable && !disk.readonly && snapshot.format !== "raw")
+    throw unsupported(
+      `shared access for disk '${disk.target}' requires use of supported storage format`,
+    );
+  if (question.probe) assertTargetFile(snapshot, question.reuse, question.probe);
+}
+
+function assertExternalFormat({ name, ...snapshot }: DecidedDisk, rules: DriverRules): void {
+  const format = snapshot.format;
+  if (format === undefined) return;
+  if (rules.externalFormats && !rules.externalFormats.has(format))
+    throw unsupported(`external snapshot format for disk ${name} is unsupported: ${format}`);
+  if (snapshot.metadataCacheMaxBytes !== undefined && format !== "qcow2")
+    throw unsupported("metadata cache max size control is supported only with qcow2 images");
+}
+
+function assertExternalInactive(disk: DomainDisk, snapshot: DecidedDisk): void {
+  const wrong = [disk.type, snapshot.type].find((type) => !isLocal(type));
+  if (wrong !== undefined)
+    throw new DomsnapError(
+      "internal-error",
+      `external inactive snapshots are not supported on '${wrong}' disks`,
+    );
+}
+
+function assertExternalActive(disk: DomainDisk, snapshot: DecidedDisk): void {
+  if (disk.device === "lun")
+    throw unsupported("external active snapshots are not supported on scsi passthrough devices");
+  const noBlockJobs = whyNoBlockJobs(disk);
+  if (noBlockJobs !== undefined)
+    throw new DomsnapError(
+      "operation-unsupported",
+      `block jobs are not supported on ${noBlockJobs}`,
+    );
+  if (!isLocal(snapshot.type) && snapshot.type !== "network")
+    throw new DomsnapError(
+      "internal-error",
+      `external active snapshots are not supported on '${snapshot.type}' disks`,
+    );
+}
+
+function whyNoBlockJobs(disk: DomainDisk): string | undefined {
+  if (disk.bus === "sd") return `disk '${disk.target}' using bus 'sd'`;
+  if (disk.transient) return `transient disk '${disk.target}'`;
+  if (disk.type === "vhostuser") return `vhostuser disk '${disk.target}'`;
+  return undefined;
+}
+
+/** An empty regular file at the target is as good as none. */
+function assertTargetFile(snapshot: DecidedDisk, reuse: boolean, probe: FileProbe): void {
+  const path = snapshot.source?.path;
+  if (path === undefined || !isLocal(snapshot.type)) return;
+  const fact = probe(path);
+  switch (fact.kind) {
+    case "unknown":
+      throw new DomsnapError(
+        "system-error",
+        `unable to stat for disk ${snapshot.name}: ${path}: ${fact.reason}`,
+      );
+    case "absent":
+      return assertAbsentIsFine(snapshot, path, reuse);
+    case "regular":
+    case "block":
+    case "other":
+      if (fact.kind !== (snapshot.type === "block" ? "block" : "regular"))
+        throw unsupported(
+          `mismatch between configured type for snapshot disk '${snapshot.name}' and the type of existing file '${path}'`,
+        );
+      if (fact.kind === "regular" && fact.sizeBytes > 0 && !reuse)
+        throw unsupported(
+          `external snapshot file for disk ${snapshot.name} already exists and is not a block device: ${path}`,
+        );
+  }
+}
+
+function assertAbsentIsFine(snapshot: DecidedDisk, path: string, reuse: boolean): void {
+  if (reuse)
+    throw new DomsnapError(
+      "system-error",
+      `missing existing file for disk ${snapshot.name}: ${path}: No such file or directory`,
+    );
+  if (snapshot.type === "block")
+    throw new DomsnapError(
+      "operation-unsupported",
+      `block device snapshot target '${path}' doesn't exist`,
+    );
+}
+
+function assertSelection({ domain, rules, state, memory, disks }: FeasibilityQuestion): void {
+  const internal = disks.some((disk) => disk.mode === "internal");
+  const external = disks.some((disk) => disk.mode === "external");
+  const standAlone = rules.offlineDisksStandAlone && !isActive(domain);
+  if (!internal && !external && memory.mode === "no")
+    throw unsupported("nothing selected for snapshot");
+  const incomplete = internal && !standAlone && leavesDataOut(domain, disks);
+  if ((memory.mode === "internal" && !internal) || incomplete)
+    throw unsupported(
+      "internal and full system snapshots require all disks to be selected for snapshot",
+    );
+  if (state === "disk-snapshot" && !external)
+    throw unsupported("disk-only snapshots require at least one disk to be selected for snapshot");
+  const mixed =
+    (internal && (external || memory.mode === "external")) ||
+    (memory.mode === "internal" && external);
+  if (mixed && !standAlone)
+    throw unsupported("mixing internal and external targets for a snapshot is not yet supported");
+  if (internal && domain.definition.pflashFirmware)
+    throw new DomsnapError(
+      "operation-unsupported",
+      "internal snapshots of a VM with pflash based firmware are not supported",
+    );
+}
+
+/** Whether a disk that the guest can write to is not part of the snapshot. */
+function leavesDataOut(domain: Domain, disks: readonly DecidedDisk[]): boolean {
+  return disks.some((snapshot, index) => {
+    if (snapshot.mode === "manual") return true;
+    const disk = domain.definition.disks[index];
+    return snapshot.mode === "no" && !!disk && !disk.readonly && !isEmptyDrive(disk);
+  });
+}
+
+function isLocal(type: string): boolean {
+  return type === "file" || type === "block";
+}
+
+function unsupported(text: string): DomsnapError {
+  return new DomsnapError("config-unsupported", text);
+}

@@ -1,0 +1,8 @@
+/** domsnap as a library: open a connection by its URI, and use its snapshots. */
+export { BUILT_IN_MODULES, createContainer, openSnapshotService } from "./container.js";
+export * from "./core/errors/index.js";
+export type { ProgressEvent } from "./core/execute/progress-event.js";
+export * from "./core/model/index.js";
+export type * from "./core/operations/results.js";
+export type { SnapshotService } from "./core/operations/snapshot-service.js";
+export type { Operation, Plan } from "./core/plan/operation.js";

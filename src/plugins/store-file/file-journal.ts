@@ -1,0 +1,106 @@
+import { constants, existsSync } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
+import { hostname } from "node:os";
+
+import { DomsnapError } from "../../core/errors/index.js";
+import type { Plan } from "../../core/plan/operation.js";
+import type { Journal, JournalEntry } from "../../core/ports/index.js";
+import { unlinkDurably } from "../lib/durable-files.js";
+import {
+  assertRealFolder,
+  ensureStateFolder,
+  readStateFile,
+  writeStateFile,
+} from "../lib/state-files.js";
+import { systemError } from "../lib/system-error.js";
+import {
+  formatBeginning,
+  formatMark,
+  lastLineEnd,
+  parseJournal,
+  type JournalMark,
+} from "./journal-format.js";
+import { domainFolder } from "./state-folder.js";
+
+const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+
+/** A plan that deletes a long chain holds two domain definitions for each of its records. */
+const JOURNAL_LIMIT_BYTES = 512 * 1024 * 1024;
+
+/**
+ * Keeps the plan under way in `STATE/UUID/journal`. The plan appears whole or not at all; what
+ * happened to its operations is appended line by line, each on disk before the call returns.
+ * Writing needs the domain's lock.
+ */
+export class FileJournal implements Journal {
+  constructor(private readonly stateFolder: string) {}
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- see withStateFile
+  async read(domainUuid: string): Promise<JournalEntry | undefined> {
+    const folder = domainFolder(this.stateFolder, domainUuid);
+    try {
+      assertRealFolder(folder.path);
+      const text = readStateFile(folder.journal, JOURNAL_LIMIT_BYTES);
+      return text === undefined ? undefined : parseJournal(text);
+    } catch (thrown) {
+      throw asRecoveryFailure(thrown);
+    }
+  }
+
+  /** Throws `internal-error` when a plan is there already: it would be lost. */
+  async begin(plan: Plan): Promise<void> {
+    const folder = domainFolder(this.stateFolder, plan.domain.uuid);
+    await ensureStateFolder(folder.path);
+    if (existsSync(folder.journal))
+      throw new DomsnapError("internal-error", `the journal '${folder.journal}' is in use`);
+    const owner = { pid: process.pid, host: hostname(), sinceMs: Date.now() };
+    await writeStateFile(folder.journal, formatBeginning({ plan, owner }));
+  }
+
+  started(domainUuid: string, index: number): Promise<void> {
+    return this.#append(domainUuid, "started", index);
+  }
+
+  finished(domainUuid: string, index: number): Promise<void> {
+    return this.#append(domainUuid, "finished", index);
+  }
+
+  async end(domainUuid: string): Promise<void> {
+    const folder = domainFolder(this.stateFolder, domainUuid);
+    assertRealFolder(folder.path);
+    await unlinkDurably(folder.journal);
+  }
+
+  async #append(domainUuid: string, mark: JournalMark, index: number): Promise<void> {
+    const { journal } = domainFolder(this.stateFolder, domainUuid);
+    try {
+      const handle = await open(journal, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+      try {
+        const end = await endOfLines(handle);
+        await handle.write(formatMark(mark, index), end);
+        await handle.datasync();
+      } finally {
+        await handle.close();
+      }
+    } catch (thrown) {
+      throw systemError(thrown, `cannot write file '${journal}'`);
+    }
+  }
+}
+
+/** Where the next line goes: over a line that was cut off by a crash, if there is one. */
+async function endOfLines(handle: FileHandle): Promise<number> {
+  const { size } = await handle.stat();
+  const last = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
+  if (size === 0 || last.buffer.toString() === "\n") return size;
+  const { buffer } = await handle.read(Buffer.alloc(size), 0, size, 0);
+  const end = lastLineEnd(buffer.toString("latin1"));
+  await handle.truncate(end);
+  return end;
+}
+
+function asRecoveryFailure(thrown: unknown): DomsnapError {
+  if (thrown instanceof DomsnapError && thrown.code === "recovery-failed") return thrown;
+  const { detail } = systemError(thrown, "cannot read the journal");
+  return new DomsnapError("recovery-failed", detail, { cause: thrown, effect: "partial" });
+}

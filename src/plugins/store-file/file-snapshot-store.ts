@@ -1,0 +1,155 @@
+import { readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { DomsnapError } from "../../core/errors/index.js";
+import type { DomainSnapshot, SnapshotHead } from "../../core/model/index.js";
+import type {
+  RecordProblem,
+  SnapshotDocuments,
+  SnapshotIndex,
+  SnapshotStore,
+} from "../../core/ports/index.js";
+import { unlinkDurably } from "../lib/durable-files.js";
+import {
+  assertRealFolder,
+  ensureStateFolder,
+  readStateFile,
+  TEMPORARY_SUFFIX,
+  writeStateFile,
+} from "../lib/state-files.js";
+import { errnoOf, strerror } from "../lib/system-error.js";
+import { formatRecord, readRecord, readRecordHead } from "./read-record.js";
+import { assertRecordName, RECORD_SUFFIX, recordNameProblem } from "./record-name.js";
+import { domainFolder, type DomainFolder } from "./state-folder.js";
+
+/** A snapshot's name is at most as long as a file's. */
+const CURRENT_LIMIT_BYTES = 4096;
+
+/**
+ * Keeps each snapshot as a `<domainsnapshot>` document in `STATE/UUID/NAME.xml`, and the name of
+ * the current one in `STATE/UUID/current`. The files are the truth: there is nothing to keep in
+ * step with them, and one damaged file costs one snapshot's record.
+ *
+ * Writing needs the domain's lock; reading does not, as every file is always whole.
+ */
+export class FileSnapshotStore implements SnapshotStore {
+  /** Domains whose leftovers of a crashed writer were removed. */
+  readonly #cleaned = new Set<string>();
+
+  constructor(
+    private readonly stateFolder: string,
+    private readonly documents: SnapshotDocuments,
+  ) {}
+
+  assertName(name: string): void {
+    assertRecordName(name);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- see withStateFile
+  async index(domainUuid: string): Promise<SnapshotIndex> {
+    const folder = domainFolder(this.stateFolder, domainUuid);
+    const problems: RecordProblem[] = [];
+    const heads = attempt(folder.path, problems, () => readHeads(folder, problems)) ?? [];
+    const current = attempt(folder.current, problems, () => readCurrent(folder, heads));
+    return { heads, problems, ...(current === undefined ? {} : { current }) };
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- see withStateFile
+  async read(domainUuid: string, name: string): Promise<DomainSnapshot> {
+    const folder = domainFolder(this.stateFolder, domainUuid);
+    if (recordNameProblem(name) !== undefined) throw noSuchSnapshot(name);
+    const path = folder.record(name);
+    try {
+      assertRealFolder(folder.path);
+      return readRecord(path, name, this.documents);
+    } catch (thrown) {
+      if (isMissing(thrown)) throw noSuchSnapshot(name);
+      const detail = `snapshot record '${path}' cannot be read: ${strerror(thrown)}`;
+      throw new DomsnapError("record-unreadable", detail, { cause: thrown });
+    }
+  }
+
+  async write(domainUuid: string, snapshot: DomainSnapshot): Promise<void> {
+    assertRecordName(snapshot.name);
+    const folder = await this.#prepare(domainUuid);
+    await writeStateFile(folder.record(snapshot.name), formatRecord(snapshot, this.documents));
+  }
+
+  async remove(domainUuid: string, name: string): Promise<void> {
+    const folder = domainFolder(this.stateFolder, domainUuid);
+    assertRealFolder(folder.path);
+    if (recordNameProblem(name) === undefined) await unlinkDurably(folder.record(name));
+  }
+
+  async setCurrent(domainUuid: string, name: string | undefined): Promise<void> {
+    if (name === undefined) {
+      const folder = domainFolder(this.stateFolder, domainUuid);
+      assertRealFolder(folder.path);
+      await unlinkDurably(folder.current);
+      return;
+    }
+    assertRecordName(name);
+    const folder = await this.#prepare(domainUuid);
+    await writeStateFile(folder.current, name);
+  }
+
+  /** Makes the folder of a domain and, once, removes what a crashed writer left in it. */
+  async #prepare(domainUuid: string): Promise<DomainFolder> {
+    const folder = domainFolder(this.stateFolder, domainUuid);
+    await ensureStateFolder(folder.path);
+    if (!this.#cleaned.has(domainUuid)) {
+      for (const entry of readdirSync(folder.path))
+        if (entry.endsWith(TEMPORARY_SUFFIX)) await rm(join(folder.path, entry), { force: true });
+      this.#cleaned.add(domainUuid);
+    }
+    return folder;
+  }
+}
+
+/** What `read` returns; a failure becomes a problem, unless the file is just not there. */
+function attempt<Result>(
+  record: string,
+  problems: RecordProblem[],
+  read: () => Result,
+): Result | undefined {
+  try {
+    return read();
+  } catch (thrown) {
+    if (!isMissing(thrown)) problems.push({ record, reason: strerror(thrown) });
+    return undefined;
+  }
+}
+
+function isMissing(thrown: unknown): boolean {
+  return errnoOf(thrown) === "ENOENT";
+}
+
+function readHeads(folder: DomainFolder, problems: RecordProblem[]): SnapshotHead[] {
+  assertRealFolder(folder.path);
+  return readdirSync(folder.path)
+    .filter((fileName) => fileName.endsWith(RECORD_SUFFIX))
+    .map((fileName) => {
+      const name = fileName.slice(0, -RECORD_SUFFIX.length);
+      const path = join(folder.path, fileName);
+      return attempt(path, problems, () => readRecordHead(path, name));
+    })
+    .filter((head) => head !== undefined)
+    .sort(byAge);
+}
+
+function readCurrent(folder: DomainFolder, heads: readonly SnapshotHead[]): string | undefined {
+  const name = readStateFile(folder.current, CURRENT_LIMIT_BYTES);
+  if (name === undefined || heads.some((head) => head.name === name)) return name;
+  throw new Error(`there is no snapshot '${name}'`);
+}
+
+/** Oldest first; those of one second by name, so that the order is the same every time. */
+function byAge(a: SnapshotHead, b: SnapshotHead): number {
+  if (a.creationTime !== b.creationTime) return a.creationTime < b.creationTime ? -1 : 1;
+  return a.name < b.name ? -1 : 1;
+}
+
+function noSuchSnapshot(name: string): DomsnapError {
+  return new DomsnapError("no-domain-snapshot", `no domain snapshot with matching name '${name}'`);
+}

@@ -1,0 +1,84 @@
+import { DomsnapError } from "../../core/errors/index.js";
+import type { JournalEntry } from "../../core/ports/index.js";
+
+const FORMAT_VERSION = 1;
+
+export type JournalMark = "started" | "finished";
+type Beginning = Pick<JournalEntry, "plan" | "owner">;
+
+/**
+ * The first line of a journal: version, owner and plan as JSON. A journal is lines of text, each
+ * complete with its newline:
+ *
+ *     {"domsnapJournal":1,"owner":{...},"plan":{...}}
+ *     started 0
+ *     finished 0
+ */
+export function formatBeginning({ plan, owner }: Beginning): string {
+  const line = { domsnapJournal: FORMAT_VERSION, owner, plan };
+  return JSON.stringify(line, encodeBigint) + "\n";
+}
+
+export function formatMark(mark: JournalMark, index: number): string {
+  return `${mark} ${index}\n`;
+}
+
+/**
+ * Reads a journal. What follows the last newline was being written when its writer died, and counts
+ * as never written. Throws `recovery-failed` for anything that this version did not write.
+ */
+export function parseJournal(text: string): JournalEntry {
+  const [first, ...lines] = text.slice(0, lastLineEnd(text)).split("\n");
+  const marks = { started: new Set<number>(), finished: new Set<number>() };
+  for (const line of lines.filter((line) => line !== "")) {
+    const match = /^(started|finished) (\d+)$/.exec(line);
+    if (!match) throw unreadable(`it has a line that is not understood: '${line}'`);
+    marks[match[1] as JournalMark].add(Number(match[2]));
+  }
+  return { ...parseBeginning(first ?? ""), ...marks };
+}
+
+/** Where the complete lines of a journal end. */
+export function lastLineEnd(text: string): number {
+  return text.lastIndexOf("\n") + 1;
+}
+
+function parseBeginning(line: string): Beginning {
+  const { domsnapJournal: version, plan, owner } = parseJson(line);
+  if (version !== FORMAT_VERSION)
+    throw unreadable(
+      `its format is version ${String(version)}, and this domsnap knows ${FORMAT_VERSION}`,
+      "Use the version of domsnap that was interrupted, or a newer one.",
+    );
+  if (!Array.isArray(plan?.operations) || owner === undefined) throw unreadable("it holds no plan");
+  return { plan, owner };
+}
+
+function parseJson(line: string): Partial<Beginning> & { readonly domsnapJournal?: unknown } {
+  try {
+    const value: unknown = JSON.parse(line, decodeBigint);
+    return typeof value === "object" && value !== null ? value : {};
+  } catch (thrown) {
+    throw unreadable("its first line is not JSON", undefined, thrown);
+  }
+}
+
+function unreadable(reason: string, hint?: string, cause?: unknown): DomsnapError {
+  return new DomsnapError("recovery-failed", `the journal cannot be used: ${reason}`, {
+    cause,
+    effect: "partial",
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+/** JSON has no 64-bit numbers. No type of a plan has a field of this name. */
+const BIGINT_KEY = "$bigint";
+
+function encodeBigint(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? { [BIGINT_KEY]: value.toString() } : value;
+}
+
+function decodeBigint(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || !(BIGINT_KEY in value)) return value;
+  return BigInt(String(value[BIGINT_KEY]));
+}

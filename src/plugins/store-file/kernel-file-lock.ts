@@ -1,0 +1,120 @@
+import { constants } from "node:fs";
+import { lstat, open, type FileHandle } from "node:fs/promises";
+import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { DomsnapError } from "../../core/errors/index.js";
+import type { DomainLock, LockOptions } from "../../core/ports/index.js";
+import { ensureStateFolder, readStateFile } from "../lib/state-files.js";
+import { systemError } from "../lib/system-error.js";
+import { throwIfAborted, TurnQueue } from "../lib/turn-queue.js";
+import { domainFolder } from "./state-folder.js";
+
+const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 50;
+const OWNER_LIMIT_BYTES = 1024;
+
+/**
+ * Locks a domain by an open-file-description lock (`F_OFD_SETLK`) of the kernel on
+ * `STATE/UUID/lock`. Such a lock belongs to an open file: it goes away with its owner, however
+ * that dies, and is not inherited by the programs we start. The file itself means nothing and
+ * stays; its content tells people who the last owner was.
+ */
+export class KernelFileLock implements DomainLock {
+  readonly #queue = new TurnQueue();
+
+  constructor(private readonly stateFolder: string) {}
+
+  async run<Result>(
+    domainUuid: string,
+    options: LockOptions,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    const { path, lock } = domainFolder(this.stateFolder, domainUuid);
+    const deadlineMs = performance.now() + options.timeoutMs;
+    return this.#queue.run(path, options, describeOwner("this process"), async () => {
+      await ensureStateFolder(path);
+      const handle = await acquire(lock, deadlineMs, options.signal);
+      try {
+        return await work();
+      } finally {
+        // Closing frees the lock.
+        await handle.close();
+      }
+    });
+  }
+}
+
+/**
+ * Asks again and again instead of waiting in the kernel: a waiting call would hold a thread of the
+ * pool, and a few of them would keep the owner in this process from finishing.
+ */
+async function acquire(
+  path: string,
+  deadlineMs: number,
+  signal: AbortSignal | undefined,
+): Promise<FileHandle> {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    throwIfAborted(signal);
+    const handle = await tryAcquire(path);
+    if (handle) return handle;
+    const leftMs = deadlineMs - performance.now();
+    if (leftMs <= 0) throw new DomsnapError("locked", describeOwner(readOwner(path)));
+    await sleep(Math.min(pauseMs, leftMs), undefined, signal ? { signal } : {}).catch(
+      () => undefined,
+    );
+  }
+}
+
+async function tryAcquire(path: string): Promise<FileHandle | undefined> {
+  const handle = await openLockFile(path);
+  try {
+    if (await lockWhole(handle, path)) return handle;
+  } catch (thrown) {
+    await handle.close();
+    throw systemError(thrown, `cannot lock file '${path}'`);
+  }
+  await handle.close();
+  return undefined;
+}
+
+async function openLockFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  } catch (thrown) {
+    throw systemError(thrown, `cannot lock file '${path}'`);
+  }
+}
+
+async function lockWhole(handle: FileHandle, path: string): Promise<boolean> {
+  // Native code: loaded by those who lock, not by those who only list.
+  const { tryLock } = await import("fs-native-extensions");
+  if (!tryLock(handle.fd)) return false;
+  if (!(await isStillAt(handle, path))) return false;
+  await handle.truncate();
+  await handle.write(`process ${process.pid} on ${hostname()}\n`, 0);
+  return true;
+}
+
+/** Whether the locked file is the one that others will find: somebody may have removed it. */
+async function isStillAt(handle: FileHandle, path: string): Promise<boolean> {
+  const ours = await handle.stat();
+  const theirs = await lstat(path).catch(() => undefined);
+  return theirs?.ino === ours.ino && theirs.dev === ours.dev;
+}
+
+function readOwner(path: string): string {
+  try {
+    const owner = readStateFile(path, OWNER_LIMIT_BYTES)?.trim();
+    if (owner !== undefined && owner !== "") return owner;
+  } catch {
+    // The owner's name is a courtesy.
+  }
+  return "another process";
+}
+
+function describeOwner(owner: string): string {
+  return `the snapshots of the domain are being changed by ${owner}`;
+}

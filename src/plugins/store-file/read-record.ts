@@ -1,0 +1,73 @@
+import { DomsnapError } from "../../core/errors/index.js";
+import type { DomainSnapshot, SnapshotHead } from "../../core/model/index.js";
+import type { ParsedSnapshot, SnapshotDocuments } from "../../core/ports/index.js";
+import { parseSnapshotHead } from "../../xml/index.js";
+import { withStateFile } from "../lib/state-files.js";
+import { assertRecordName } from "./record-name.js";
+
+/** A record holds two domain definitions; virsh refuses a document above 10 MiB. */
+const RECORD_LIMIT_BYTES = 20 * 1024 * 1024;
+
+/** Covers the head of a snapshot with a handful of disks, and the header comment. */
+const HEAD_BYTES = 2048;
+
+/** Records put the head before the domain definitions. */
+const DOMAIN_TAG = /<(?:domain|inactiveDomain)[\s/>]/;
+
+const RECORD_HEADER = `<!--
+A snapshot record of domsnap. Please do not edit it by hand, but with
+  domsnap snapshot-edit
+-->
+
+`;
+
+/** The content of a record's file. */
+export function formatRecord(snapshot: DomainSnapshot, documents: SnapshotDocuments): string {
+  return RECORD_HEADER + documents.formatSnapshot(snapshot, { secure: true });
+}
+
+/**
+ * Reads all of a record. Throws what the system or the parser throws, and `record-unreadable` when
+ * the record is not that of `name`.
+ */
+export function readRecord(
+  path: string,
+  name: string,
+  documents: SnapshotDocuments,
+): DomainSnapshot {
+  const text = withStateFile(path, (file) => file.text(RECORD_LIMIT_BYTES));
+  return named(documents.parseSnapshot(text, { redefine: true }), name);
+}
+
+/**
+ * Reads of a record what a list needs, and not the domain definitions, which are most of it.
+ * Throws like `readRecord`.
+ */
+export function readRecordHead(path: string, name: string): SnapshotHead {
+  assertRecordName(name);
+  return withStateFile(path, (file) => {
+    const head = tryParseHead(file.head(HEAD_BYTES));
+    return named(head ?? parseSnapshotHead(file.text(RECORD_LIMIT_BYTES)), name);
+  });
+}
+
+/** The head, if all of it is in this beginning of a record and can be understood. */
+function tryParseHead(beginning: string): SnapshotHead | undefined {
+  const end = beginning.search(DOMAIN_TAG);
+  if (end < 0) return undefined;
+  try {
+    return parseSnapshotHead(`${beginning.slice(0, end)}</domainsnapshot>`);
+  } catch {
+    // The whole record will tell what is wrong, or that it is only laid out unlike ours.
+    return undefined;
+  }
+}
+
+function named<Parsed extends Pick<ParsedSnapshot, "name">>(
+  parsed: Parsed,
+  name: string,
+): Parsed & { readonly name: string } {
+  if (parsed.name !== name)
+    throw new DomsnapError("record-unreadable", `it describes snapshot '${String(parsed.name)}'`);
+  return { ...parsed, name };
+}

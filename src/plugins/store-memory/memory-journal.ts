@@ -1,0 +1,55 @@
+import { DomsnapError } from "../../core/errors/index.js";
+import type { Plan } from "../../core/plan/operation.js";
+import type { Journal, JournalEntry } from "../../core/ports/index.js";
+
+interface OpenEntry extends JournalEntry {
+  readonly started: Set<number>;
+  readonly finished: Set<number>;
+}
+
+/** A journal for domains that do not outlive the process either. */
+export class MemoryJournal implements Journal {
+  readonly #entries = new Map<string, OpenEntry>();
+
+  read(domainUuid: string): Promise<JournalEntry | undefined> {
+    const entry = this.#entries.get(domainUuid);
+    if (!entry) return Promise.resolve(undefined);
+    const { started, finished } = entry;
+    return Promise.resolve({
+      ...entry,
+      started: new Set(started),
+      finished: new Set(finished),
+    });
+  }
+
+  /** Throws `internal-error` when a plan is there already: it would be lost. */
+  // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
+  async begin(plan: Plan): Promise<void> {
+    if (this.#entries.has(plan.domain.uuid))
+      throw new DomsnapError("internal-error", `the journal of '${plan.domain.name}' is in use`);
+    const owner = { pid: process.pid, host: "localhost", sinceMs: Date.now() };
+    this.#entries.set(plan.domain.uuid, { plan, owner, started: new Set(), finished: new Set() });
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
+  async started(domainUuid: string, index: number): Promise<void> {
+    this.#entry(domainUuid).started.add(index);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
+  async finished(domainUuid: string, index: number): Promise<void> {
+    this.#entry(domainUuid).finished.add(index);
+  }
+
+  end(domainUuid: string): Promise<void> {
+    this.#entries.delete(domainUuid);
+    return Promise.resolve();
+  }
+
+  #entry(domainUuid: string): OpenEntry {
+    const entry = this.#entries.get(domainUuid);
+    if (!entry)
+      throw new DomsnapError("internal-error", `the journal has no plan of ${domainUuid}`);
+    return entry;
+  }
+}

@@ -1,0 +1,58 @@
+import { DomsnapError } from "../../core/errors/index.js";
+import type { DomainSnapshot } from "../../core/model/index.js";
+import type { SnapshotIndex, SnapshotStore } from "../../core/ports/index.js";
+
+interface Records {
+  /** In the order of their first writing, which is that of linking. */
+  readonly byName: Map<string, DomainSnapshot>;
+  current: string | undefined;
+}
+
+/** Keeps records as long as the connection lives. Takes any name, as libvirt's test driver does. */
+export class MemorySnapshotStore implements SnapshotStore {
+  readonly #domains = new Map<string, Records>();
+
+  assertName(): void {
+    // Nothing is made of a name here.
+  }
+
+  index(domainUuid: string): Promise<SnapshotIndex> {
+    const { byName, current } = this.#records(domainUuid);
+    const heads = [...byName.values()];
+    if (current === undefined) return Promise.resolve({ heads, problems: [] });
+    if (byName.has(current)) return Promise.resolve({ heads, current, problems: [] });
+    const problem = { record: "current", reason: `there is no snapshot '${current}'` };
+    return Promise.resolve({ heads, problems: [problem] });
+  }
+
+  read(domainUuid: string, name: string): Promise<DomainSnapshot> {
+    const snapshot = this.#records(domainUuid).byName.get(name);
+    if (snapshot) return Promise.resolve(snapshot);
+    const detail = `no domain snapshot with matching name '${name}'`;
+    return Promise.reject(new DomsnapError("no-domain-snapshot", detail));
+  }
+
+  write(domainUuid: string, snapshot: DomainSnapshot): Promise<void> {
+    this.#records(domainUuid).byName.set(snapshot.name, snapshot);
+    return Promise.resolve();
+  }
+
+  remove(domainUuid: string, name: string): Promise<void> {
+    this.#records(domainUuid).byName.delete(name);
+    return Promise.resolve();
+  }
+
+  setCurrent(domainUuid: string, name: string | undefined): Promise<void> {
+    this.#records(domainUuid).current = name;
+    return Promise.resolve();
+  }
+
+  #records(domainUuid: string): Records {
+    let records = this.#domains.get(domainUuid);
+    if (!records) {
+      records = { byName: new Map(), current: undefined };
+      this.#domains.set(domainUuid, records);
+    }
+    return records;
+  }
+}

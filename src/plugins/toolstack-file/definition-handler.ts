@@ -1,0 +1,37 @@
+import { DomsnapError } from "../../core/errors/index.js";
+import type { DomainDefinition } from "../../core/model/index.js";
+import type { DomainOperation } from "../../core/plan/operation.js";
+import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
+import type { DefinitionFolder } from "./definition-folder.js";
+
+/** Replaces definitions; refuses everything that needs a running domain. */
+export class DefinitionHandler implements OperationHandler<DomainOperation> {
+  constructor(private readonly definitions: DefinitionFolder) {}
+
+  /** Throws `operation-unsupported` for all but `domain.define`. */
+  async run(operation: DomainOperation, { domain }: OperationContext): Promise<void> {
+    if (operation.kind !== "domain.define")
+      throw new DomsnapError(
+        "operation-unsupported",
+        `domain '${domain.name}' is only a definition in a folder, which never runs`,
+        { hint: "Use the connection of a hypervisor to start and stop domains." },
+      );
+    await this.definitions.write(operation.definition);
+  }
+
+  /** Puts `previous` back, unless somebody else has replaced the definition since. */
+  async undo(operation: DomainOperation): Promise<void> {
+    if (operation.kind === "domain.define" && this.#isStored(operation.definition))
+      await this.definitions.write(operation.previous);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- see FileToolstack.listDomains
+  async settle(operation: DomainOperation): Promise<"done" | "not-done"> {
+    if (operation.kind !== "domain.define") return "not-done";
+    return this.#isStored(operation.definition) ? "done" : "not-done";
+  }
+
+  #isStored(definition: DomainDefinition): boolean {
+    return this.definitions.read(definition.name)?.xml === definition.xml;
+  }
+}

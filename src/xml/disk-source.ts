@@ -1,0 +1,146 @@
+import { DomsnapError } from "../core/errors/index.js";
+import type { DiskSource, StorageType } from "../core/model/index.js";
+import { childNamed, childrenNamed, element, elementsOf, type XmlElement } from "./element.js";
+import { parseNetworkSource } from "./network-source.js";
+import { readXml } from "./reader.js";
+import { parseEnumAttribute, requireAttribute } from "./values.js";
+import { formatElement } from "./writer.js";
+
+/** The attribute of `<source>` that holds the path, for the storage types that have one. */
+export const PATH_ATTRIBUTES: Readonly<Partial<Record<StorageType, string>>> = {
+  file: "file",
+  block: "dev",
+  dir: "dir",
+  network: "name",
+};
+
+/** libvirt's order of what every kind of source may have. */
+const COMMON_CHILDREN = ["slices", "seclabel", "auth", "encryption", "reservations"] as const;
+
+/**
+ * The `<source>` of a snapshot disk; undefined when it says nothing. What libvirt would not keep
+ * (cookies of http, start-up policies, attributes of other types) is not kept here either. Throws
+ * libvirt's errors for sources that it refuses.
+ */
+export function parseDiskSource(type: StorageType, node: XmlElement): DiskSource | undefined {
+  switch (type) {
+    case "file":
+    case "block":
+      return localSource(type, node);
+    case "network":
+      return networkSource(node);
+    case "nvme":
+      return opaqueSource(nvmeElement(node));
+    case "vhostuser":
+      return opaqueSource(vhostUserElement(node));
+    case "vhostvdpa":
+      return opaqueSource(vhostVdpaElement(node));
+    case "dir":
+    case "volume":
+      throw new DomsnapError("xml-error", `unsupported disk snapshot type '${type}'`);
+  }
+}
+
+/** The `<source>` element of a disk; undefined when there is nothing to say. */
+export function sourceElement(
+  type: StorageType,
+  source: DiskSource | undefined,
+): XmlElement | undefined {
+  if (source === undefined) return undefined;
+  if (source.xml !== undefined) return readXml(source.xml);
+  const attribute = PATH_ATTRIBUTES[type];
+  if (source.path === undefined || attribute === undefined) return undefined;
+  return element("source", { protocol: source.protocol, [attribute]: source.path });
+}
+
+/** The parts of a source that are alike for all types, in libvirt's order. */
+export function commonChildren(node: XmlElement, except?: string): XmlElement[] {
+  return COMMON_CHILDREN.flatMap((name) => {
+    if (name === except) return [];
+    return name === "seclabel" ? childrenNamed(node, name) : childrenNamed(node, name).slice(0, 1);
+  });
+}
+
+function localSource(type: "file" | "block", node: XmlElement): DiskSource | undefined {
+  const path = node.attributes.get(type === "file" ? "file" : "dev") || undefined;
+  const kept = element(
+    "source",
+    type === "file" ? { file: path, fdgroup: node.attributes.get("fdgroup") } : { dev: path },
+    commonChildren(node),
+  );
+  return describeSource(kept, path);
+}
+
+/** Whether there is more to tell than the path decides if the element must be kept. */
+function describeSource(kept: XmlElement, path: string | undefined): DiskSource | undefined {
+  const isPlain = kept.children.length === 0 && kept.attributes.size === (path ? 1 : 0);
+  if (isPlain) return path === undefined ? undefined : { path };
+  return { ...(path !== undefined && { path }), xml: formatElement(kept) };
+}
+
+function networkSource(node: XmlElement): DiskSource {
+  const kept = parseNetworkSource(node);
+  const path = kept.attributes.get("name");
+  const protocol = kept.attributes.get("protocol");
+  return {
+    ...(path !== undefined && { path }),
+    ...(protocol !== undefined && { protocol }),
+    xml: formatElement(kept),
+  };
+}
+
+/** A source whose path, if any, libvirt does not treat as the path of an image. */
+function opaqueSource(kept: XmlElement): DiskSource {
+  return { xml: formatElement(kept) };
+}
+
+function nvmeElement(node: XmlElement): XmlElement {
+  const type = node.attributes.get("type");
+  if (type === undefined)
+    throw new DomsnapError("xml-error", "missing 'type' attribute to disk source");
+  if (type !== "pci") throw new DomsnapError("xml-error", `unsupported source type '${type}'`);
+  const namespace = node.attributes.get("namespace");
+  if (namespace === undefined)
+    throw new DomsnapError("xml-error", "missing 'namespace' attribute to disk source");
+  if (!/^\d{1,19}$/.test(namespace))
+    throw new DomsnapError("xml-error", `malformed namespace '${namespace}'`);
+  const managed = parseEnumAttribute(node, "managed", ["yes", "no"]);
+  const address = childNamed(node, "address");
+  if (address === undefined)
+    throw new DomsnapError("xml-error", "NVMe disk source is missing address");
+  return element("source", { type, managed: managed ?? "no", namespace }, [
+    element("address", pciAddress(address)),
+    ...commonChildren(node),
+  ]);
+}
+
+/** A PCI address with libvirt's widths; missing parts are zero. */
+function pciAddress(node: XmlElement): Record<string, string> {
+  const hex = (name: string, digits: number) =>
+    `0x${Number(node.attributes.get(name) ?? 0)
+      .toString(16)
+      .padStart(digits, "0")}`;
+  return {
+    domain: hex("domain", 4),
+    bus: hex("bus", 2),
+    slot: hex("slot", 2),
+    function: hex("function", 1),
+  };
+}
+
+function vhostUserElement(node: XmlElement): XmlElement {
+  const type = node.attributes.get("type");
+  const missing = (name: string) =>
+    new DomsnapError("xml-error", `missing '${name}' attribute for vhostuser disk source`);
+  if (type === undefined) throw missing("type");
+  if (type !== "unix")
+    throw new DomsnapError("xml-error", "invalid 'type' attribute for vhostuser disk source");
+  const path = node.attributes.get("path");
+  if (path === undefined) throw missing("path");
+  const reconnect = elementsOf(node).filter((child) => child.name === "reconnect");
+  return element("source", { type, path }, [...reconnect.slice(0, 1), ...commonChildren(node)]);
+}
+
+function vhostVdpaElement(node: XmlElement): XmlElement {
+  return element("source", { dev: requireAttribute(node, "dev") }, commonChildren(node));
+}

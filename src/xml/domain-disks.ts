@@ -1,0 +1,109 @@
+import { DomsnapError } from "../core/errors/index.js";
+import {
+  IMAGE_FORMATS,
+  SNAPSHOT_MODES,
+  STORAGE_TYPES,
+  type DiskSource,
+  type DomainDisk,
+  type ImageFormat,
+  type SnapshotMode,
+} from "../core/model/index.js";
+import { PATH_ATTRIBUTES } from "./disk-source.js";
+import { childNamed, elementsAt, type XmlElement } from "./element.js";
+import { parseEnumAttribute, requireAttribute } from "./values.js";
+import { formatElement } from "./writer.js";
+
+const DEVICES = ["disk", "cdrom", "floppy", "lun"] as const;
+
+/** Attributes of a source that describe how to start with it, not where it is. */
+const IGNORED_ATTRIBUTES: ReadonlySet<string> = new Set(["startupPolicy", "index"]);
+
+/** The disks of a domain. Throws libvirt's errors, also for a target that is used twice. */
+export function parseDomainDisks(domain: XmlElement): DomainDisk[] {
+  const disks = elementsAt(domain, "devices", "disk").map(parseDomainDisk);
+  const byTarget = new Map<string, DomainDisk>();
+  for (const disk of disks) {
+    const other = byTarget.get(disk.target);
+    if (other) throw duplicateTarget(other, disk);
+    byTarget.set(disk.target, disk);
+  }
+  return disks;
+}
+
+function duplicateTarget(first: DomainDisk, second: DomainDisk): DomsnapError {
+  const paths = [first, second].map((disk) => disk.source?.path ?? "(null)");
+  return new DomsnapError(
+    "xml-error",
+    `target '${first.target}' duplicated for disk sources '${paths[0]}' and '${paths[1]}'`,
+  );
+}
+
+function parseDomainDisk(node: XmlElement): DomainDisk {
+  const type = parseEnumAttribute(node, "type", STORAGE_TYPES) ?? "file";
+  const device = parseEnumAttribute(node, "device", DEVICES) ?? "disk";
+  const wish = parseEnumAttribute(node, "snapshot", SNAPSHOT_MODES);
+  const source = parseSource(node, type);
+  const driver = childNamed(node, "driver");
+  const driverName = driver?.attributes.get("name");
+  const format = parseFormat(driver?.attributes.get("type"));
+  const target = childNamed(node, "target")?.attributes.get("dev");
+  if (!target)
+    throw new DomsnapError("xml-detail", "missing target information for device", {
+      hint: "Give every disk a <target dev='...'/>.",
+    });
+  const bus = childNamed(node, "target")?.attributes.get("bus");
+  const readonly = device === "cdrom" || childNamed(node, "readonly") !== undefined;
+  const snapshot = effectiveMode(wish, readonly, type === "vhostuser");
+  return {
+    target,
+    ...(bus !== undefined && { bus }),
+    device,
+    type,
+    ...(driverName !== undefined && { driverName }),
+    ...(format !== undefined && { format }),
+    ...(source !== undefined && { source }),
+    readonly,
+    shareable: childNamed(node, "shareable") !== undefined,
+    transient: childNamed(node, "transient") !== undefined,
+    ...(snapshot !== undefined && { snapshot }),
+  };
+}
+
+/** libvirt leaves read-only and vhost-user disks out of snapshots. */
+function effectiveMode(
+  wish: SnapshotMode | undefined,
+  readonly: boolean,
+  isVhostUser: boolean,
+): SnapshotMode | undefined {
+  if (isVhostUser && wish !== undefined && wish !== "no")
+    throw new DomsnapError(
+      "config-unsupported",
+      "only snapshot=no is supported with vhostuser disk",
+    );
+  return wish ?? (readonly || isVhostUser ? "no" : undefined);
+}
+
+function parseFormat(written: string | undefined): ImageFormat | undefined {
+  if (written === undefined) return undefined;
+  // Old Xen documents name the tap driver's I/O method here.
+  if (written === "aio") return "raw";
+  const format = IMAGE_FORMATS.find((one) => one === written);
+  if (format !== undefined) return format;
+  throw new DomsnapError("config-unsupported", `unknown driver format value '${written}'`);
+}
+
+function parseSource(node: XmlElement, type: DomainDisk["type"]): DiskSource | undefined {
+  const source = childNamed(node, "source");
+  if (source === undefined) return undefined;
+  const pathAttribute = PATH_ATTRIBUTES[type];
+  const path = pathAttribute === undefined ? undefined : source.attributes.get(pathAttribute);
+  const protocol = type === "network" ? requireAttribute(source, "protocol") : undefined;
+  const told = [...source.attributes.keys()].filter((name) => !IGNORED_ATTRIBUTES.has(name));
+  const isPlain = source.children.length === 0 && told.every((name) => name === pathAttribute);
+  if (isPlain && !path) return undefined;
+  return {
+    ...(path && { path }),
+    ...(protocol !== undefined && { protocol }),
+    ...(!isPlain && { xml: formatElement(source) }),
+  };
+}

@@ -1,0 +1,89 @@
+import type { DiskSnapshot, DomainDefinition, DomainSnapshot } from "../core/model/index.js";
+import { sourceElement } from "./disk-source.js";
+import { element, type XmlElement } from "./element.js";
+import { withoutSecurityInfo } from "./security-info.js";
+import { formatElement, indentXml } from "./writer.js";
+
+export interface FormatSnapshotOptions {
+  /** Keep passwords in the domain definitions; left out by default, as libvirt does. */
+  readonly secure?: boolean;
+}
+
+/**
+ * A snapshot to text, byte for byte in libvirt's layout (libvirt: snapshot XML format), with a
+ * final newline. What parsing gave back comes out again, except passwords without `secure`.
+ */
+export function formatSnapshot(
+  snapshot: DomainSnapshot,
+  options: FormatSnapshotOptions = {},
+): string {
+  const head = headElements(snapshot).map(formatElement);
+  const domains = domainParts(snapshot, options.secure ?? false);
+  const parts = [...head, ...domains, ...(snapshot.cookie === undefined ? [] : [snapshot.cookie])];
+  const lines = parts.map((part) => indentXml(part, 1) + "\n");
+  return `<domainsnapshot>\n${lines.join("")}</domainsnapshot>\n`;
+}
+
+function headElements(snapshot: DomainSnapshot): XmlElement[] {
+  const { memory, parent, creationTime } = snapshot;
+  const elements = [
+    textElement("name", snapshot.name),
+    textElement("description", snapshot.description),
+    textElement("state", snapshot.state),
+    parent === undefined ? undefined : element("parent", {}, [element("name", {}, [parent])]),
+    textElement("creationTime", creationTime === 0n ? undefined : String(creationTime)),
+    memory && element("memory", { snapshot: memory.mode, file: memory.file }),
+    disksElement("disks", snapshot.disks),
+    disksElement("revertDisks", snapshot.revertDisks ?? []),
+  ];
+  return elements.filter((one) => one !== undefined);
+}
+
+function textElement(name: string, text: string | undefined): XmlElement | undefined {
+  return text === undefined ? undefined : element(name, {}, [text]);
+}
+
+function disksElement(name: string, disks: readonly DiskSnapshot[]): XmlElement | undefined {
+  return disks.length === 0 ? undefined : element(name, {}, disks.map(diskElement));
+}
+
+function diskElement(disk: DiskSnapshot): XmlElement {
+  const tellsType = disk.source?.path !== undefined || disk.format !== undefined;
+  const children = [
+    disk.deleteInProgress ? element("snapshotDeleteInProgress") : undefined,
+    driverElement(disk),
+    sourceElement(disk.type, disk.source),
+  ];
+  return element(
+    "disk",
+    { name: disk.name, snapshot: disk.mode, type: tellsType ? disk.type : undefined },
+    children.filter((one) => one !== undefined),
+  );
+}
+
+function driverElement(disk: DiskSnapshot): XmlElement | undefined {
+  const { format, metadataCacheMaxBytes } = disk;
+  if (format === undefined && metadataCacheMaxBytes === undefined) return undefined;
+  const size = element("max_size", { unit: "bytes" }, [String(metadataCacheMaxBytes)]);
+  const cache = metadataCacheMaxBytes === undefined ? [] : [element("metadata_cache", {}, [size])];
+  return element("driver", { type: format }, cache);
+}
+
+function domainParts(snapshot: DomainSnapshot, secure: boolean): string[] {
+  const xmlOf = (definition: DomainDefinition) =>
+    secure ? definition.xml : withoutSecurityInfo(definition.xml);
+  const { domain, domainUuid, inactiveDomain } = snapshot;
+  const parts: string[] = [];
+  if (domain) parts.push(xmlOf(domain));
+  else if (domainUuid !== undefined)
+    parts.push(formatElement(element("domain", {}, [element("uuid", {}, [domainUuid])])));
+  if (inactiveDomain) parts.push(asInactiveDomain(xmlOf(inactiveDomain)));
+  return parts;
+}
+
+/** Canonical text of a definition under the root name that libvirt gives a next-boot definition. */
+function asInactiveDomain(xml: string): string {
+  return xml
+    .replace(/^<(?:inactiveDomain|domain)(?=[\s>])/, "<inactiveDomain")
+    .replace(/<\/(?:inactiveDomain|domain)>$/, "</inactiveDomain>");
+}

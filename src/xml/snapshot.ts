@@ -1,0 +1,143 @@
+import { DomsnapError } from "../core/errors/index.js";
+import {
+  SNAPSHOT_STATES,
+  type DomainDefinition,
+  type MemorySnapshot,
+  type SnapshotState,
+} from "../core/model/index.js";
+import type { ParsedSnapshot, ParseSnapshotOptions } from "../core/ports/snapshot-documents.js";
+import { canonicalUuid, parseDomainElement } from "./domain.js";
+import { childrenNamed, elementsAt, stringAt, textOf, type XmlElement } from "./element.js";
+import { readXml } from "./reader.js";
+import { assertSnapshotSchema } from "./schema.js";
+import { parseDiskSnapshots } from "./snapshot-disk.js";
+import { parseDecimal, parseEnumAttribute } from "./values.js";
+import { formatElement } from "./writer.js";
+
+/**
+ * A `<domainsnapshot>` document to a snapshot, in the order and with the words of libvirt's parser
+ * (libvirt: snapshot XML format). Of repeated elements the first counts, but all `<disks>` are
+ * joined. With `redefine` the document must tell name, state and creation time, and whether memory
+ * is possible follows from its state; else those are the caller's to fill in, and a document's own
+ * state, time, parent and domain are ignored. Throws `xml-detail`, `xml-error`, `internal-error`,
+ * `config-unsupported`, `xml-invalid-schema`.
+ */
+export function parseSnapshot(text: string, options: ParseSnapshotOptions = {}): ParsedSnapshot {
+  const root = readXml(text, { documentName: "(domain_snapshot)" });
+  if (root.name !== "domainsnapshot")
+    throw new DomsnapError(
+      "xml-error",
+      `expecting root element of 'domainsnapshot', not '${root.name}'`,
+    );
+  if (options.validate) assertSnapshotSchema(root);
+  return options.redefine ? parseExisting(root) : parseNew(root, options.offline ?? false);
+}
+
+function parseNew(root: XmlElement, offline: boolean): ParsedSnapshot {
+  const memory = parseMemory(root, offline, undefined);
+  return {
+    ...optional("name", stringAt(root, "name")),
+    ...optional("description", stringAt(root, "description")),
+    creationTime: 0n,
+    ...optional("memory", memory),
+    disks: parseDiskSnapshots(elementsAt(root, "disks"), false),
+  };
+}
+
+function parseExisting(root: XmlElement): ParsedSnapshot {
+  const name = stringAt(root, "name");
+  if (name === undefined)
+    throw new DomsnapError("xml-error", "a redefined snapshot must have a name");
+  const creationTime = parseCreationTime(root);
+  const state = parseState(root);
+  const offline = state === "shutoff" || state === "disk-snapshot";
+  const domains = parseDomains(root);
+  const memory = parseMemory(root, offline, offline ? "no" : "internal");
+  const disks = parseDiskSnapshots(elementsAt(root, "disks"), true);
+  const revertDisks = parseDiskSnapshots(elementsAt(root, "revertDisks"), true);
+  const cookie = offline ? undefined : childrenNamed(root, "cookie")[0];
+  return {
+    name,
+    ...optional("description", stringAt(root, "description")),
+    state,
+    ...optional("parent", stringAt(root, "parent", "name")),
+    creationTime,
+    ...optional("memory", memory),
+    disks,
+    ...(revertDisks.length > 0 && { revertDisks }),
+    ...domains,
+    ...optional("cookie", cookie && formatElement(cookie)),
+  };
+}
+
+function optional<Key extends string, Value>(
+  key: Key,
+  value: Value | undefined,
+): { readonly [key in Key]?: Value } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [key in Key]: Value });
+}
+
+function parseCreationTime(root: XmlElement): bigint {
+  const written = childrenNamed(root, "creationTime")[0];
+  const seconds = written && parseDecimal(textOf(written));
+  if (seconds !== undefined && BigInt.asIntN(64, seconds) === seconds) return seconds;
+  throw new DomsnapError("internal-error", "missing creationTime from existing snapshot");
+}
+
+function parseState(root: XmlElement): SnapshotState {
+  const word = stringAt(root, "state");
+  if (word === undefined)
+    throw new DomsnapError("xml-error", "missing state from existing snapshot");
+  const state = SNAPSHOT_STATES.find((one) => one === word);
+  if (state !== undefined && state !== "nostate") return state;
+  throw new DomsnapError("config-unsupported", `Invalid state '${word}' in domain snapshot XML`);
+}
+
+interface EmbeddedDomains {
+  readonly domain?: DomainDefinition;
+  readonly domainUuid?: string;
+  readonly inactiveDomain?: DomainDefinition;
+}
+
+/** A full definition is told from a bare uuid by its type attribute. */
+function parseDomains(root: XmlElement): EmbeddedDomains {
+  const written = childrenNamed(root, "domain");
+  const full = written.some((one) => one.attributes.get("type")) ? written[0] : undefined;
+  const inactive = childrenNamed(root, "inactiveDomain")[0];
+  const bareUuid = full ? undefined : stringAt(root, "domain", "uuid");
+  return {
+    ...optional("domain", full && parseDomainElement(full)),
+    ...optional("domainUuid", bareUuid && (canonicalUuid(bareUuid) ?? bareUuid)),
+    ...optional("inactiveDomain", inactive && parseDomainElement(inactive)),
+  };
+}
+
+function parseMemory(
+  root: XmlElement,
+  offline: boolean,
+  usualMode: MemorySnapshot["mode"] | undefined,
+): MemorySnapshot | undefined {
+  const node = childrenNamed(root, "memory")[0];
+  const file = node?.attributes.get("file");
+  const mode = parseMemoryMode(node) ?? (file === undefined ? usualMode : "external");
+  if (file !== undefined && mode !== "external")
+    throw new DomsnapError("xml-error", `memory filename '${file}' requires external snapshot`);
+  if (file === undefined && mode === "external")
+    throw new DomsnapError("xml-error", "external memory snapshots require a filename");
+  if (offline && mode !== undefined && mode !== "no")
+    throw new DomsnapError(
+      "xml-error",
+      "memory state cannot be saved with offline or disk-only snapshot",
+    );
+  if (file !== undefined && !file.startsWith("/"))
+    throw new DomsnapError("xml-error", `memory snapshot file path (${file}) must be absolute`);
+  return mode === undefined ? undefined : { mode, ...optional("file", file) };
+}
+
+function parseMemoryMode(node: XmlElement | undefined): MemorySnapshot["mode"] | undefined {
+  if (node === undefined) return undefined;
+  const mode = parseEnumAttribute(node, "snapshot", ["no", "internal", "external", "manual"]);
+  if (mode === "manual")
+    throw new DomsnapError("xml-error", "'manual' memory snapshot mode not supported");
+  return mode;
+}

@@ -1,0 +1,16 @@
+/** What a document may cost before it is refused; nothing is allocated in proportion beyond it. */
+export interface XmlLimits {
+  /** Size of the text in UTF-16 units, or of the input in bytes. */
+  readonly maxSize: number;
+  /** How deep elements may nest. */
+  readonly maxDepth: number;
+  /** Elements and attributes together. */
+  readonly maxNodes: number;
+}
+
+/** 10 MiB as virsh, 256 levels as libxml2; 200,000 nodes hold a domain of some 8,000 disks. */
+export const DEFAULT_XML_LIMITS: XmlLimits = {
+  maxSize: 10 * 1024 * 1024,
+  maxDepth: 256,
+  maxNodes: 200_000,
+};

@@ -8,7 +8,7 @@ const steps = [
   ["format", "npx", ["prettier", "--check", "--log-level", "warn", "."]],
   ["types", "npx", ["tsc", "--noEmit", "-p", "tsconfig.json"]],
   ["build", process.execPath, ["scripts/build.mjs"]],
-  ["tests", "npx", ["mocha", ...process.argv.slice(2)]],
+  ["tests", "npx", ["mocha", "test/**/*.test.ts", ...process.argv.slice(2)]],
 ];
 
 for (const [name, program, args] of steps) {

@@ -15,6 +15,7 @@ import { ddModule } from "./plugins/dd/index.js";
 import { probeFile } from "./plugins/lib/probe-file.js";
 import { qdiskModule } from "./plugins/qdisk/index.js";
 import { storeFileModule } from "./plugins/store-file/index.js";
+import { storeMemoryModule } from "./plugins/store-memory/index.js";
 import { toolstackFileModule } from "./plugins/toolstack-file/index.js";
 import { toolstackTestModule } from "./plugins/toolstack-test/index.js";
 import { libvirtDocuments } from "./xml/index.js";
@@ -22,6 +23,7 @@ import { libvirtDocuments } from "./xml/index.js";
 /** The plugins that come with domsnap. Another one is one more line here, or an argument below. */
 export const BUILT_IN_MODULES: readonly ContainerModule[] = [
   storeFileModule,
+  storeMemoryModule,
   toolstackFileModule,
   toolstackTestModule,
   ddModule,

@@ -48,15 +48,15 @@ export interface CommandContext {
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
   /** The connection, opened at the first call. Throws a CommandError when it cannot be opened. */
-  service(): Promise<SnapshotService>;
+  readonly service: () => Promise<SnapshotService>;
   /** The domain that `--domain` names. Throws virsh's message when there is none. */
-  domain(): Promise<Domain>;
+  readonly domain: () => Promise<Domain>;
   /** Options for every call that changes something. */
-  changeOptions(): ChangeOptions;
+  readonly changeOptions: () => ChangeOptions;
   /** Lets the user edit a text in their editor and gives it back. */
-  edit(text: string): Promise<string>;
+  readonly edit: (text: string) => Promise<string>;
   /** The answer to a question, or undefined without a terminal. */
-  ask(question: string): Promise<string | undefined>;
+  readonly ask: (question: string) => Promise<string | undefined>;
 }
 
 /** The groups of `help`, in its order. */
@@ -85,7 +85,7 @@ export interface CommandSpec {
   readonly examples?: readonly CommandExample[];
   /** Whether it changes something; such a command takes --dry-run. */
   readonly changes: boolean;
-  run(context: CommandContext): Promise<CommandResult> | CommandResult;
+  readonly run: (context: CommandContext) => Promise<CommandResult> | CommandResult;
 }
 
 const JSON_OPTION: OptionSpec = {

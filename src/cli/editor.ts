@@ -17,7 +17,7 @@ export async function editText(
   try {
     const file = join(folder, "snapshot.xml");
     await writeFile(file, text, { mode: 0o600 });
-    await runEditor([...editorCommand(env), file]);
+    await runEditor([...editorCommand(env), file], env);
     return await readFile(file, "utf8");
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -29,10 +29,13 @@ function editorCommand(env: Readonly<Record<string, string | undefined>>): strin
   return words.length > 0 ? words : ["vi"];
 }
 
-async function runEditor(command: readonly string[]): Promise<void> {
+async function runEditor(
+  command: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
   const [program = "vi", ...args] = command;
   const status = await new Promise<string>((resolve, reject) => {
-    const child = spawn(program, args, { stdio: "inherit" });
+    const child = spawn(program, args, { stdio: "inherit", env });
     child.once("error", (cause) =>
       reject(new DomsnapError("tool-missing", `cannot run editor '${program}'`, { cause })),
     );

@@ -25,3 +25,5 @@ export async function main(): Promise<void> {
     exit: (status) => process.exit(status),
   });
 }
+
+void main();

@@ -15,8 +15,7 @@ export function formatError(error: CommandError, style: ReportStyle): string {
 }
 
 function formatHint({ reason }: CommandError): string {
-  const effect =
-    reason.effect === "partial" ? "A part was done, the journal holds the rest. " : "";
+  const effect = reason.effect === "partial" ? "A part was done, the journal holds the rest. " : "";
   const advice = reason.hint ?? reason.kind.advice;
   return `hint: ${effect}${advice} (domsnap explain ${reason.code})\n`;
 }

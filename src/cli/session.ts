@@ -74,9 +74,7 @@ export class Session {
     let outcome: Outcome;
     try {
       const context = this.#context(command.args, running.signal, progress);
-      const result = command.help
-        ? helpResult(command.spec)
-        : await command.spec.run(context);
+      const result = command.help ? helpResult(command.spec) : await command.spec.run(context);
       progress?.clear();
       this.#print(result, json);
       outcome = { status: EXIT.ok, quit: result.quit === true };
@@ -204,7 +202,9 @@ function lockTimeout(args: CommandArguments): Pick<ChangeOptions, "lockTimeoutMs
   if (!args.has("lock-timeout")) return {};
   const seconds = args.requiredText("lock-timeout");
   if (!/^\d{1,6}(\.\d{1,3})?$/.test(seconds))
-    throw usageError(`Numeric value '${seconds}' for <lock-timeout> option is malformed or out of range`);
+    throw usageError(
+      `Numeric value '${seconds}' for <lock-timeout> option is malformed or out of range`,
+    );
   return { lockTimeoutMs: Number(seconds) * 1000 };
 }
 

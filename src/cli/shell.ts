@@ -55,7 +55,7 @@ export async function runScript(
   const lines = createInterface({ input: stdin, terminal: false, crlfDelay: Infinity });
   let outcome: Outcome = { status: EXIT.ok, quit: false };
   for await (const line of lines) {
-    outcome = (await runLine(session, line, table, outcome));
+    outcome = await runLine(session, line, table, outcome);
     if (outcome.quit || outcome.status === EXIT.interrupted) break;
   }
   lines.close();

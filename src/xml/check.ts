@@ -30,8 +30,8 @@ export interface SnapshotCheck {
     /** The next-boot definition of an active domain. */
     readonly inactiveXml?: string;
   };
-  /** Documents of the snapshots that the domain has, in any order. */
-  readonly existing?: readonly string[];
+  /** The snapshots that the domain has, as documents or parsed, oldest first. */
+  readonly existing?: readonly (string | DomainSnapshot)[];
   /** Name of the current snapshot, the parent of a new one. */
   readonly current?: string;
   readonly flags?: CreateFlags;
@@ -62,7 +62,9 @@ export function checkSnapshotXml(check: SnapshotCheck): CheckedSnapshot {
   };
   assertCreateCall(call);
   const parsed = parseSnapshot(check.document, parseOptionsOf(call));
-  const existing = (check.existing ?? []).map(parseRecord);
+  const existing = (check.existing ?? []).map((one) =>
+    typeof one === "string" ? parseRecord(one) : one,
+  );
   const tree = buildSnapshotTree(existing);
   const request = { ...call, parsed, probe: check.probe };
   const snapshot =

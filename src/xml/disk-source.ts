@@ -1,7 +1,15 @@
 import { DomsnapError } from "../core/errors/index.js";
 import type { DiskSource, StorageType } from "../core/model/index.js";
-import { childNamed, childrenNamed, element, elementsOf, type XmlElement } from "./element.js";
+import {
+  childNamed,
+  childrenNamed,
+  element,
+  emptyAsAbsent,
+  elementsOf,
+  type XmlElement,
+} from "./element.js";
 import { parseNetworkSource } from "./network-source.js";
+import { dropUndefined } from "./optional.js";
 import { readXml } from "./reader.js";
 import { parseEnumAttribute, requireAttribute } from "./values.js";
 import { formatElement } from "./writer.js";
@@ -62,7 +70,7 @@ export function commonChildren(node: XmlElement, except?: string): XmlElement[] 
 }
 
 function localSource(type: "file" | "block", node: XmlElement): DiskSource | undefined {
-  const path = node.attributes.get(type === "file" ? "file" : "dev") || undefined;
+  const path = emptyAsAbsent(node.attributes.get(type === "file" ? "file" : "dev"));
   const kept = element(
     "source",
     type === "file" ? { file: path, fdgroup: node.attributes.get("fdgroup") } : { dev: path },
@@ -75,18 +83,14 @@ function localSource(type: "file" | "block", node: XmlElement): DiskSource | und
 function describeSource(kept: XmlElement, path: string | undefined): DiskSource | undefined {
   const isPlain = kept.children.length === 0 && kept.attributes.size === (path ? 1 : 0);
   if (isPlain) return path === undefined ? undefined : { path };
-  return { ...(path !== undefined && { path }), xml: formatElement(kept) };
+  return dropUndefined({ path, xml: formatElement(kept) });
 }
 
 function networkSource(node: XmlElement): DiskSource {
   const kept = parseNetworkSource(node);
   const path = kept.attributes.get("name");
   const protocol = kept.attributes.get("protocol");
-  return {
-    ...(path !== undefined && { path }),
-    ...(protocol !== undefined && { protocol }),
-    xml: formatElement(kept),
-  };
+  return dropUndefined({ path, protocol, xml: formatElement(kept) });
 }
 
 /** A source whose path, if any, libvirt does not treat as the path of an image. */

@@ -9,7 +9,8 @@ import {
   type SnapshotMode,
 } from "../core/model/index.js";
 import { PATH_ATTRIBUTES } from "./disk-source.js";
-import { childNamed, elementsAt, type XmlElement } from "./element.js";
+import { childNamed, elementsAt, emptyAsAbsent, type XmlElement } from "./element.js";
+import { dropUndefined } from "./optional.js";
 import { parseEnumAttribute, requireAttribute } from "./values.js";
 import { formatElement } from "./writer.js";
 
@@ -54,19 +55,19 @@ function parseDomainDisk(node: XmlElement): DomainDisk {
   const bus = childNamed(node, "target")?.attributes.get("bus");
   const readonly = device === "cdrom" || childNamed(node, "readonly") !== undefined;
   const snapshot = effectiveMode(wish, readonly, type === "vhostuser");
-  return {
+  return dropUndefined({
     target,
-    ...(bus !== undefined && { bus }),
+    bus,
     device,
     type,
-    ...(driverName !== undefined && { driverName }),
-    ...(format !== undefined && { format }),
-    ...(source !== undefined && { source }),
+    driverName,
+    format,
+    source,
     readonly,
     shareable: childNamed(node, "shareable") !== undefined,
     transient: childNamed(node, "transient") !== undefined,
-    ...(snapshot !== undefined && { snapshot }),
-  };
+    snapshot,
+  });
 }
 
 /** libvirt leaves read-only and vhost-user disks out of snapshots. */
@@ -96,14 +97,10 @@ function parseSource(node: XmlElement, type: DomainDisk["type"]): DiskSource | u
   const source = childNamed(node, "source");
   if (source === undefined) return undefined;
   const pathAttribute = PATH_ATTRIBUTES[type];
-  const path = pathAttribute === undefined ? undefined : source.attributes.get(pathAttribute);
+  const path = emptyAsAbsent(source.attributes.get(pathAttribute ?? ""));
   const protocol = type === "network" ? requireAttribute(source, "protocol") : undefined;
   const told = [...source.attributes.keys()].filter((name) => !IGNORED_ATTRIBUTES.has(name));
   const isPlain = source.children.length === 0 && told.every((name) => name === pathAttribute);
-  if (isPlain && !path) return undefined;
-  return {
-    ...(path && { path }),
-    ...(protocol !== undefined && { protocol }),
-    ...(!isPlain && { xml: formatElement(source) }),
-  };
+  if (isPlain && path === undefined) return undefined;
+  return dropUndefined({ path, protocol, xml: isPlain ? undefined : formatElement(source) });
 }

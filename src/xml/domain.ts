@@ -11,6 +11,7 @@ import {
   type XmlElement,
   type XmlNode,
 } from "./element.js";
+import { dropUndefined } from "./optional.js";
 import { readXml } from "./reader.js";
 import { parseScaledBytes } from "./values.js";
 import { formatElement } from "./writer.js";
@@ -49,16 +50,16 @@ export function parseDomainElement(
   const { uuid, withUuid } = parseUuid(root, options);
   const type = parseType(root);
   const osType = parseOsType(root);
-  return {
+  return dropUndefined({
     type,
     name,
     uuid,
-    ...(osType !== undefined && { osType }),
+    osType,
     memoryKib: parseMemoryKib(root),
     pflashFirmware: hasPflashFirmware(root),
     disks: parseDomainDisks(root),
     xml: formatElement(withUuid),
-  };
+  });
 }
 
 /** Without the id of the running guest, and without blanks where an element's text is only that. */

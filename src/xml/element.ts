@@ -56,7 +56,12 @@ export function textOf(node: XmlNode): string {
  */
 export function stringAt(parent: XmlElement, ...path: readonly string[]): string | undefined {
   const first = elementsAt(parent, ...path)[0];
-  return (first && textOf(first)) || undefined;
+  return first && emptyAsAbsent(textOf(first));
+}
+
+/** libvirt takes an empty string for none. */
+export function emptyAsAbsent(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
 }
 
 /** The value of an attribute of the first element at a path that has it; empty counts as absent. */
@@ -67,7 +72,7 @@ export function attributeAt(
 ): string | undefined {
   for (const found of elementsAt(parent, ...path)) {
     const value = found.attributes.get(name);
-    if (value !== undefined) return value || undefined;
+    if (value !== undefined) return emptyAsAbsent(value);
   }
   return undefined;
 }

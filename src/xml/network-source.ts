@@ -1,6 +1,6 @@
 import { DomsnapError } from "../core/errors/index.js";
 import { commonChildren } from "./disk-source.js";
-import { childNamed, childrenNamed, element, type XmlElement } from "./element.js";
+import { childNamed, childrenNamed, element, emptyAsAbsent, type XmlElement } from "./element.js";
 import { parseEnumAttribute } from "./values.js";
 
 /** libvirt's network protocols with the ports that it fills in; 0 means none. */
@@ -25,16 +25,16 @@ const PROTOCOLS = Object.keys(DEFAULT_PORTS) as Protocol[];
 /** The `<source>` of a network disk as libvirt would print it. Throws libvirt's errors. */
 export function parseNetworkSource(node: XmlElement): XmlElement {
   const protocol = parseProtocol(node);
-  const name = node.attributes.get("name") || undefined;
+  const name = emptyAsAbsent(node.attributes.get("name"));
   if (name === undefined && protocol !== "nbd")
     throw new DomsnapError("xml-error", "missing name for disk source");
   const tls = parseEnumAttribute(node, "tls", ["yes", "no"]);
   const attributes = {
     protocol,
     name: name === undefined ? undefined : canonicalName(protocol, name),
+    query: isHttp(protocol) ? node.attributes.get("query") : undefined,
     tls,
     tlsHostname: node.attributes.get("tlsHostname"),
-    query: isHttp(protocol) ? node.attributes.get("query") : undefined,
   };
   const hosts = childrenNamed(node, "host").map((host) => parseHost(host, protocol));
   return element("source", attributes, [...hosts, ...protocolChildren(node, protocol)]);
@@ -53,9 +53,7 @@ function parseProtocol(node: XmlElement): Protocol {
 /** Gluster and rbd names are a volume and an image; the joined form must be splittable. */
 function canonicalName(protocol: Protocol, name: string): string {
   if (protocol !== "gluster" && protocol !== "rbd") return name;
-  const slash = name.indexOf("/");
-  const splits = slash > 0 && slash < name.length - 1;
-  if (splits || (protocol === "rbd" && slash < 0)) return name;
+  if (name.indexOf("/") > 0) return name;
   throw new DomsnapError("xml-error", `can't split path '${name}' into pool name and image name`);
 }
 
@@ -80,14 +78,14 @@ function parseHost(host: XmlElement, protocol: Protocol): XmlElement {
   return element("host", { name, port, transport: transport === "tcp" ? undefined : transport });
 }
 
+/** libvirt takes 0 for "not told" and fills in what is usual. */
 function hostPort(host: XmlElement, protocol: Protocol | undefined): string | undefined {
-  const port = host.attributes.get("port");
-  if (port === undefined) {
-    const usual = protocol === undefined ? 0 : DEFAULT_PORTS[protocol];
-    return usual === 0 ? undefined : String(usual);
-  }
-  if (/^\d{1,9}$/.test(port)) return port === "0" ? undefined : String(Number(port));
-  throw new DomsnapError("invalid-argument", `failed to parse port number '${port}'`);
+  const written = host.attributes.get("port") ?? "0";
+  if (!/^\d{1,9}$/.test(written))
+    throw new DomsnapError("invalid-argument", `failed to parse port number '${written}'`);
+  const usual = protocol === undefined ? 0 : DEFAULT_PORTS[protocol];
+  const port = Number(written) === 0 ? usual : Number(written);
+  return port === 0 ? undefined : String(port);
 }
 
 function protocolChildren(node: XmlElement, protocol: Protocol): XmlElement[] {

@@ -15,6 +15,7 @@ import {
   textOf,
   type XmlElement,
 } from "./element.js";
+import { dropUndefined } from "./optional.js";
 import { parseEnumAttribute, parseScaledBytes } from "./values.js";
 
 /**
@@ -42,16 +43,16 @@ function parseDiskSnapshot(node: XmlElement, existing: boolean): DiskSnapshot {
   const metadataCacheMaxBytes = parseMetadataCache(node);
   assertAbsolute(type, source?.path);
   const implied = source?.path !== undefined || format !== undefined ? "external" : undefined;
-  const mode = wish ?? implied;
-  return {
+  const isMerging = existing && childNamed(node, "snapshotDeleteInProgress") !== undefined;
+  return dropUndefined({
     name,
-    ...(mode !== undefined && { mode }),
+    mode: wish ?? implied,
     type,
-    ...(format !== undefined && { format }),
-    ...(metadataCacheMaxBytes !== undefined && { metadataCacheMaxBytes }),
-    ...(source !== undefined && { source }),
-    ...(existing && childNamed(node, "snapshotDeleteInProgress") && { deleteInProgress: true }),
-  };
+    format,
+    metadataCacheMaxBytes,
+    source,
+    deleteInProgress: isMerging ? true : undefined,
+  });
 }
 
 function parseFormat(word: string | undefined): ImageFormat | undefined {
@@ -67,7 +68,8 @@ function parseMetadataCache(node: XmlElement): bigint | undefined {
   const size = elementsAt(node, ...MAX_SIZE)[0];
   const text = size && textOf(size);
   if (!text) return undefined;
-  return parseScaledBytes(text, size.attributes.get("unit"), 1n, `./${MAX_SIZE.join("/")}`);
+  const bytes = parseScaledBytes(text, size.attributes.get("unit"), 1n, `./${MAX_SIZE.join("/")}`);
+  return bytes === 0n ? undefined : bytes;
 }
 
 function assertAbsolute(type: DiskSnapshot["type"], path: string | undefined): void {

@@ -47,16 +47,16 @@ function disksElement(name: string, disks: readonly DiskSnapshot[]): XmlElement 
   return disks.length === 0 ? undefined : element(name, {}, disks.map(diskElement));
 }
 
+/** libvirt tells of type, driver and source only when it knows a path or a format. */
 function diskElement(disk: DiskSnapshot): XmlElement {
-  const tellsType = disk.source?.path !== undefined || disk.format !== undefined;
+  const isKnown = disk.source?.path !== undefined || disk.format !== undefined;
   const children = [
     disk.deleteInProgress ? element("snapshotDeleteInProgress") : undefined,
-    driverElement(disk),
-    sourceElement(disk.type, disk.source),
+    ...(isKnown ? [driverElement(disk), sourceElement(disk.type, disk.source)] : []),
   ];
   return element(
     "disk",
-    { name: disk.name, snapshot: disk.mode, type: tellsType ? disk.type : undefined },
+    { name: disk.name, snapshot: disk.mode, type: isKnown ? disk.type : undefined },
     children.filter((one) => one !== undefined),
   );
 }

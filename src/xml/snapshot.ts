@@ -11,6 +11,7 @@ import { childrenNamed, elementsAt, stringAt, textOf, type XmlElement } from "./
 import { readXml } from "./reader.js";
 import { assertSnapshotSchema } from "./schema.js";
 import { parseDiskSnapshots } from "./snapshot-disk.js";
+import { dropUndefined } from "./optional.js";
 import { parseDecimal, parseEnumAttribute } from "./values.js";
 import { formatElement } from "./writer.js";
 
@@ -35,13 +36,13 @@ export function parseSnapshot(text: string, options: ParseSnapshotOptions = {}):
 
 function parseNew(root: XmlElement, offline: boolean): ParsedSnapshot {
   const memory = parseMemory(root, offline, undefined);
-  return {
-    ...optional("name", stringAt(root, "name")),
-    ...optional("description", stringAt(root, "description")),
+  return dropUndefined({
+    name: stringAt(root, "name"),
+    description: stringAt(root, "description"),
     creationTime: 0n,
-    ...optional("memory", memory),
+    memory,
     disks: parseDiskSnapshots(elementsAt(root, "disks"), false),
-  };
+  });
 }
 
 function parseExisting(root: XmlElement): ParsedSnapshot {
@@ -56,25 +57,18 @@ function parseExisting(root: XmlElement): ParsedSnapshot {
   const disks = parseDiskSnapshots(elementsAt(root, "disks"), true);
   const revertDisks = parseDiskSnapshots(elementsAt(root, "revertDisks"), true);
   const cookie = offline ? undefined : childrenNamed(root, "cookie")[0];
-  return {
+  return dropUndefined({
     name,
-    ...optional("description", stringAt(root, "description")),
+    description: stringAt(root, "description"),
     state,
-    ...optional("parent", stringAt(root, "parent", "name")),
+    parent: stringAt(root, "parent", "name"),
     creationTime,
-    ...optional("memory", memory),
+    memory,
     disks,
-    ...(revertDisks.length > 0 && { revertDisks }),
+    revertDisks: revertDisks.length > 0 ? revertDisks : undefined,
     ...domains,
-    ...optional("cookie", cookie && formatElement(cookie)),
-  };
-}
-
-function optional<Key extends string, Value>(
-  key: Key,
-  value: Value | undefined,
-): { readonly [key in Key]?: Value } {
-  return value === undefined ? {} : ({ [key]: value } as { readonly [key in Key]: Value });
+    cookie: cookie && formatElement(cookie),
+  });
 }
 
 function parseCreationTime(root: XmlElement): bigint {
@@ -105,11 +99,11 @@ function parseDomains(root: XmlElement): EmbeddedDomains {
   const full = written.some((one) => one.attributes.get("type")) ? written[0] : undefined;
   const inactive = childrenNamed(root, "inactiveDomain")[0];
   const bareUuid = full ? undefined : stringAt(root, "domain", "uuid");
-  return {
-    ...optional("domain", full && parseDomainElement(full)),
-    ...optional("domainUuid", bareUuid && (canonicalUuid(bareUuid) ?? bareUuid)),
-    ...optional("inactiveDomain", inactive && parseDomainElement(inactive)),
-  };
+  return dropUndefined({
+    domain: full && parseDomainElement(full),
+    domainUuid: bareUuid && (canonicalUuid(bareUuid) ?? bareUuid),
+    inactiveDomain: inactive && parseDomainElement(inactive),
+  });
 }
 
 function parseMemory(
@@ -131,7 +125,7 @@ function parseMemory(
     );
   if (file !== undefined && !file.startsWith("/"))
     throw new DomsnapError("xml-error", `memory snapshot file path (${file}) must be absolute`);
-  return mode === undefined ? undefined : { mode, ...optional("file", file) };
+  return mode && dropUndefined({ mode, file });
 }
 
 function parseMemoryMode(node: XmlElement | undefined): MemorySnapshot["mode"] | undefined {

@@ -25,7 +25,7 @@ export function syntaxError(
 ): DomsnapError {
   const position = positionAt(text, offset);
   const { excerpt, caret } = excerptAt(text, offset);
-  const detail = `${documentName}:${position.line}: ${problem}\n${excerpt}\n${"-".repeat(caret)}^\n`;
+  const detail = `${documentName}:${position.line}: ${problem}\n${excerpt}\n${"-".repeat(caret)}^`;
   const hint = `Correct the document at line ${position.line}, column ${position.column}.`;
   const error = new DomsnapError("xml-detail", detail, { hint });
   positions.set(error, position);

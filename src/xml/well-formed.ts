@@ -44,11 +44,11 @@ class WellFormedScanner {
     if (/^<\?xml[\t\n\r ]/.test(this.text)) this.scanDeclaration();
     this.scanMisc();
     if (this.text[this.offset] !== "<") this.fail("Start tag expected, '<' not found");
-    this.scanMarkup();
+    this.scanStartTag();
     while (this.open.length > 0) this.scanContent();
     this.scanMisc();
     if (this.offset < this.text.length) this.fail("Extra content at the end of the document");
-    if (this.illegalAt >= 0) this.fail("");
+    if (this.illegalAt >= 0) this.fail("illegal character");
   }
 
   /** Comments, instructions and blanks around the root. */
@@ -104,16 +104,14 @@ class WellFormedScanner {
     this.open.push({ name, offset: start });
   }
 
-  /** Returns the name of an attribute that is there twice. */
+  /** Returns the name of an attribute that is there twice; libxml2 tells it after the tag. */
   private scanAttributes(): string | undefined {
     const seen = new Set<string>();
     let repeated: string | undefined;
-    while (this.skipBlanks() && !this.at(">") && !this.at("/>")) {
+    this.skipBlanks();
+    while (!this.at(">") && !this.at("/>") && this.offset < this.text.length) {
       const name = this.match(this.name);
-      if (name === "") {
-        if (this.offset >= this.text.length) return repeated;
-        this.fail("error parsing attribute name");
-      }
+      if (name === "") this.fail("error parsing attribute name");
       if (seen.has(name)) repeated ??= name;
       seen.add(name);
       this.count();
@@ -121,7 +119,7 @@ class WellFormedScanner {
       if (!this.take("=")) this.fail(`Specification mandates value for attribute ${name}`);
       this.skipBlanks();
       this.scanAttributeValue();
-      if (!/[\t\n\r />]/.test(this.text[this.offset] ?? ">"))
+      if (!this.skipBlanks() && !this.at(">") && !this.at("/>"))
         this.fail("attributes construct error");
     }
     return repeated;
@@ -167,68 +165,70 @@ class WellFormedScanner {
   private scanNumericReference(): void {
     const isHex = this.take("x");
     const digits = this.match(isHex ? /[\dA-Fa-f]+/y : /\d+/y);
-    const kind = isHex ? "hexadecimal" : "decimal";
-    if (digits === "" || !this.take(";")) this.fail(`xmlParseCharRef: invalid ${kind} value`);
-    const codePoint = parseInt(digits, isHex ? 16 : 10);
+    if (!this.take(";")) this.fail(`CharRef: invalid ${isHex ? "hexadecimal" : "decimal"} value`);
+    const codePoint = digits === "" ? 0 : parseInt(digits, isHex ? 16 : 10);
     if (codePoint > 0x10ffff) this.fail("xmlParseCharRef: character reference out of bounds");
     if (!isXmlCharacter(codePoint))
       this.fail(`xmlParseCharRef: invalid xmlChar value ${codePoint}`);
   }
 
   private scanComment(): void {
-    const start = this.offset + 4;
-    const end = this.text.indexOf("--", start);
-    if (end < 0)
-      this.failUnfinished("Comment not terminated", `<!--${this.text.slice(start, start + 50)}`);
+    const start = this.offset + "<!--".length;
+    const end = this.find("--", start, "Comment not terminated");
     this.offset = end;
     if (!this.at("-->"))
       this.fail(`Double hyphen within comment: <!--${this.text.slice(start, end).slice(0, 50)}`);
-    this.offset = end + 3;
+    this.offset = end + "-->".length;
   }
 
   private scanCharacterData(): void {
     const start = this.offset + "<![CDATA[".length;
-    const end = this.text.indexOf("]]>", start);
-    if (end < 0)
-      this.failUnfinished("CData section not finished", this.text.slice(start, start + 50));
-    this.offset = end + 3;
+    const beginning = this.text.slice(start, -2).slice(0, 50);
+    const end = this.find("]]>", start, `CData section not finished\n${beginning}`);
+    this.offset = end + "]]>".length;
   }
 
   private scanInstruction(): void {
-    this.offset += 2;
+    this.offset += "<?".length;
     const target = this.match(this.name);
     if (target === "") this.fail("xmlParsePI : no target name");
     if (target === "xml") this.fail("XML declaration allowed only at the start of the document");
-    if (target.toLowerCase() === "xml")
-      this.fail("XML declaration allowed only at the start of the document");
-    if (!this.at("?>") && this.match(/[\t\n\r ]+/y) === "")
-      this.fail(`ParsePI: PI ${target} space expected`);
-    const end = this.text.indexOf("?>", this.offset);
-    if (end < 0) this.failUnfinished(`ParsePI: PI ${target} never end ...`);
-    this.offset = end + 2;
+    if (target.toLowerCase() === "xml") this.fail("Invalid PI name");
+    if (!this.at("?>") && !this.skipBlanks()) this.fail(`ParsePI: PI ${target} space expected`);
+    this.offset = this.find("?>", this.offset, `ParsePI: PI ${target} never end ...`) + 2;
   }
 
   private scanDeclaration(): void {
     this.offset += "<?xml".length;
-    const version = this.scanPseudoAttribute("version");
+    this.skipBlanks();
+    const version = this.scanPseudoAttribute("version", /\d\.\d*/y);
     if (version === undefined) this.fail("Malformed declaration expecting version");
-    if (!/^1\.\d*$/.test(version)) this.fail(`Unsupported version '${version}'`);
-    const encoding = this.scanPseudoAttribute("encoding");
+    if (!version.startsWith("1.")) this.fail(`Unsupported version '${version}'`);
+    if (!this.skipBlanks() && !this.at("?>")) this.fail("Blank needed here");
+    const encoding = this.scanPseudoAttribute("encoding", /[A-Za-z][\w.-]*/y);
+    if (encoding === "") this.fail("Invalid XML encoding name");
     if (encoding !== undefined && !KNOWN_ENCODINGS.test(encoding))
       this.fail(`Unsupported encoding ${encoding}`);
-    const standalone = this.scanPseudoAttribute("standalone");
-    if (standalone !== undefined && !/^(?:yes|no)$/.test(standalone))
-      this.fail("standalone accepts only 'yes' or 'no'");
+    if (!this.skipBlanks() && !this.at("?>")) this.fail("Blank needed here");
+    const standalone = this.scanPseudoAttribute("standalone", /yes|no/y);
+    if (standalone === "") this.fail("standalone accepts only 'yes' or 'no'");
     this.skipBlanks();
-    if (!this.at("?>")) this.fail("parsing XML declaration: '?>' expected");
-    this.offset += 2;
+    if (!this.take("?>")) this.fail("parsing XML declaration: '?>' expected");
   }
 
-  private scanPseudoAttribute(name: string): string | undefined {
-    const found = this.match(
-      new RegExp(`[\\t\\n\\r ]+${name}[\\t\\n\\r ]*=[\\t\\n\\r ]*(?:"[^"<&]*"|'[^'<&]*')`, "y"),
-    );
-    return found === "" ? undefined : found.slice(found.search(/["']/) + 1, -1);
+  /** Undefined when it is not there, empty when its value does not begin with the pattern. */
+  private scanPseudoAttribute(name: string, pattern: RegExp): string | undefined {
+    if (!this.take(name)) return undefined;
+    this.skipBlanks();
+    if (!this.take("=")) this.fail("expected '='");
+    this.skipBlanks();
+    const quote = this.text[this.offset];
+    if (quote !== '"' && quote !== "'") this.fail("String not started expecting ' or \"");
+    this.offset++;
+    const value = this.match(pattern);
+    if (value === "" && name !== "version") return value;
+    if (!this.take(quote)) this.fail("String not closed expecting \" or '");
+    return value;
   }
 
   private count(): void {
@@ -253,12 +253,13 @@ class WellFormedScanner {
     return true;
   }
 
-  /** Always true, for use in conditions. */
-  private skipBlanks(): true {
+  /** Whether there were any. */
+  private skipBlanks(): boolean {
+    const start = this.offset;
     let code = this.text.charCodeAt(this.offset);
     while (code === 0x20 || code === 0x0a || code === 0x09 || code === 0x0d)
       code = this.text.charCodeAt(++this.offset);
-    return true;
+    return this.offset > start;
   }
 
   private lineAt(offset: number): number {
@@ -272,18 +273,22 @@ class WellFormedScanner {
     return line;
   }
 
-  /** What is begun reaches to the end of the text. */
-  private failUnfinished(problem: string, beginning?: string): never {
+  /** Where a literal stands next; what it ends reaches to the end of the text without it. */
+  private find(literal: string, from: number, problem: string): number {
+    const found = this.text.indexOf(literal, from);
+    if (found >= 0) return found;
     this.offset = this.text.length;
-    this.fail(beginning === undefined ? problem : `${problem} \n${beginning}`);
+    this.fail(problem);
   }
 
   private fail(problem: string): never {
-    if (this.illegalAt >= 0 && this.illegalAt <= this.offset) {
-      const value = this.text.codePointAt(this.illegalAt) ?? 0;
-      const illegal = `PCDATA invalid Char value ${value}`;
-      throw syntaxError(this.documentName, this.text, this.illegalAt, illegal);
-    }
-    throw syntaxError(this.documentName, this.text, this.offset, problem);
+    if (this.illegalAt < 0 || this.illegalAt > this.offset)
+      throw syntaxError(this.documentName, this.text, this.offset, problem);
+    const value = this.text.charCodeAt(this.illegalAt);
+    const illegal =
+      value < 0x20
+        ? `PCDATA invalid Char value ${value}`
+        : `Char 0x${value.toString(16).toUpperCase()} out of allowed range`;
+    throw syntaxError(this.documentName, this.text, this.illegalAt, illegal);
   }
 }

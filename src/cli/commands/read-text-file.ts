@@ -12,7 +12,10 @@ export async function readTextFile(path: string): Promise<string> {
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
     const failing = code === "EISDIR" ? "read" : "open";
-    throw new DomsnapError("system-error", `Failed to ${failing} file '${path}': ${reasonOf(thrown)}`);
+    throw new DomsnapError(
+      "system-error",
+      `Failed to ${failing} file '${path}': ${reasonOf(thrown)}`,
+    );
   }
   if (bytes.length > MAX_BYTES)
     throw new DomsnapError(

@@ -1,4 +1,5 @@
 import { CommandError, usageError } from "../command-error.js";
+import { escapeAttribute, escapeText } from "../../xml/writer.js";
 import { splitList } from "./split-list.js";
 
 /** What `snapshot-create-as` is given for its document. */
@@ -26,7 +27,7 @@ export function formatSnapshotWords(words: SnapshotWords): string {
 }
 
 function textElement(name: string, text: string | undefined): string[] {
-  return text === undefined ? [] : [`  <${name}>${escapeXml(text)}</${name}>`];
+  return text === undefined ? [] : [`  <${name}>${escapeText(text)}</${name}>`];
 }
 
 function formatMemspec(memspec: string): string {
@@ -69,7 +70,9 @@ function formatDisk(values: ReadonlyMap<string, string>): string[] {
   const children = [
     ...(values.has("driver") ? [`      <driver${attribute("type", values, "driver")}/>`] : []),
     ...(values.has("file")
-      ? [`      <source${attribute(values.get("stype") === "block" ? "dev" : "file", values, "file")}/>`]
+      ? [
+          `      <source${attribute(values.get("stype") === "block" ? "dev" : "file", values, "file")}/>`,
+        ]
       : []),
   ];
   return children.length === 0 ? [`${head}/>`] : [`${head}>`, ...children, "    </disk>"];
@@ -83,18 +86,5 @@ function readPair(piece: string): [key: string, value: string] {
 
 function attribute(name: string, values: ReadonlyMap<string, string>, key = name): string {
   const value = values.get(key);
-  return value === undefined ? "" : ` ${name}='${escapeXml(value)}'`;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "<": "&lt;",
-  ">": "&gt;",
-  "&": "&amp;",
-  "'": "&apos;",
-  '"': "&quot;",
-};
-
-/** For element text and attribute values. */
-export function escapeXml(text: string): string {
-  return text.replace(/[<>&'"]/g, (char) => ENTITIES[char] ?? char);
+  return value === undefined ? "" : ` ${name}='${escapeAttribute(value)}'`;
 }

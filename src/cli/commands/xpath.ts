@@ -1,59 +1,83 @@
 import { spawn } from "node:child_process";
 import { DomsnapError } from "../../core/errors/index.js";
+import { usageError } from "../command-error.js";
 import type { CommandArguments } from "../grammar/command-arguments.js";
 
 /** The document, or with `--xpath` what the expression matches. Throws `tool-missing`. */
 export async function selectXml(xml: string, args: CommandArguments): Promise<string> {
   const expression = args.text("xpath");
   if (expression === undefined) return xml;
-  const matches = await evaluateXpath(xml, expression);
-  if (!args.has("wrap") || matches === "") return matches;
-  return `<nodes>\n${matches.replace(/^(?=.)/gm, "  ")}</nodes>\n`;
+  const nodes = outdent(await evaluateXpath(xml, expression));
+  if (!args.has("wrap")) return nodes;
+  return nodes === "" ? "<nodes/>\n" : `<nodes>\n${nodes.replace(/^(?=.)/gm, "  ")}</nodes>\n`;
 }
 
-/** xmllint's status when nothing matches. */
-const NO_MATCH = 10;
-const XPATH_ERROR = 10;
+/** xmllint's status for a failing expression and for one that matches nothing. */
+const NOTHING = 10;
 
 /**
- * Evaluates with libxml2's own `xmllint`: no maintained XPath library of ours could agree with
- * libvirt in every corner. Gives each node on lines of its own, or nothing.
+ * Evaluates with libxml2's own `xmllint`, so that every corner is as in virsh. Gives each node on
+ * lines of its own, in the indentation that it has in the document.
  */
 async function evaluateXpath(xml: string, expression: string): Promise<string> {
-  // A union with nothing makes xmllint refuse, as virsh does, what is not a set of nodes.
-  const { status, stdout, stderr } = await runXmllint(xml, expression);
-  if (status === 0) return outdent(stdout);
-  if (status === NO_MATCH && stderr.includes("XPath set is empty")) return "";
-  if (status === XPATH_ERROR || stderr.includes("XPath error"))
+  // United with an empty set of nodes, an expression that gives no nodes is an error, as in virsh.
+  const { status, stdout, stderr } = await runXmllint(xml, `(${expression})|/..`);
+  if (status === 0) return stdout;
+  if (status === NOTHING && stderr.includes("XPath set is empty")) return "";
+  if (stderr.includes("Invalid type"))
     throw new DomsnapError("internal-error", `Incorrect xpath '${expression}'`);
+  if (stderr.includes("XPath error")) throw usageError(`Invalid XPath expression: ${expression}`);
   throw new DomsnapError("tool-failed", `xmllint: ${stderr.trim()}`);
 }
 
-function runXmllint(
-  xml: string,
-  expression: string,
-): Promise<{ status: number | null; stdout: string; stderr: string }> {
+interface ToolOutput {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function runXmllint(xml: string, expression: string): Promise<ToolOutput> {
   return new Promise((resolve, reject) => {
-    const child = spawn("xmllint", ["--nonet", "--xpath", expression, "-"], {
-      env: { ...process.env, LC_ALL: "C" },
-    });
+    const env = { ...process.env, LC_ALL: "C" };
+    const child = spawn("xmllint", ["--nonet", "--xpath", expression, "-"], { env });
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    const hint = "Install the package libxml2-utils.";
     child.once("error", (cause) =>
-      reject(
-        new DomsnapError("tool-missing", "--xpath needs the program 'xmllint'", {
-          cause,
-          hint: "Install the package libxml2-utils.",
-        }),
-      ),
+      reject(new DomsnapError("tool-missing", "--xpath needs 'xmllint'", { cause, hint })),
     );
     child.once("close", (status) => resolve({ status, stdout, stderr }));
+    // xmllint may find fault with the expression before it has read everything.
     child.stdin.on("error", () => undefined).end(xml);
   });
 }
 
+/** Moves nodes, whose first line begins at column 0, with all of their lines to the left. */
 function outdent(nodes: string): string {
-  return nodes;
+  const lines = nodes.split("\n");
+  let excess = 0;
+  return lines
+    .map((line, at) => {
+      if (!/^ *</.test(line)) return line;
+      if (line.startsWith("<")) {
+        excess = indentOfEnd(lines, at);
+        return line;
+      }
+      return line.slice(excess);
+    })
+    .join("\n");
+}
+
+/** How far the last line of the node that begins at `start` is indented. */
+function indentOfEnd(lines: readonly string[], start: number): number {
+  const inner = lines.slice(start + 1);
+  const next = inner.findIndex((line) => line.startsWith("<"));
+  if (inner[next]?.startsWith("</")) return 0;
+  const indents = inner
+    .slice(0, next < 0 ? undefined : next)
+    .filter((line) => /^ +</.test(line))
+    .map((line) => line.search("<"));
+  return Math.min(...indents, Number.MAX_SAFE_INTEGER);
 }

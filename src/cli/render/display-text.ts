@@ -13,7 +13,7 @@ export interface DisplayText {
 export function displayText(value: string): DisplayText {
   let text = "";
   let width = 0;
-  for (let at = 0; at < value.length; ) {
+  for (let at = 0; at < value.length;) {
     const codePoint = value.codePointAt(at) ?? 0;
     const char = String.fromCodePoint(codePoint);
     const shown = isHarmless(codePoint, value, at) ? char : escapeBytes(char);

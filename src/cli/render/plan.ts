@@ -42,10 +42,7 @@ function describe(operation: Operation): string[] {
         ...operation.disks.map(describeRevertStep),
       ];
     case "disks.revert":
-      return [
-        `revert disks with ${operation.backend}`,
-        ...operation.disks.map(describeRevertStep),
-      ];
+      return [`revert disks with ${operation.backend}`, ...operation.disks.map(describeRevertStep)];
     case "disks.remove":
       return [
         `remove snapshots of disks with ${operation.backend}`,

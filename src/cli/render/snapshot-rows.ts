@@ -27,7 +27,9 @@ export function snapshotTrees(
   orphans: ReadonlySet<string>,
   top?: string,
 ): TreeNode[] {
-  const nodes = new Map(heads.map((head) => [head.name, { label: "", children: [] as TreeNode[] }]));
+  const nodes = new Map(
+    heads.map((head) => [head.name, { label: "", children: [] as TreeNode[] }]),
+  );
   const roots: TreeNode[] = [];
   for (const head of heads) {
     const node = nodes.get(head.name);

@@ -1,6 +1,7 @@
 import { DomsnapError } from "../errors/index.js";
 import {
   isEmptyDrive,
+  type DiskSource,
   type DiskSnapshot,
   type DomainDefinition,
   type DomainDisk,
@@ -60,7 +61,7 @@ function decideRequested(
     if (!disk) throw unsupported(`no disk named '${request.name}'`);
     if (decided.has(disk.target)) throw unsupported(`disk '${request.name}' specified twice`);
     const mode = requestedMode(request, disk, options);
-    const path = request.source?.path;
+    const path = imageName(request.source);
     if (path !== undefined && mode !== "external")
       throw unsupported(
         `file '${path}' for disk '${request.name}' requires use of external snapshot mode`,
@@ -79,6 +80,12 @@ function diskFinder(disks: readonly DomainDisk[]): (name: string) => DomainDisk 
     if (path !== undefined) byPath.set(path, byPath.has(path) ? undefined : disk);
   }
   return (name) => (name.startsWith("/") ? byPath.get(name) : byTarget.get(name));
+}
+
+/** The path as libvirt's messages have it: without the volume or pool of a gluster or rbd image. */
+function imageName(source: DiskSource | undefined): string | undefined {
+  const inVolume = source?.protocol === "gluster" || source?.protocol === "rbd";
+  return inVolume ? source.path?.replace(/^[^/]*\//, "") : source?.path;
 }
 
 function requestedMode(

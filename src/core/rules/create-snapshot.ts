@@ -62,13 +62,10 @@ export function parseOptionsOf({ flags, domain, rules }: CreateCall): ParseSnaps
  * document (redefine). Throws `xml-detail`, `operation-unsupported`, `internal-error`.
  */
 export function assertParsed(
-  parsed: Pick<ParsedSnapshot, "disks" | "memory"> & { readonly name: string },
+  parsed: Pick<ParsedSnapshot, "memory"> & { readonly name: string },
   state: SnapshotState | undefined,
   { flags, domain, rules }: CreateCall,
 ): void {
-  const manual = parsed.disks.some((disk) => disk.mode === "manual");
-  if (manual && rules.manualRefusal !== undefined)
-    throw new DomsnapError("operation-unsupported", rules.manualRefusal);
   if (flags.noMetadata !== true) assertSnapshotName(parsed.name, rules);
   if (!rules.checksFeasibility) return;
   if (flags.live === true) assertLiveIsPossible(domain, parsed.memory);
@@ -85,6 +82,8 @@ export function prepareCreate(request: CreateRequest): DomainSnapshot {
   const { parsed, domain, rules, flags } = request;
   const name = parsed.name ?? defaultSnapshotName(request.nowSeconds, request.existingNames, rules);
   assertParsed({ ...parsed, name }, domain.state, request);
+  if (rules.manualRefusal !== undefined && parsed.disks.some((disk) => disk.mode === "manual"))
+    throw new DomsnapError("operation-unsupported", rules.manualRefusal);
   const { state, memory, defaultMode } = decideKind(request);
   const disks = alignDisks(parsed.disks, domain.definition, {
     snapshotName: name,

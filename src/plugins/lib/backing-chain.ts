@@ -65,19 +65,22 @@ export async function backsOn(overlay: string, base: string): Promise<boolean> {
 }
 
 /**
- * Absolute paths of the qcow2 and qed images in some folders (not below) that back on `image`,
- * sorted. The folder of `image` is always looked into. Files that cannot be read are passed over.
+ * Absolute paths of the qcow2 and qed images that back on `image`, sorted: those in some folders
+ * (not below) and among `candidates`. The folder of `image` is always looked into. Files that
+ * cannot be read are passed over.
  */
 export async function findBackedBy(
   image: string,
   folders: readonly string[] = [],
+  candidates: readonly string[] = [],
 ): Promise<string[]> {
   const target = await realOrResolved(image);
   const all = new Set([dirname(resolve(image)), dirname(target), ...folders]);
-  const candidates = (await Promise.all([...all].map(listRegularFiles))).flat();
+  const listed = (await Promise.all([...all].map(listRegularFiles))).flat();
+  const files = [...new Set([...listed, ...candidates])];
   const dependents = new Set<string>();
-  for (let at = 0; at < candidates.length; at += SCAN_CONCURRENCY) {
-    const batch = candidates.slice(at, at + SCAN_CONCURRENCY);
+  for (let at = 0; at < files.length; at += SCAN_CONCURRENCY) {
+    const batch = files.slice(at, at + SCAN_CONCURRENCY);
     await Promise.all(
       batch.map(async (path) => {
         if (await isDependent(path, target)) dependents.add(path);

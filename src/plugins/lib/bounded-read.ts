@@ -2,11 +2,8 @@ import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { systemError } from "./system-error.js";
 
-/** Positioned reads from one opened file or block device; short at its end. */
-export interface ReadAt {
-  /** At most `length` bytes from `offset`; fewer where the file ends. */
-  (offset: number, length: number): Promise<Buffer>;
-}
+/** Reads `length` bytes from `offset` of an opened file; fewer where the file ends. */
+export type ReadAt = (offset: number, length: number) => Promise<Buffer>;
 
 /**
  * Opens a regular file or block device for reading and closes it after `work`. Anything else

@@ -17,6 +17,7 @@ export interface CopySource {
   readonly uid: number;
   readonly gid: number;
   readonly mode: number;
+  readonly modifiedNs: bigint;
   /** Changes when the file is written to or replaced. Of a device it says little. */
   readonly version: string;
 }
@@ -48,6 +49,7 @@ export async function readCopySource(path: string): Promise<CopySource> {
     uid: Number(stats.uid),
     gid: Number(stats.gid),
     mode: Number(stats.mode & 0o777n),
+    modifiedNs: stats.mtimeNs,
     version: [stats.dev, stats.ino, stats.size, stats.mtimeNs].join(":"),
   };
 }
@@ -166,7 +168,7 @@ async function deviceSizeBytes(path: string, stats: BigIntStats): Promise<number
 }
 
 async function outOfSpace(error: unknown, source: CopySource, target: string): Promise<unknown> {
-  const full = error instanceof DomsnapError && /No space left on device/.test(error.detail);
+  const full = error instanceof DomsnapError && error.detail.includes("No space left on device");
   if (!full) return error;
   const copy = await stat(target).catch((failure: unknown) => {
     if (errnoOf(failure) === undefined) throw failure;

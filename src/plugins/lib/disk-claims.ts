@@ -18,17 +18,10 @@ export function claimingBackend(
 ): "dd" | "qdisk" | undefined {
   if (wish.mode === "internal") return "qdisk";
   if (wish.mode !== "external") return undefined;
-  switch (wish.format) {
-    case "raw":
-      return isLocalRaw(disk) ? "dd" : undefined;
-    case "qcow2":
-    case "qed":
-      return "qdisk";
-    case undefined:
-      return isLocalRaw(disk) && PLAIN_DRIVERS.has(disk.driverName) ? "dd" : "qdisk";
-    default:
-      return undefined;
-  }
+  const raw = isLocalRaw(disk);
+  if (wish.format === undefined) return raw && PLAIN_DRIVERS.has(disk.driverName) ? "dd" : "qdisk";
+  if (wish.format === "raw") return raw ? "dd" : undefined;
+  return wish.format === "qcow2" || wish.format === "qed" ? "qdisk" : undefined;
 }
 
 function isLocalRaw(disk: DomainDisk): boolean {

@@ -123,7 +123,7 @@ export class QemuImg {
     try {
       return await runTool(
         this.program,
-        [command, ...args, "-f", image.format, image.path, ...(more.operands ?? [])],
+        [command, ...args, ...describeImage(command, image), ...(more.operands ?? [])],
         {
           ...(options.signal && { signal: options.signal }),
           ...(onFraction && { onOutput: (text) => reportFraction(text, onFraction) }),
@@ -131,7 +131,7 @@ export class QemuImg {
         },
       );
     } catch (error) {
-      throw lockFailure(error, image.path) ?? error;
+      throw knownFailure(error, image.path);
     }
   }
 }
@@ -162,6 +162,12 @@ function assertPath(path: string): void {
     throw new DomsnapError("invalid-argument", `image path '${path}' is not absolute`);
 }
 
+/** How an image is named. `qemu-img snapshot` has no -f; there options tell the format. */
+function describeImage(command: string, { path, format }: FormattedImage): string[] {
+  if (command !== "snapshot") return ["-f", format, path];
+  return ["--image-opts", `driver=${format},file.filename=${path.replaceAll(",", ",,")}`];
+}
+
 function assertTag(tag: string): void {
   const bytes = Buffer.byteLength(tag);
   if (bytes === 0 || bytes > MAX_TAG_BYTES || tag.includes("\0"))
@@ -172,13 +178,17 @@ function assertTag(tag: string): void {
     );
 }
 
-function lockFailure(error: unknown, path: string): DomsnapError | undefined {
-  if (!(error instanceof DomsnapError) || error.code !== "tool-failed") return undefined;
-  if (!/Failed to get (shared )?"[^"]+" lock/.test(error.detail)) return undefined;
-  return new DomsnapError("image-in-use", `image '${path}' is in use by another program`, {
-    cause: error,
-    hint: "Stop the program that has it open; 'fuser FILE' names it.",
-  });
+/** The failures that a caller can do something about, told apart by qemu-img's words. */
+function knownFailure(error: unknown, path: string): unknown {
+  if (!(error instanceof DomsnapError) || error.code !== "tool-failed") return error;
+  if (/Failed to get (shared )?"[^"]+" lock/.test(error.detail))
+    return new DomsnapError("image-in-use", `image '${path}' is in use by another program`, {
+      cause: error,
+      hint: "Stop the program that has it open; 'fuser FILE' names it.",
+    });
+  if (error.detail.includes("No space left on device"))
+    return new DomsnapError("no-space", error.detail, { cause: error });
+  return error;
 }
 
 /** `-p` prints `(12.34/100%)` again and again. */

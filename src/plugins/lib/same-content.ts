@@ -1,10 +1,11 @@
+import { DomsnapError } from "../../core/errors/index.js";
 import { withImageFile, type ReadAt } from "./bounded-read.js";
 
 const BLOCK_BYTES = 1024 * 1024;
 
 /**
  * Whether a file begins with the whole content of another. Reads both; stops at the first
- * difference, and throws the signal's reason when it is aborted. Throws `system-error`.
+ * difference. Throws `system-error`, `cancelled`.
  */
 export async function startsWithContent(
   path: string,
@@ -26,7 +27,7 @@ async function sameBlocks(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   for (let at = 0; at < sizeBytes; at += BLOCK_BYTES) {
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw new DomsnapError("cancelled", "comparing was stopped on request");
     const length = Math.min(BLOCK_BYTES, sizeBytes - at);
     const [one, other] = await Promise.all([readOne(at, length), readOther(at, length)]);
     if (one.length !== length || !one.equals(other)) return false;

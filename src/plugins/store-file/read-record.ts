@@ -23,7 +23,10 @@ A snapshot record of domsnap. Please do not edit it by hand, but with
 
 /** The content of a record's file. */
 export function formatRecord(snapshot: DomainSnapshot, documents: SnapshotDocuments): string {
-  return RECORD_HEADER + documents.formatSnapshot(snapshot, { secure: true });
+  const text = documents.formatSnapshot(snapshot, { secure: true });
+  // Documents leave out a time of 0, but an existing snapshot is not parsed without one.
+  const time = snapshot.creationTime === 0n ? "\n  <creationTime>0</creationTime>" : "";
+  return RECORD_HEADER + text.replace("<domainsnapshot>", `<domainsnapshot>${time}`);
 }
 
 /**

@@ -31,15 +31,26 @@ export class DefinitionFolder {
       .filter((definition) => definition !== undefined);
   }
 
+  /** The definition with a uuid (canonical); parses only files that the digits occur in. */
+  findByUuid(uuid: string): DomainDefinition | undefined {
+    const digits = uuid.replaceAll("-", "");
+    const mentions = (text: string) => text.toLowerCase().replaceAll("-", "").includes(digits);
+    for (const name of this.#names()) {
+      const definition = this.#tryRead(name, mentions);
+      if (definition?.uuid === uuid) return definition;
+    }
+    return undefined;
+  }
+
   /**
-   * The definition of a name; `undefined` when there is none. Throws what is wrong with the
+   * The definition of a name; `undefined` when there is none or its text is not wanted. Throws what is wrong with the
    * document, and `internal-error` when it is that of another domain.
    */
-  read(name: string): DomainDefinition | undefined {
+  read(name: string, isWanted = (_text: string) => true): DomainDefinition | undefined {
     if (nameProblem(name) !== undefined) return undefined;
     const path = this.#pathOf(name);
     const text = readStateFile(path, DEFINITION_LIMIT_BYTES);
-    if (text === undefined) return undefined;
+    if (text === undefined || !isWanted(text)) return undefined;
     const definition = parseDomain(text);
     if (definition.name === name) return definition;
     throw new DomsnapError("internal-error", `'${path}' defines domain '${definition.name}'`, {
@@ -76,9 +87,9 @@ export class DefinitionFolder {
     }
   }
 
-  #tryRead(name: string): DomainDefinition | undefined {
+  #tryRead(name: string, isWanted?: (text: string) => boolean): DomainDefinition | undefined {
     try {
-      return this.read(name);
+      return this.read(name, isWanted);
     } catch {
       return undefined;
     }

@@ -43,16 +43,17 @@ export class FileToolstack implements Toolstack {
   #findByUuid(reference: string): DomainDefinition | undefined {
     const uuid = canonicalUuid(reference);
     if (uuid === undefined) return undefined;
-    return this.definitions.list().find((definition) => definition.uuid === uuid);
+    return this.definitions.findByUuid(uuid);
   }
 
   async #define(xml: string): Promise<Domain> {
     const parsed = this.definitions.parse(xml);
-    // An existing file that cannot be read is not replaced: nobody knows whose it is.
-    const existing = this.definitions.read(parsed.name);
+    const twin = this.definitions.findByUuid(parsed.uuid);
+    // Throws if there is a file that cannot be read: nobody knows whose it is, so it stays.
+    const namesake = this.definitions.read(parsed.name);
     assertDefinable(
       parsed,
-      existing ? [existing, ...this.definitions.list()] : this.definitions.list(),
+      [twin, namesake].filter((domain) => domain !== undefined),
     );
     await this.definitions.write(parsed);
     return toDomain(parsed);

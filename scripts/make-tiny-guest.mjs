@@ -1,0 +1,136 @@
+// Makes the guest of the tests: Debian's kernel, and an initramfs of busybox and
+// test/support/tiny-guest/init.sh. The packages are unpacked into a cache folder, not installed.
+// Needs apt-get and dpkg with up-to-date lists, and the network unless the packages are cached.
+//
+//   node scripts/make-tiny-guest.mjs      prints the paths of the kernel and the initramfs
+import { spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const initScript = join(root, "test", "support", "tiny-guest", "init.sh");
+
+/** Depends on the newest kernel that has the drivers of virtual machines, and few others. */
+const KERNEL_PACKAGE = "linux-image-cloud-amd64";
+
+/** In the order that they can be loaded in. */
+const MODULES = [
+  "virtio_ring",
+  "virtio",
+  "virtio_pci_modern_dev",
+  "virtio_pci_legacy_dev",
+  "virtio_pci",
+  "virtio_blk",
+];
+
+/**
+ * Builds the guest where it is missing or older than its sources. Several processes may do so at
+ * once: what is in use is never written to.
+ */
+export function makeTinyGuest(cache = join(root, ".cache", "tiny-guest")) {
+  const guest = { kernel: join(cache, "kernel"), initrd: join(cache, "initrd") };
+  if (isUpToDate(guest.initrd)) return guest;
+  mkdirSync(cache, { recursive: true });
+  const unpacked = unpackPackages(cache);
+  const [kernel] = readdirSync(join(unpacked, "boot")).filter((name) => name.startsWith("vmlinuz"));
+  replaceFile(guest.kernel, readFileSync(join(unpacked, "boot", kernel)));
+  replaceFile(guest.initrd, gzipSync(cpioArchive(initramfsEntries(unpacked)), { level: 1 }));
+  return guest;
+}
+
+function isUpToDate(initrd) {
+  const sources = [initScript, fileURLToPath(import.meta.url)];
+  const newest = Math.max(...sources.map((path) => statSync(path).mtimeMs));
+  return (statSync(initrd, { throwIfNoEntry: false })?.mtimeMs ?? 0) > newest;
+}
+
+/** The folder with the content of the packages. */
+function unpackPackages(cache) {
+  const unpacked = join(cache, "unpacked");
+  if (existsSync(unpacked)) return unpacked;
+  const temporary = mkdtempSync(join(cache, "unpack-"));
+  run("apt-get", ["-q", "download", kernelPackage(), "busybox-static"], temporary);
+  const packages = readdirSync(temporary).filter((name) => name.endsWith(".deb"));
+  for (const name of packages) run("dpkg", ["-x", name, "content"], temporary);
+  if (!existsSync(unpacked)) renameSync(join(temporary, "content"), unpacked);
+  rmSync(temporary, { recursive: true });
+  return unpacked;
+}
+
+function kernelPackage() {
+  const depends = run("apt-cache", ["depends", "--important", KERNEL_PACKAGE], root);
+  const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
+  if (name) return name;
+  throw new Error(`apt-cache knows no '${KERNEL_PACKAGE}'; run apt-get update`);
+}
+
+function initramfsEntries(unpacked) {
+  const folders = ["bin", "dev", "modules", "proc"];
+  const order = `${MODULES.map((name) => `${name}.ko`).join(" ")}\n`;
+  return [
+    ...folders.map((name) => ({ name, mode: 0o40755 })),
+    { name: "dev/console", mode: 0o20600, device: [5, 1] },
+    { name: "init", mode: 0o100755, data: readFileSync(initScript) },
+    { name: "bin/busybox", mode: 0o100755, data: readFileSync(join(unpacked, "bin", "busybox")) },
+    { name: "modules/order", mode: 0o100644, data: Buffer.from(order) },
+    ...kernelModules(unpacked),
+  ];
+}
+
+function kernelModules(unpacked) {
+  const modules = join(unpacked, "lib", "modules");
+  const paths = readdirSync(modules, { recursive: true });
+  return MODULES.map((module) => {
+    const path = paths.find((candidate) => candidate.endsWith(`/${module}.ko`));
+    if (path === undefined) throw new Error(`the kernel package has no module '${module}'`);
+    const data = readFileSync(join(modules, path));
+    return { name: `modules/${module}.ko`, mode: 0o100644, data };
+  });
+}
+
+/** An archive in the kernel's own format ("newc" of cpio), which needs no root to hold devices. */
+function cpioArchive(entries) {
+  const end = { name: "TRAILER!!!", mode: 0 };
+  return Buffer.concat([...entries, end].flatMap((entry, index) => cpioEntry(entry, index + 1)));
+}
+
+function cpioEntry({ name, mode, data = Buffer.alloc(0), device = [0, 0] }, inode) {
+  const [uid, gid, links, mtime, nameLength] = [0, 0, 1, 0, Buffer.byteLength(name) + 1];
+  const fields = [inode, mode, uid, gid, links, mtime, data.length, 0, 0, ...device, nameLength, 0];
+  const header = `070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}`;
+  return [padded(Buffer.from(`${header}${name}\0`)), padded(data)];
+}
+
+/** Every part begins at a multiple of four bytes. */
+function padded(part) {
+  return Buffer.concat([part], Math.ceil(part.length / 4) * 4);
+}
+
+function replaceFile(path, content) {
+  const temporary = `${path}.${process.pid}`;
+  writeFileSync(temporary, content);
+  renameSync(temporary, path);
+}
+
+function run(program, args, cwd) {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, encoding: "utf8" });
+  if (status === 0) return stdout;
+  throw new Error(`${program} ${args.join(" ")} failed: ${stderr || error?.message}`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { kernel, initrd } = makeTinyGuest();
+  console.log(`${kernel}\n${initrd}`);
+}

@@ -1,0 +1,57 @@
+import type { CommandSpec } from "./command-spec.js";
+import { capabilities } from "./commands/capabilities.js";
+import { define } from "./commands/define.js";
+import { domstate } from "./commands/domstate.js";
+import { dumpxml } from "./commands/dumpxml.js";
+import { echo } from "./commands/echo.js";
+import { explain } from "./commands/explain.js";
+import { help } from "./commands/help.js";
+import { list } from "./commands/list.js";
+import { exit, quit } from "./commands/quit.js";
+import { snapshotCreateAs } from "./commands/snapshot-create-as.js";
+import { snapshotCreate } from "./commands/snapshot-create.js";
+import { snapshotCurrent } from "./commands/snapshot-current.js";
+import { snapshotDelete } from "./commands/snapshot-delete.js";
+import { snapshotDumpxml } from "./commands/snapshot-dumpxml.js";
+import { snapshotEdit } from "./commands/snapshot-edit.js";
+import { snapshotInfo } from "./commands/snapshot-info.js";
+import { snapshotList } from "./commands/snapshot-list.js";
+import { snapshotParent } from "./commands/snapshot-parent.js";
+import { snapshotRevert } from "./commands/snapshot-revert.js";
+import { undefine } from "./commands/undefine.js";
+import { uri } from "./commands/uri.js";
+import { version } from "./commands/version.js";
+import { cd, pwd } from "./commands/working-folder.js";
+import { xmlCheck } from "./commands/xml-check.js";
+import { xmlFormat } from "./commands/xml-format.js";
+
+/** Every command, in the order of `help`. A new command is one file and one line here. */
+export const COMMAND_TABLE: readonly CommandSpec[] = [
+  snapshotCreate,
+  snapshotCreateAs,
+  snapshotCurrent,
+  snapshotDelete,
+  snapshotDumpxml,
+  snapshotEdit,
+  snapshotInfo,
+  snapshotList,
+  snapshotParent,
+  snapshotRevert,
+  define,
+  domstate,
+  dumpxml,
+  list,
+  undefine,
+  xmlCheck,
+  xmlFormat,
+  capabilities,
+  uri,
+  version,
+  cd,
+  echo,
+  exit,
+  explain,
+  help,
+  pwd,
+  quit,
+];

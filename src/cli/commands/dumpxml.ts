@@ -1,0 +1,19 @@
+import type { CommandSpec } from "../command-spec.js";
+import { bool, DOMAIN, XPATH_OPTIONS } from "./common-options.js";
+import { selectXml } from "./xpath.js";
+
+export const dumpxml: CommandSpec = {
+  name: "dumpxml",
+  group: "domain",
+  summary: "print the XML of a domain",
+  options: [DOMAIN, bool("inactive", "the definition of the next start"), ...XPATH_OPTIONS],
+  changes: false,
+  async run(context) {
+    const { args } = context;
+    const domain = await context.domain();
+    const inactive = args.has("inactive") ? domain.inactiveDefinition : undefined;
+    const { xml } = inactive ?? domain.definition;
+    const text = await selectXml(`${xml}\n`, args);
+    return { text, data: { name: domain.name, xml: text } };
+  },
+};

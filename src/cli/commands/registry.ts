@@ -1,0 +1,15 @@
+import { DomsnapError } from "../../core/errors/index.js";
+import type { DomainRegistry } from "../../core/ports/index.js";
+import type { CommandContext } from "../command-spec.js";
+
+/** Where definitions are kept. Throws `no-support` when the toolstack keeps them elsewhere. */
+export async function requireRegistry(
+  { service }: CommandContext,
+  call: string,
+): Promise<DomainRegistry> {
+  const { registry, uri } = await service();
+  if (registry) return registry;
+  throw new DomsnapError("no-support", call, {
+    hint: `The toolstack of ${uri} keeps its definitions itself; use its own tools.`,
+  });
+}

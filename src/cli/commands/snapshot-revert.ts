@@ -1,0 +1,61 @@
+import { asDomsnapError } from "../../core/errors/index.js";
+import type { Domain, RevertFlags } from "../../core/model/index.js";
+import type { ChangeResult } from "../../core/operations/results.js";
+import { underHeadline } from "../command-error.js";
+import type { CommandContext, CommandSpec } from "../command-spec.js";
+import { changeOutput } from "./change-output.js";
+import { bool, DOMAIN, SNAPSHOT_NAME } from "./common-options.js";
+import { findSnapshot } from "./snapshot-argument.js";
+
+export const snapshotRevert: CommandSpec = {
+  name: "snapshot-revert",
+  group: "snapshot",
+  summary: "revert a domain to a snapshot",
+  description:
+    "Brings disks and memory back to what they were. What was written since then, and is not in\n" +
+    "a snapshot itself, is lost.",
+  options: [
+    DOMAIN,
+    SNAPSHOT_NAME,
+    bool("current", "revert to the current snapshot"),
+    bool("running", "leave the domain running afterwards"),
+    bool("paused", "leave the domain paused afterwards"),
+    bool("force", "also do what is risky"),
+    bool("reset-nvram", "start with a fresh firmware variable store"),
+  ],
+  examples: [
+    { line: "domsnap snapshot-revert vm1 s1", summary: "Revert." },
+    { line: "domsnap snapshot-revert vm1 s1 --dry-run", summary: "Print what it would do." },
+  ],
+  changes: true,
+  async run(context) {
+    const domain = await context.domain();
+    const name = await findSnapshot(context, domain);
+    const result = await underHeadline(`Failed to revert snapshot ${name}`, () =>
+      revert(context, domain, name),
+    );
+    return changeOutput(result, `Domain snapshot ${name} reverted\n`, { name });
+  },
+};
+
+/** As virsh does, `--force` only comes into play when the revert was called risky without it. */
+async function revert(
+  context: CommandContext,
+  domain: Domain,
+  name: string,
+): Promise<ChangeResult> {
+  const service = await context.service();
+  const options = context.changeOptions();
+  const flags: RevertFlags = context.args.flags({
+    running: "running",
+    paused: "paused",
+    "reset-nvram": "resetNvram",
+  });
+  try {
+    return await service.revert(domain.uuid, name, flags, options);
+  } catch (thrown) {
+    const { code } = asDomsnapError(thrown);
+    if (code !== "revert-risky" || !context.args.has("force")) throw thrown;
+    return service.revert(domain.uuid, name, { ...flags, force: true }, options);
+  }
+}

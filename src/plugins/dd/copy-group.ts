@@ -1,0 +1,72 @@
+import type { OperationContext } from "../../core/ports/index.js";
+import {
+  assertUnchanged,
+  cloneFile,
+  copySparsely,
+  readCopySource,
+  type CopyOptions,
+  type CopySource,
+} from "../lib/copy-file.js";
+import { assertRoom, type FileOwner } from "../lib/durable-files.js";
+import { beginFile, type FileBefore, type NewFile } from "../lib/new-file.js";
+
+export interface CopyJob {
+  /** The disk's target, for progress. */
+  readonly subject: string;
+  readonly from: string;
+  readonly to: string;
+  readonly before: FileBefore;
+  /** Default: the owner of `from`, and nobody else may read. */
+  readonly like?: { readonly owner: FileOwner; readonly mode: number };
+}
+
+interface Copy {
+  readonly job: CopyJob;
+  readonly source: CopySource;
+  readonly file: NewFile;
+}
+
+/**
+ * Copies a group of images to new files. All are complete before the first gets its name; on
+ * failure or cancel no partial file stays. Reflinks come first: they are the quickest, and only the
+ * rest needs room. Throws `no-space`, `cancelled`, `operation-failed` when an image changed
+ * meanwhile, `image-conflict` when a file stands in the way.
+ */
+export async function copyGroup(
+  jobs: readonly CopyJob[],
+  context: OperationContext,
+): Promise<void> {
+  const copies: Copy[] = [];
+  try {
+    for (const job of jobs) copies.push(await beginCopy(job));
+    const slow: Copy[] = [];
+    for (const copy of copies)
+      if (
+        !(await cloneFile(copy.source, copy.file.partial, copyOptions(copy.job.subject, context)))
+      )
+        slow.push(copy);
+    await assertRoom(
+      slow.map((copy) => ({ path: copy.file.partial, bytes: copy.source.allocatedBytes })),
+    );
+    for (const copy of slow)
+      await copySparsely(copy.source, copy.file.partial, copyOptions(copy.job.subject, context));
+    for (const copy of copies) await assertUnchanged(copy.source);
+    for (const copy of copies) await copy.file.publish();
+  } finally {
+    for (const copy of copies) await copy.file.discard();
+  }
+}
+
+/** The part of an operation's context that a copy of one disk uses. */
+export function copyOptions(subject: string, context: OperationContext): CopyOptions {
+  return {
+    signal: context.signal,
+    onProgress: (progress) => context.progress({ ...progress, subject }),
+  };
+}
+
+async function beginCopy(job: CopyJob): Promise<Copy> {
+  const source = await readCopySource(job.from);
+  const file = await beginFile(job.to, job.before, job.like ?? { owner: source });
+  return { job, source, file };
+}

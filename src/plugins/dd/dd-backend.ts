@@ -1,0 +1,88 @@
+import { DomsnapError } from "../../core/errors/index.js";
+import type { DiskSnapshot, DomainDisk, ImageRef } from "../../core/model/index.js";
+import type { DiskBackend, DiskVerdict, DiskWish, ImageInfo } from "../../core/ports/index.js";
+import { findBackedBy } from "../lib/backing-chain.js";
+import { readCopySource } from "../lib/copy-file.js";
+import { claimingBackend } from "../lib/disk-claims.js";
+import { generalRefusal, imageOfDisk, POSSIBLE, refuse, refuseFor } from "../lib/disk-verdict.js";
+import { DdHandler } from "./dd-handler.js";
+
+export interface DdBackendOptions {
+  /** Further folders to look into for images that back on a raw image. */
+  readonly imageFolders?: readonly string[];
+}
+
+/**
+ * Keeps states of raw files and block devices as whole copies beside them: the snapshot's file is
+ * the frozen state, the domain keeps its image. Needs no more than `cp` and `dd`.
+ */
+export class DdBackend implements DiskBackend {
+  readonly id = "dd";
+  readonly externalKind = "copy";
+  readonly defaultFormat = "raw";
+  readonly handler: DdHandler;
+  private readonly imageFolders: readonly string[];
+
+  constructor(options: DdBackendOptions = {}) {
+    this.imageFolders = options.imageFolders ?? [];
+    this.handler = new DdHandler(this.imageFolders);
+  }
+
+  claims(disk: DomainDisk, wish: Pick<DiskSnapshot, "mode" | "format">): boolean {
+    return claimingBackend(disk, wish) === this.id;
+  }
+
+  async assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict> {
+    const image = imageOfDisk(disk);
+    const refusal = this.refuseForm(disk, wish) ?? generalRefusal(disk, wish);
+    if (refusal) return refusal;
+    if (!image) return refuse(`disk '${disk.target}' has no image`, "Leave it out.");
+    try {
+      await readCopySource(image.path);
+      const dependents = wish.verb === "revert" ? await this.findDependents(image) : [];
+      const [dependent] = dependents;
+      return dependent === undefined ? POSSIBLE : refuseDependent(image, dependent);
+    } catch (error) {
+      return refuseFor(error);
+    }
+  }
+
+  async inspect(image: ImageRef): Promise<ImageInfo> {
+    if (image.format !== "raw")
+      throw new DomsnapError("disk-unsupported", `image '${image.path}' is not raw`);
+    const source = await readCopySource(image.path);
+    return {
+      path: image.path,
+      format: "raw",
+      virtualSizeBytes: source.sizeBytes,
+      allocatedBytes: source.allocatedBytes,
+      snapshots: [],
+    };
+  }
+
+  findDependents(image: ImageRef, candidates?: readonly string[]): Promise<readonly string[]> {
+    return findBackedBy(image.path, this.imageFolders, candidates);
+  }
+
+  private refuseForm(disk: DomainDisk, wish: DiskWish): DiskVerdict | undefined {
+    const format = disk.format ?? "raw";
+    if (wish.mode === "internal")
+      return refuse(
+        `internal snapshot for disk ${disk.target} unsupported for storage type ${format}`,
+        "Ask for an external snapshot of this disk.",
+      );
+    if (format !== "raw" || (wish.format ?? "raw") !== "raw")
+      return refuse(
+        `disk '${disk.target}' can be copied as raw only, not from ${format} to ${wish.format ?? "raw"}`,
+        "Ask for an external snapshot in the format qcow2.",
+      );
+    return undefined;
+  }
+}
+
+function refuseDependent(image: ImageRef, dependent: string): DiskVerdict {
+  return refuse(
+    `image '${dependent}' backs on image '${image.path}' and would be destroyed`,
+    "Delete the snapshots that were made later first.",
+  );
+}

@@ -1,0 +1,258 @@
+import { DomsnapError } from "../../core/errors/index.js";
+import type { ImageRef } from "../../core/model/index.js";
+import type {
+  DiskOperation,
+  RemoveStep,
+  RevertStep,
+  SnapshotStep,
+} from "../../core/plan/operation.js";
+import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
+import { findBackedBy, realImagePath } from "../lib/backing-chain.js";
+import { copyOntoDevice, readCopySource, type CopySource } from "../lib/copy-file.js";
+import { renameDurably, unlinkDurably } from "../lib/durable-files.js";
+import { fileExists, partialPath, unmakeFile, type FileBefore } from "../lib/new-file.js";
+import { probeFile } from "../lib/probe-file.js";
+import { startsWithContent } from "../lib/same-content.js";
+import { isGone, isUnlinkedOrNeeded, unlinkUnneeded } from "../lib/unlink-unneeded.js";
+import { copyGroup, copyOptions, type CopyJob } from "./copy-group.js";
+
+/** Carries out the disk operations by whole copies. */
+export class DdHandler implements OperationHandler<DiskOperation> {
+  /**
+   * Steps that `run` refused because a foreign file stood in the way: `undo` of the same step
+   * must not remove that file.
+   */
+  private readonly refused = new WeakSet<SnapshotStep>();
+  /** Steps that this process has written to a device in full: no need to read it all again. */
+  private readonly written = new WeakSet<SnapshotStep | RevertStep>();
+
+  constructor(private readonly imageFolders: readonly string[]) {}
+
+  async run(operation: DiskOperation, context: OperationContext): Promise<void> {
+    switch (operation.kind) {
+      case "disks.snapshot":
+        return this.freeze(operation.disks, context);
+      case "disks.stage":
+        return this.stage(operation.disks, context);
+      case "disks.revert":
+        return this.revert(operation.disks, context);
+      case "disks.remove":
+        return this.remove(operation.disks, context);
+      case "disks.discard":
+        for (const file of operation.files)
+          await unlinkUnneeded(file, this.imageFolders, context.warn);
+        return;
+      case "disks.merge":
+        throw noMerge();
+    }
+  }
+
+  async undo(operation: DiskOperation): Promise<void> {
+    if (operation.kind === "disks.snapshot")
+      for (const step of [...operation.disks].reverse()) await this.unfreeze(step);
+    if (operation.kind === "disks.stage") for (const step of operation.disks) await unstage(step);
+  }
+
+  async settle(operation: DiskOperation, context: OperationContext): Promise<"done" | "not-done"> {
+    switch (operation.kind) {
+      case "disks.snapshot":
+        return everyStep(operation.disks, (step) => this.isFrozen(step, context.signal));
+      case "disks.stage":
+        return everyStep(operation.disks, isStaged);
+      case "disks.revert":
+        return everyStep(operation.disks, (step) => this.isReverted(step, context.signal));
+      case "disks.remove":
+        return everyStep(operation.disks, (step) =>
+          isUnlinkedOrNeeded(fileOf(step), this.imageFolders),
+        );
+      case "disks.discard":
+        return everyStep(operation.files, (file) => isUnlinkedOrNeeded(file, this.imageFolders));
+      case "disks.merge":
+        throw noMerge();
+    }
+  }
+
+  private async freeze(steps: readonly SnapshotStep[], context: OperationContext): Promise<void> {
+    const jobs: CopyJob[] = [];
+    const devices: SnapshotStep[] = [];
+    for (const step of steps) {
+      if (isDevice(fileOf(step))) devices.push(step);
+      else if (!(await this.isMade(step, context.signal))) jobs.push(freezeJob(step));
+    }
+    await copyGroup(jobs, context);
+    for (const step of devices) {
+      await writeOnto(step.target, step.image.path, fileOf(step).path, context);
+      this.written.add(step);
+    }
+  }
+
+  /** Whether an earlier run finished this step. Throws `image-conflict` for a foreign file. */
+  private async isMade(step: SnapshotStep, signal: AbortSignal): Promise<boolean> {
+    const file = fileOf(step);
+    if (beforeOf(step) !== "absent" || probeFile(file.path).kind === "absent") return false;
+    if (await hasContentOf(file.path, step.image.path, signal)) return true;
+    this.refused.add(step);
+    throw fileExists(file);
+  }
+
+  private async unfreeze(step: SnapshotStep): Promise<void> {
+    const file = fileOf(step);
+    if (isDevice(file)) return;
+    if (this.refused.has(step)) await unlinkDurably(partialPath(file.path));
+    else await unmakeFile(file.path, beforeOf(step));
+  }
+
+  private async stage(steps: readonly RevertStep[], context: OperationContext): Promise<void> {
+    for (const step of steps) await this.assertRevertible(step);
+    const jobs: CopyJob[] = [];
+    for (const step of steps)
+      if (!isDevice(step.image) && !(await isStaged(step))) jobs.push(await stageJob(step));
+    await copyGroup(jobs, context);
+  }
+
+  private async assertRevertible(step: RevertStep): Promise<void> {
+    const copy = await readCopySource(fileOf(step).path);
+    const image = await readCopySource(step.image.path);
+    if (image.type === "block" && image.sizeBytes < copy.sizeBytes)
+      throw new DomsnapError(
+        "no-space",
+        `device '${image.path}' has ${image.sizeBytes} bytes, the snapshot needs ${copy.sizeBytes}`,
+      );
+    const [dependent] = await findBackedBy(step.image.path, this.imageFolders);
+    if (dependent !== undefined)
+      throw new DomsnapError(
+        "image-in-use",
+        `image '${dependent}' backs on image '${step.image.path}' and would be destroyed`,
+        { hint: "Delete the snapshots that were made later first." },
+      );
+  }
+
+  private async remove(steps: readonly RemoveStep[], context: OperationContext): Promise<void> {
+    for (const step of steps) {
+      const file = fileOf(step);
+      if (isGone(file)) {
+        context.warn(`the copy '${file.path}' of disk '${step.target}' was gone already`);
+        continue;
+      }
+      if ((await realImagePath(file.path)) === (await realImagePath(step.image.path)))
+        throw new DomsnapError("internal-error", `'${file.path}' is the image of the domain`);
+      await unlinkUnneeded(file, this.imageFolders, context.warn);
+    }
+  }
+
+  private async revert(steps: readonly RevertStep[], context: OperationContext): Promise<void> {
+    for (const step of steps) {
+      const copy = fileOf(step).path;
+      if (isDevice(step.image)) {
+        await writeOnto(step.target, copy, step.image.path, context);
+        this.written.add(step);
+        continue;
+      }
+      if (!(await isStaged(step))) {
+        // Switched before a crash, or staged before and lost: the frozen copy is still there.
+        if (await hasContentOf(step.image.path, copy, context.signal)) continue;
+        await copyGroup([await stageJob(step)], context);
+      }
+      const image = await realImagePath(step.image.path);
+      await renameDurably(stagedPath(image), image);
+    }
+  }
+
+  /** A file with its name is complete; only what was written in place has to be read. */
+  private async isFrozen(step: SnapshotStep, signal: AbortSignal): Promise<boolean> {
+    const file = fileOf(step);
+    if (isGone(file)) return false;
+    if (this.written.has(step)) return true;
+    if (isDevice(file) || beforeOf(step) === "reused")
+      return hasContentOf(file.path, step.image.path, signal);
+    const [copy, image] = [await readCopySource(file.path), await readCopySource(step.image.path)];
+    return copy.sizeBytes === image.sizeBytes;
+  }
+
+  private async isReverted(step: RevertStep, signal: AbortSignal): Promise<boolean> {
+    if (this.written.has(step)) return true;
+    return hasContentOf(step.image.path, fileOf(step).path, signal);
+  }
+}
+
+async function unstage(step: RevertStep): Promise<void> {
+  if (isDevice(step.image)) return;
+  const staged = stagedPath(await realImagePath(step.image.path));
+  await unlinkDurably(partialPath(staged));
+  await unlinkDurably(staged);
+}
+
+function freezeJob(step: SnapshotStep): CopyJob {
+  const subject = step.target;
+  return { subject, from: step.image.path, to: fileOf(step).path, before: beforeOf(step) };
+}
+
+async function stageJob(step: RevertStep): Promise<CopyJob> {
+  const image = await readCopySource(await realImagePath(step.image.path));
+  const to = stagedPath(image.path);
+  await unlinkDurably(to);
+  const like = { owner: image, mode: image.mode };
+  return { subject: step.target, from: fileOf(step).path, to, before: "absent", like };
+}
+
+async function writeOnto(
+  subject: string,
+  from: string,
+  device: string,
+  context: OperationContext,
+): Promise<void> {
+  const source = await readCopySource(from);
+  await copyOntoDevice(source, await readCopySource(device), copyOptions(subject, context));
+}
+
+/** Copies carry the time of what they were made from, so equal times tell an equal state. */
+async function isStaged(step: RevertStep): Promise<boolean> {
+  const copy = await readCopySource(fileOf(step).path);
+  if (isDevice(step.image)) return true;
+  const staged = await readCopySource(stagedPath(await realImagePath(step.image.path))).catch(
+    () => undefined,
+  );
+  return staged !== undefined && sameState(staged, copy);
+}
+
+function sameState(one: CopySource, other: CopySource): boolean {
+  return one.sizeBytes === other.sizeBytes && one.modifiedNs === other.modifiedNs;
+}
+
+/** Whether `path` holds what `original` holds; a device may be longer. */
+async function hasContentOf(path: string, original: string, signal: AbortSignal): Promise<boolean> {
+  const [file, source] = await Promise.all([readCopySource(path), readCopySource(original)]);
+  if (file.type === "file" && file.sizeBytes !== source.sizeBytes) return false;
+  if (file.type === "file" && source.type === "file" && sameState(file, source)) return true;
+  return startsWithContent(path, source, signal);
+}
+
+async function everyStep<Step>(
+  steps: readonly Step[],
+  isDone: (step: Step) => Promise<boolean>,
+): Promise<"done" | "not-done"> {
+  for (const step of steps) if (!(await isDone(step))) return "not-done";
+  return "done";
+}
+
+/** Where the state to revert to waits, beside the image that it will replace. */
+function stagedPath(image: string): string {
+  return `${image}.domsnap-staged`;
+}
+
+function beforeOf(step: SnapshotStep): FileBefore {
+  return step.fileBefore ?? "absent";
+}
+
+function fileOf(step: { readonly target: string; readonly file?: ImageRef }): ImageRef {
+  if (step.file) return step.file;
+  throw new DomsnapError("internal-error", `no file for the copy of disk '${step.target}'`);
+}
+
+function isDevice(image: ImageRef): boolean {
+  return probeFile(image.path).kind === "block";
+}
+
+function noMerge(): DomsnapError {
+  return new DomsnapError("operation-unsupported", "a copy has no backing image to merge into");
+}

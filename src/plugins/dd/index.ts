@@ -1,0 +1,12 @@
+import { ContainerModule } from "inversify";
+import { DiskBackend } from "../../core/ports/index.js";
+import { DdBackend } from "./dd-backend.js";
+
+export { DdBackend } from "./dd-backend.js";
+
+/** Adds the file copy backend. */
+export const ddModule = new ContainerModule(({ bind }) => {
+  bind(DiskBackend)
+    .toDynamicValue(() => new DdBackend())
+    .inSingletonScope();
+});

@@ -1,0 +1,107 @@
+import type { ImageRef } from "../../core/model/index.js";
+import { realpath, stat, truncate } from "node:fs/promises";
+import {
+  createExclusively,
+  publishDurably,
+  renameDurably,
+  syncFile,
+  unlinkDurably,
+  type FileOwner,
+} from "./durable-files.js";
+import { DomsnapError } from "../../core/errors/index.js";
+import { probeFile } from "./probe-file.js";
+import { systemError } from "./system-error.js";
+
+/** What stood at the place of a new file when it was planned; see `SnapshotStep.fileBefore`. */
+export type FileBefore = "absent" | "empty" | "reused";
+
+/** A file in the making. It has another name until it is complete. */
+export interface NewFile {
+  /** Where the content goes: an empty file, private from its first moment. */
+  readonly partial: string;
+  /**
+   * Flushes the content and gives the file its name in one step. A file that appeared meanwhile is
+   * not replaced: `image-conflict`.
+   */
+  publish(): Promise<void>;
+  /** Gives up; safe to call at any time, also after `publish`. */
+  discard(): Promise<void>;
+}
+
+/** The name that a file has while it is not complete. */
+export function partialPath(path: string): string {
+  return `${path}.domsnap-partial`;
+}
+
+/**
+ * Begins a file beside its final place; remains of an interrupted attempt are removed. A file that
+ * is to be replaced (`before` other than `absent`) hands down its owner and mode. Throws
+ * `system-error`, `image-missing` when the file to replace is gone.
+ */
+export async function beginFile(
+  path: string,
+  before: FileBefore,
+  made: { readonly owner: FileOwner; readonly mode?: number },
+): Promise<NewFile> {
+  const place = before === "absent" ? { path, ...made } : await existingPlace(path);
+  const partial = partialPath(place.path);
+  await unlinkDurably(partial);
+  await createExclusively(partial, place);
+  return {
+    partial,
+    publish: async () => {
+      await syncFile(partial);
+      if (before !== "absent") await renameDurably(partial, place.path);
+      else await publishNew(partial, path);
+    },
+    discard: async () => {
+      await unlinkDurably(partial);
+    },
+  };
+}
+
+/**
+ * Takes back a file that `beginFile` and `publish` made: removes it, empties it if it was empty
+ * before, and leaves what was to be reused.
+ */
+export async function unmakeFile(path: string, before: FileBefore): Promise<void> {
+  const real = before === "absent" ? path : await realpath(path).catch(() => path);
+  await unlinkDurably(partialPath(real));
+  if (before === "absent") await unlinkDurably(path);
+  if (before === "empty") await emptyFile(real);
+}
+
+/** The error for a new file in whose place another stands. */
+export function fileExists(file: Pick<ImageRef, "path">): DomsnapError {
+  return new DomsnapError("image-conflict", `file '${file.path}' already exists`, {
+    hint: "Remove it, or name another file in the document.",
+  });
+}
+
+async function publishNew(partial: string, path: string): Promise<void> {
+  if (probeFile(path).kind !== "absent") throw fileExists({ path });
+  await publishDurably(partial, path);
+}
+
+async function existingPlace(
+  path: string,
+): Promise<{ path: string; owner: FileOwner; mode: number }> {
+  try {
+    const { uid, gid, mode } = await stat(path);
+    return { path: await realpath(path), owner: { uid, gid }, mode: mode & 0o777 };
+  } catch (error) {
+    throw new DomsnapError("image-missing", systemError(error, `missing file '${path}'`).detail, {
+      cause: error,
+    });
+  }
+}
+
+async function emptyFile(path: string): Promise<void> {
+  if (probeFile(path).kind !== "regular") return;
+  try {
+    await truncate(path, 0);
+  } catch (error) {
+    throw systemError(error, `cannot empty file '${path}'`);
+  }
+  await syncFile(path);
+}

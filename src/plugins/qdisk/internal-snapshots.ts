@@ -1,0 +1,134 @@
+import { DomsnapError, asDomsnapError } from "../../core/errors/index.js";
+import type { ImageRef } from "../../core/model/index.js";
+import type { OperationContext } from "../../core/ports/index.js";
+import { assertSafeChain } from "../lib/backing-chain.js";
+import { syncFile } from "../lib/durable-files.js";
+import { probeFile } from "../lib/probe-file.js";
+import { isPresentState } from "../lib/qcow2-snapshots.js";
+import { findSnapshot, missingSnapshot, type QemuImg } from "../lib/qemu-img.js";
+
+/** A disk and the image that holds, or is to hold, its internal snapshot. */
+export interface InternalStep {
+  readonly target: string;
+  readonly image: ImageRef;
+}
+
+/**
+ * Internal snapshots of images that no QEMU has open. Whether a snapshot is the one that a
+ * repeated or interrupted call made is told by the image itself: right after it was taken it holds
+ * exactly the image's present state.
+ */
+export class InternalSnapshots {
+  constructor(private readonly qemuImg: QemuImg) {}
+
+  /**
+   * The images that still lack the snapshot. Throws `image-conflict` where the name is taken by an
+   * older state, `image-in-use`, `image-missing`.
+   */
+  async missingIn(steps: readonly InternalStep[], tag: string): Promise<InternalStep[]> {
+    const missing: InternalStep[] = [];
+    for (const step of steps) {
+      await assertSafeChain(step.image);
+      const id = await this.find(step.image, tag);
+      if (id === undefined) missing.push(step);
+      else if (!(await isPresentState(step.image.path, id)))
+        throw new DomsnapError(
+          "image-conflict",
+          `image '${step.image.path}' holds a snapshot '${tag}' already`,
+          { hint: "Choose another name, or delete that one with 'qemu-img snapshot -d'." },
+        );
+    }
+    return missing;
+  }
+
+  async create(step: InternalStep, tag: string, context: OperationContext): Promise<void> {
+    await this.qemuImg.createSnapshot(step.image, tag, { signal: context.signal });
+    await syncFile(step.image.path);
+  }
+
+  /** Deletes a snapshot that was just taken; one that holds another state is not ours and stays. */
+  async takeBack(step: InternalStep, tag: string): Promise<void> {
+    if (probeFile(step.image.path).kind === "absent") return;
+    const { snapshots } = await this.qemuImg.info(step.image);
+    const found = snapshots.filter((snapshot) => snapshot.tag === tag);
+    const [only] = found;
+    if (only === undefined || found.length > 1) return;
+    if (!(await isPresentState(step.image.path, only.id))) return;
+    await this.qemuImg.deleteSnapshot(step.image, tag);
+    await syncFile(step.image.path);
+  }
+
+  /** Throws `image-conflict` unless every image holds the snapshot exactly once. */
+  async assertHeld(steps: readonly InternalStep[], tag: string): Promise<void> {
+    for (const step of steps) {
+      await assertSafeChain(step.image);
+      if ((await this.find(step.image, tag)) === undefined) throw missingSnapshot(step.image, tag);
+    }
+  }
+
+  /**
+   * Goes back to the snapshot in every image. All are looked at before the first is changed, and
+   * all are tried even if one fails, as libvirt does.
+   */
+  async apply(
+    steps: readonly InternalStep[],
+    tag: string,
+    context: OperationContext,
+  ): Promise<void> {
+    await this.assertHeld(steps, tag);
+    const failures: DomsnapError[] = [];
+    for (const step of steps) {
+      try {
+        await this.applyOne(step, tag, context);
+      } catch (error) {
+        failures.push(asDomsnapError(error));
+      }
+    }
+    const [first, ...others] = failures;
+    if (first && others.length === 0) throw first;
+    if (first)
+      throw new DomsnapError(first.code, failures.map((failure) => failure.detail).join("; "));
+  }
+
+  /** Deletes the snapshot. A missing one is told, so that half-deleted snapshots can go for good. */
+  async remove(step: InternalStep, tag: string, context: OperationContext): Promise<void> {
+    if (probeFile(step.image.path).kind === "absent") {
+      context.warn(`image '${step.image.path}' of disk '${step.target}' was gone already`);
+      return;
+    }
+    await assertSafeChain(step.image);
+    if ((await this.find(step.image, tag)) === undefined) {
+      context.warn(`image '${step.image.path}' held no snapshot '${tag}'`);
+      return;
+    }
+    await this.qemuImg.deleteSnapshot(step.image, tag, { signal: context.signal });
+    await syncFile(step.image.path);
+  }
+
+  async isHeld(step: InternalStep, tag: string): Promise<boolean> {
+    if (probeFile(step.image.path).kind === "absent") return false;
+    return (await this.find(step.image, tag)) !== undefined;
+  }
+
+  /** Whether the image's present state is that of the snapshot. */
+  async isApplied(step: InternalStep, tag: string): Promise<boolean> {
+    const id = await this.find(step.image, tag);
+    return id !== undefined && (await isPresentState(step.image.path, id));
+  }
+
+  private async applyOne(
+    step: InternalStep,
+    tag: string,
+    context: OperationContext,
+  ): Promise<void> {
+    const id = await this.find(step.image, tag);
+    if (id === undefined) throw missingSnapshot(step.image, tag);
+    await this.qemuImg.applySnapshot(step.image, id, { signal: context.signal });
+    await syncFile(step.image.path);
+  }
+
+  private async find(image: ImageRef, tag: string): Promise<string | undefined> {
+    const { snapshots } = await this.qemuImg.info(image);
+    return findSnapshot(image, snapshots, tag)?.id;
+  }
+}

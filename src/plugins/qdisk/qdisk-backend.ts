@@ -1,0 +1,84 @@
+import type { DiskSnapshot, DomainDisk, ImageRef } from "../../core/model/index.js";
+import type { DiskBackend, DiskVerdict, DiskWish, ImageInfo } from "../../core/ports/index.js";
+import { assertSafeChain, findBackedBy, realImagePath } from "../lib/backing-chain.js";
+import { claimingBackend } from "../lib/disk-claims.js";
+import { generalRefusal, imageOfDisk, POSSIBLE, refuse, refuseFor } from "../lib/disk-verdict.js";
+import { QemuImg } from "../lib/qemu-img.js";
+import { QdiskHandler } from "./qdisk-handler.js";
+import { assertNotBackedOn } from "./image-guard.js";
+
+export interface QdiskBackendOptions {
+  readonly qemuImg?: QemuImg;
+  /** Further folders to look into for images that back on one of a domain's. */
+  readonly imageFolders?: readonly string[];
+}
+
+/**
+ * Keeps states of images as QEMU does: snapshots inside of qcow2 images, and overlays above images
+ * of any format. Works on images that no QEMU has open.
+ */
+export class QdiskBackend implements DiskBackend {
+  readonly id = "qdisk";
+  readonly externalKind = "overlay";
+  readonly defaultFormat = "qcow2";
+  readonly handler: QdiskHandler;
+  private readonly qemuImg: QemuImg;
+  private readonly imageFolders: readonly string[];
+
+  constructor(options: QdiskBackendOptions = {}) {
+    this.qemuImg = options.qemuImg ?? new QemuImg();
+    this.imageFolders = options.imageFolders ?? [];
+    this.handler = new QdiskHandler({ qemuImg: this.qemuImg, imageFolders: this.imageFolders });
+  }
+
+  claims(disk: DomainDisk, wish: Pick<DiskSnapshot, "mode" | "format">): boolean {
+    return claimingBackend(disk, wish) === this.id;
+  }
+
+  async assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict> {
+    const refusal = refuseForm(disk, wish) ?? generalRefusal(disk, wish);
+    if (refusal) return refusal;
+    const image = imageOfDisk(disk);
+    if (!image) return refuse(`disk '${disk.target}' has no image`, "Leave it out.");
+    try {
+      await assertSafeChain(image);
+      await this.qemuImg.info(image);
+      if (wish.verb === "revert" && wish.mode === "internal")
+        await assertNotBackedOn(image, this.imageFolders);
+      return POSSIBLE;
+    } catch (error) {
+      return refuseFor(error);
+    }
+  }
+
+  async inspect(image: ImageRef): Promise<ImageInfo> {
+    await realImagePath(image.path);
+    return this.qemuImg.info(image, { shared: true });
+  }
+
+  findDependents(image: ImageRef, candidates?: readonly string[]): Promise<readonly string[]> {
+    return findBackedBy(image.path, this.imageFolders, candidates);
+  }
+}
+
+function refuseForm(disk: DomainDisk, wish: DiskWish): DiskVerdict | undefined {
+  const format = disk.format ?? "raw";
+  const local = disk.type === "file" || disk.type === "block";
+  if (disk.driverName?.startsWith("tap") === true || format === "vhd")
+    return refuse(
+      `disk '${disk.target}' belongs to tapdisk, whose images QEMU's tools misread`,
+      "Leave it out with snapshot='no'.",
+    );
+  if (wish.mode === "internal" && local && format !== "qcow2")
+    return refuse(
+      `internal snapshot for disk ${disk.target} unsupported for storage type ${format}`,
+      "Ask for an external snapshot of this disk, or convert the image to qcow2.",
+    );
+  const overlay = wish.format ?? "qcow2";
+  if (wish.mode === "external" && overlay !== "qcow2" && overlay !== "qed")
+    return refuse(
+      `external snapshot format for disk ${disk.target} is unsupported: ${overlay}`,
+      "Ask for the format qcow2.",
+    );
+  return undefined;
+}

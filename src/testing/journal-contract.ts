@@ -1,0 +1,118 @@
+import { expect } from "chai";
+
+import type { Plan } from "../core/plan/operation.js";
+import type { Journal } from "../core/ports/domain-guard.js";
+import { expectError } from "./expect-error.js";
+import { OTHER_UUID, SAMPLE_UUID, sampleSnapshot } from "./samples.js";
+
+/** An empty journal, made anew for each test. */
+export interface JournalUnderTest {
+  readonly journal: Journal;
+  /** The same journal through another object, as a recovering process would see it. */
+  readonly reopened: () => Journal;
+  readonly dispose?: () => Promise<void>;
+}
+
+/** A plan with what is hard to write down: 64-bit numbers, line ends, quotes. */
+export function samplePlan(domainUuid = SAMPLE_UUID): Plan {
+  return {
+    verb: "create",
+    domain: { name: "guest", uuid: domainUuid },
+    snapshot: 'a\nb "c" $bigint 12n',
+    operations: [
+      {
+        kind: "disks.snapshot",
+        backend: "qdisk",
+        snapshot: "s",
+        disks: [
+          {
+            target: "vda",
+            mode: "internal",
+            image: { path: "/images/\u2028 ü.qcow2", type: "file", format: "qcow2" },
+          },
+        ],
+      },
+      {
+        kind: "record.write",
+        snapshot: sampleSnapshot({ creationTime: -9_223_372_036_854_775_808n }),
+      },
+      { kind: "record.current", name: "s" },
+    ],
+    commitAt: 1,
+    warnings: ["a warning"],
+  };
+}
+
+/** What every `Journal` promises. To be called inside of mocha. */
+export function describeJournal(name: string, open: () => Promise<JournalUnderTest>): void {
+  describe(`${name} keeps the contract of a journal`, () => {
+    let subject: JournalUnderTest;
+    beforeEach(async () => {
+      subject = await open();
+    });
+    afterEach(() => subject.dispose?.());
+
+    it("is empty at first, and ending nothing is no error", async () => {
+      await subject.journal.end(SAMPLE_UUID);
+      expect(await subject.journal.read(SAMPLE_UUID)).to.equal(undefined);
+    });
+
+    it("gives back the plan and who began it", async () => {
+      const before = Date.now();
+      await subject.journal.begin(samplePlan());
+      const entry = await subject.reopened().read(SAMPLE_UUID);
+      expect(entry?.plan).to.deep.equal(samplePlan());
+      expect(entry?.owner.pid).to.equal(process.pid);
+      expect(entry?.owner.host).to.be.a("string").and.not.equal("");
+      expect(entry?.owner.sinceMs).to.be.within(before, Date.now());
+      expect(entry?.started).to.deep.equal(new Set());
+      expect(entry?.finished).to.deep.equal(new Set());
+    });
+
+    it("remembers what began and what finished", async () => {
+      await subject.journal.begin(samplePlan());
+      await subject.journal.started(SAMPLE_UUID, 0);
+      await subject.journal.finished(SAMPLE_UUID, 0);
+      await subject.journal.started(SAMPLE_UUID, 12);
+      await subject.journal.started(SAMPLE_UUID, 12);
+      const entry = await subject.reopened().read(SAMPLE_UUID);
+      expect(entry?.started).to.deep.equal(new Set([0, 12]));
+      expect(entry?.finished).to.deep.equal(new Set([0]));
+    });
+
+    it("forgets a plan that ended", async () => {
+      await subject.journal.begin(samplePlan());
+      await subject.journal.started(SAMPLE_UUID, 0);
+      await subject.journal.end(SAMPLE_UUID);
+      expect(await subject.reopened().read(SAMPLE_UUID)).to.equal(undefined);
+      await subject.journal.begin(samplePlan());
+      expect((await subject.reopened().read(SAMPLE_UUID))?.started).to.deep.equal(new Set());
+    });
+
+    it("does not lose a plan to another one", async () => {
+      await subject.journal.begin(samplePlan());
+      await subject.journal.started(SAMPLE_UUID, 0);
+      await expectError(subject.journal.begin(samplePlan()), "internal-error");
+      expect((await subject.reopened().read(SAMPLE_UUID))?.started).to.deep.equal(new Set([0]));
+    });
+
+    it("keeps domains apart", async () => {
+      await subject.journal.begin(samplePlan(SAMPLE_UUID));
+      await subject.journal.begin(samplePlan(OTHER_UUID));
+      await subject.journal.started(OTHER_UUID, 1);
+      await subject.journal.end(OTHER_UUID);
+      const entry = await subject.reopened().read(SAMPLE_UUID);
+      expect(entry?.started).to.deep.equal(new Set());
+    });
+
+    it("takes no mark for a plan that was not begun", async () => {
+      const marks = [
+        subject.journal.started(SAMPLE_UUID, 0),
+        subject.journal.finished(SAMPLE_UUID, 0),
+      ];
+      for (const result of await Promise.allSettled(marks))
+        expect(result.status).to.equal("rejected");
+      expect(await subject.reopened().read(SAMPLE_UUID)).to.equal(undefined);
+    });
+  });
+}

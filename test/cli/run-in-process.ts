@@ -1,0 +1,40 @@
+import { Readable } from "node:stream";
+import { runCli, type CliOptions } from "../../src/cli/run-cli.js";
+
+export interface CliRun {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliRunOptions extends Partial<Omit<CliOptions, "argv" | "stdin" | "stdout">> {
+  /** Text on standard input, which is then not a terminal. */
+  readonly input?: string;
+  readonly stdoutIsTerminal?: boolean;
+  readonly stderrIsTerminal?: boolean;
+}
+
+/** Runs the command line within this process and collects what it prints. */
+export async function runInProcess(
+  argv: readonly string[],
+  options: CliRunOptions = {},
+): Promise<CliRun> {
+  let stdout = "";
+  let stderr = "";
+  const status = await runCli({
+    argv,
+    env: {},
+    openService: () => Promise.reject(new Error("this run needs no service")),
+    ...options,
+    stdin: Readable.from([options.input ?? ""]),
+    stdout: {
+      write: (text) => (stdout += text),
+      isTTY: options.stdoutIsTerminal === true,
+    },
+    stderr: {
+      write: (text) => (stderr += text),
+      isTTY: options.stderrIsTerminal === true,
+    },
+  });
+  return { status, stdout, stderr };
+}

@@ -1,0 +1,181 @@
+import fc from "fast-check";
+import type { CreateFlags, DomainSnapshot, DomainState } from "../../../src/core/model/index.js";
+import type { FileProbe } from "../../../src/core/ports/index.js";
+import { DomsnapError } from "../../../src/core/errors/index.js";
+import type { DriverRules } from "../../../src/core/rules/index.js";
+import { checkSnapshotXml, type CheckedSnapshot } from "../../../src/xml/check.js";
+import { errorIn, quoted } from "./virsh.js";
+import { documentSketch, sketchedDocument, type DocumentSketch } from "./document-arbitrary.js";
+import type { DomainSketch } from "./domain-arbitrary.js";
+
+/** One call of snapshot-create. */
+export interface Step {
+  readonly flags: CreateFlags;
+  readonly document: DocumentSketch;
+}
+
+/** A domain and what is done to it, one call after the other. */
+export interface Scenario {
+  readonly domain: DomainSketch;
+  readonly steps: readonly Step[];
+}
+
+/** A scenario in its place: the domain exists, as libvirt defines it. */
+export interface PlacedScenario extends Scenario {
+  readonly name: string;
+  readonly directory: string;
+  readonly domainXml: string;
+}
+
+/** What libvirt said to one step. */
+export interface Answer {
+  readonly error?: string | undefined;
+  /** The snapshot that the step made, as libvirt prints it. */
+  readonly xml?: string;
+}
+
+const VIRSH_OPTIONS: Readonly<Record<keyof CreateFlags, string>> = {
+  redefine: "--redefine",
+  current: "--current",
+  noMetadata: "--no-metadata",
+  halt: "--halt",
+  diskOnly: "--disk-only",
+  reuseExternal: "--reuse-external",
+  quiesce: "--quiesce",
+  atomic: "--atomic",
+  live: "--live",
+  validate: "--validate",
+};
+
+/** Scenarios of a number of redefined snapshots and, last, a new one. */
+export function scenario(
+  domain: fc.Arbitrary<DomainSketch>,
+  redefineFlags: fc.Arbitrary<CreateFlags>,
+  createFlags: fc.Arbitrary<CreateFlags>,
+): fc.Arbitrary<Scenario> {
+  const step = (flags: fc.Arbitrary<CreateFlags>) => fc.record({ flags, document: documentSketch });
+  const redefine = step(redefineFlags.map((flags) => ({ redefine: true, ...flags })));
+  return fc
+    .record({
+      domain,
+      redefined: fc.array(redefine, { maxLength: 5 }),
+      created: fc.array(step(createFlags), { maxLength: 1 }),
+    })
+    .map(({ domain: sketch, redefined, created }) => ({
+      domain: sketch,
+      steps: [...redefined, ...created].map((one) => withoutCrash(one, sketch)),
+    }));
+}
+
+/**
+ * libvirt 9.0 crashes when a snapshot that exists is redefined without a definition while a file
+ * name has to be generated; such a document gets a definition.
+ */
+function withoutCrash(step: Step, domain: DomainSketch): Step {
+  const { document } = step;
+  const mayCrash =
+    document.state === "disk-snapshot" ||
+    document.memory !== undefined ||
+    document.disks.length > 0 ||
+    domain.disks.some((disk) => disk.snapshot === "external");
+  const bare = document.domain === "none" || document.domain === "uuid";
+  return bare && mayCrash ? { ...step, document: { ...document, domain: "own" } } : step;
+}
+
+/** The two commands of a step: the call, and a look at what it made. */
+export function stepCommands(placed: PlacedScenario, step: Step, file: string): string[] {
+  const flags = (Object.keys(VIRSH_OPTIONS) as (keyof CreateFlags)[])
+    .filter((flag) => step.flags[flag] === true)
+    .map((flag) => VIRSH_OPTIONS[flag]);
+  const { name } = step.document;
+  const look =
+    name === undefined
+      ? `snapshot-current ${placed.name}`
+      : `snapshot-dumpxml --domain ${placed.name} --snapshotname=${quoted(name)}`;
+  return [["snapshot-create", placed.name, file, ...flags].join(" "), look];
+}
+
+export function answerOf([created = "", looked = ""]: readonly string[], step: Step): Answer {
+  const error = errorIn(created);
+  if (error !== undefined) return { error };
+  return step.flags.noMetadata === true ? {} : { xml: looked.trimEnd() };
+}
+
+/** Runs our rules over the steps and tells where they and libvirt part; empty if nowhere. */
+export function disagreements(
+  placed: PlacedScenario,
+  answers: readonly Answer[],
+  rules: DriverRules,
+  probe: FileProbe,
+): string[] {
+  const records = new Map<string, CheckedSnapshot>();
+  const found: string[] = [];
+  let current: string | undefined;
+  let state: DomainState = placed.domain.state;
+  for (const [index, step] of placed.steps.entries()) {
+    const answer = answers[index] ?? {};
+    const document = sketchedDocument(step.document, { ...placed, sketch: placed.domain });
+    const ours = attempt(() =>
+      checkSnapshotXml({
+        document,
+        domain: { xml: placed.domainXml, state },
+        existing: [...records.values()].map(recordOf),
+        ...(current === undefined ? {} : { current }),
+        flags: step.flags,
+        rules,
+        nowSeconds: creationTimeOf(answer),
+        probe,
+      }),
+    );
+    const difference = differenceOf(ours, answer);
+    if (difference !== undefined) {
+      found.push(report(placed, step, document, state, difference));
+      break;
+    }
+    if (ours instanceof DomsnapError || step.flags.noMetadata === true) continue;
+    const { name } = ours.snapshot;
+    records.set(name, ours);
+    if (step.flags.redefine !== true || step.flags.current === true) current = name;
+    if (step.flags.halt === true) state = "shutoff";
+  }
+  return found;
+}
+
+/** As a store gives it back; libvirt does not print a creation time of 0, and then cannot read it. */
+function recordOf({ snapshot, xml }: CheckedSnapshot): string | DomainSnapshot {
+  return snapshot.creationTime === 0n ? snapshot : xml;
+}
+
+function attempt(check: () => CheckedSnapshot): CheckedSnapshot | DomsnapError {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof DomsnapError) return error;
+    throw error;
+  }
+}
+
+/** libvirt's clock for a snapshot that it made; any for one that it refused. */
+function creationTimeOf(answer: Answer): bigint {
+  return BigInt(/<creationTime>(-?\d+)</.exec(answer.xml ?? "")?.[1] ?? 0);
+}
+
+function differenceOf(ours: CheckedSnapshot | DomsnapError, answer: Answer): string | undefined {
+  const refused = ours instanceof DomsnapError ? ours.message : undefined;
+  if (refused !== answer.error)
+    return `libvirt: ${answer.error ?? "accepted"}\ndomsnap: ${refused ?? "accepted"}`;
+  if (ours instanceof DomsnapError || answer.xml === undefined) return undefined;
+  const xml = ours.xml.trimEnd();
+  return xml === answer.xml ? undefined : `libvirt printed\n${answer.xml}\ndomsnap printed\n${xml}`;
+}
+
+function report(
+  placed: PlacedScenario,
+  step: Step,
+  document: string,
+  state: DomainState,
+  difference: string,
+): string {
+  const flags = Object.keys(step.flags).join(" ");
+  return `--- domain ${placed.name} (${state})\n${placed.domainXml}\n--- document, flags: ${flags}\n${document}\n--- ${difference}`;
+}

@@ -2,9 +2,10 @@
 // code cache), the man page and the bash completion.
 import { build } from "esbuild";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -21,11 +22,12 @@ await build({
   target: "node20.19",
   format: "cjs",
   minify: true,
-  keepNames: true,
   legalComments: "none",
   tsconfig: "tsconfig.json",
   // A native module cannot be part of a bundle.
   external: ["fs-native-extensions"],
+  // The code cache's script has no loader for import(); what is left of it becomes require().
+  supported: { "dynamic-import": false },
   // `import.meta.url` does not exist in CommonJS; this is what it would be.
   banner: { js: 'const __bundleUrl=require("node:url").pathToFileURL(__filename).href;' },
   define: {
@@ -35,19 +37,39 @@ await build({
   logLevel: "warning",
 });
 
-// A command that opens a connection, so that the cache holds what everyday commands need.
-run(process.execPath, [
-  "scripts/write-code-cache.cjs",
-  "-c",
-  "test:///default",
-  "snapshot-list",
-  "test",
-]);
+warmCodeCache();
 mkdirSync(join(root, "man"), { recursive: true });
 mkdirSync(join(root, "completion"), { recursive: true });
 const { formatManPage, formatBashCompletion } = await import("../dist/cli/generate/index.js");
 writeFileSync(join(root, "man", "domsnap.1"), formatManPage({ version }));
 writeFileSync(join(root, "completion", "domsnap.bash"), formatBashCompletion());
+
+/** Runs everyday commands once, so that the code cache holds what they need. */
+function warmCodeCache() {
+  const folder = mkdtempSync(join(tmpdir(), "domsnap-build-"));
+  const image = join(folder, "guest.raw");
+  const domain = readFileSync(join(root, "fixtures/libvirt-xml/domains/raw.xml"), "utf8");
+  writeFileSync(image, "");
+  writeFileSync(
+    join(folder, "guest.xml"),
+    domain.replace("/var/lib/libvirt/images/guest.raw", image),
+  );
+  const commands = [
+    "list --all",
+    `snapshot-create-as guest first --diskspec vda,driver=raw,file=${image}.first`,
+    "snapshot-list guest",
+    "snapshot-info guest first",
+    "snapshot-list guest --tree",
+    "snapshot-revert guest first",
+    "snapshot-delete guest first",
+  ];
+  try {
+    const uri = pathToFileURL(folder).href;
+    run(process.execPath, ["scripts/write-code-cache.cjs", "-c", uri, commands.join(";")]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 function run(program, args) {
   const { status, stdout } = spawnSync(program, args, {

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ export async function editText(
   try {
     const file = join(folder, "snapshot.xml");
     await writeFile(file, text, { mode: 0o600 });
-    await runEditor([...editorCommand(env), file], env);
+    runEditor([...editorCommand(env), file], env);
     return await readFile(file, "utf8");
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -29,23 +29,19 @@ function editorCommand(env: Readonly<Record<string, string | undefined>>): strin
   return words.length > 0 ? words : ["vi"];
 }
 
-async function runEditor(
+/** Blocks, so that nothing else reads from the terminal meanwhile. */
+function runEditor(
   command: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): Promise<void> {
+): void {
   const [program = "vi", ...args] = command;
-  const status = await new Promise<string>((resolve, reject) => {
-    const child = spawn(program, args, { stdio: "inherit", env });
-    child.once("error", (cause) =>
-      reject(new DomsnapError("tool-missing", `cannot run editor '${program}'`, { cause })),
-    );
-    child.once("exit", (code, signal) =>
-      resolve(signal === null ? `exit status ${code}` : `fatal signal ${signal}`),
-    );
-  });
-  if (status !== "exit status 0")
-    throw new DomsnapError(
-      "tool-failed",
-      `Child process (${command.join(" ")}) unexpected ${status}`,
-    );
+  const { error, status, signal } = spawnSync(program, args, { stdio: "inherit", env });
+  if (error)
+    throw new DomsnapError("tool-missing", `cannot run editor '${program}'`, { cause: error });
+  if (status === 0) return;
+  const outcome = signal === null ? `exit status ${status}` : `fatal signal ${signal}`;
+  throw new DomsnapError(
+    "tool-failed",
+    `Child process (${command.join(" ")}) unexpected ${outcome}`,
+  );
 }

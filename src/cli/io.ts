@@ -8,7 +8,11 @@ export interface TextOutput {
 
 /** The streams of one run. */
 export interface CliStreams {
-  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdin: Readable & {
+    readonly isTTY?: boolean;
+    /** Of a terminal: raw gives every key to the program, also Ctrl-C. */
+    readonly setRawMode?: (raw: boolean) => unknown;
+  };
   readonly stdout: TextOutput;
   readonly stderr: TextOutput;
 }

@@ -28,15 +28,29 @@ export async function runShell(
     prompt: "domsnap # ",
     completer: (line: string) => completeLine(line, table, () => session.service()),
   });
-  session.ask = (question) => terminal.question(question);
+  session.ask = async (question) => {
+    stdin.setRawMode?.(true);
+    try {
+      return await terminal.question(question);
+    } finally {
+      stdin.setRawMode?.(false);
+    }
+  };
   terminal.on("SIGINT", () => {
+    // Ctrl-C throws the line away: to its end, and kill it.
+    terminal.write(null, { ctrl: true, name: "e" });
+    terminal.write(null, { ctrl: true, name: "u" });
     stdout.write("^C\n");
     terminal.prompt();
   });
   terminal.prompt();
   for await (const line of terminal) {
+    // A running command has the terminal as a shell would leave it, so that Ctrl-C is a signal.
     terminal.pause();
-    if ((await runLine(session, line, table)).quit) break;
+    stdin.setRawMode?.(false);
+    const { quit } = await runLine(session, line, table);
+    if (quit) break;
+    stdin.setRawMode?.(true);
     terminal.prompt();
   }
   terminal.close();

@@ -1,3 +1,4 @@
+export * from "./disk-backend-contract.js";
 export * from "./domain-lock-contract.js";
 export * from "./expect-error.js";
 export * from "./journal-contract.js";

@@ -1,16 +1,10 @@
 import { DomsnapError } from "../core/errors/index.js";
 import type { DiskSource, StorageType } from "../core/model/index.js";
-import {
-  childNamed,
-  childrenNamed,
-  element,
-  emptyAsAbsent,
-  elementsOf,
-  type XmlElement,
-} from "./element.js";
+import { childNamed, element, emptyAsAbsent, elementsOf, type XmlElement } from "./element.js";
 import { parseNetworkSource } from "./network-source.js";
 import { dropUndefined } from "./optional.js";
 import { readXml } from "./reader.js";
+import { commonChildren } from "./source-children.js";
 import { parseEnumAttribute, requireAttribute } from "./values.js";
 import { formatElement } from "./writer.js";
 
@@ -21,9 +15,6 @@ export const PATH_ATTRIBUTES: Readonly<Partial<Record<StorageType, string>>> = {
   dir: "dir",
   network: "name",
 };
-
-/** libvirt's order of what every kind of source may have. */
-const COMMON_CHILDREN = ["slices", "seclabel", "auth", "encryption", "reservations"] as const;
 
 /**
  * The `<source>` of a snapshot disk; undefined when it says nothing. What libvirt would not keep
@@ -59,14 +50,6 @@ export function sourceElement(
   const attribute = PATH_ATTRIBUTES[type];
   if (source.path === undefined || attribute === undefined) return undefined;
   return element("source", { protocol: source.protocol, [attribute]: source.path });
-}
-
-/** The parts of a source that are alike for all types, in libvirt's order. */
-export function commonChildren(node: XmlElement, except?: string): XmlElement[] {
-  return COMMON_CHILDREN.flatMap((name) => {
-    if (name === except) return [];
-    return name === "seclabel" ? childrenNamed(node, name) : childrenNamed(node, name).slice(0, 1);
-  });
 }
 
 function localSource(type: "file" | "block", node: XmlElement): DiskSource | undefined {

@@ -102,5 +102,9 @@ function parseSource(node: XmlElement, type: DomainDisk["type"]): DiskSource | u
   const told = [...source.attributes.keys()].filter((name) => !IGNORED_ATTRIBUTES.has(name));
   const isPlain = source.children.length === 0 && told.every((name) => name === pathAttribute);
   if (isPlain && path === undefined) return undefined;
-  return dropUndefined({ path, protocol, xml: isPlain ? undefined : formatElement(source) });
+  return dropUndefined({
+    path,
+    protocol: protocol === "none" ? undefined : protocol,
+    xml: isPlain ? undefined : formatElement(source),
+  });
 }

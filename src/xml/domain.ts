@@ -62,11 +62,11 @@ export function parseDomainElement(
   });
 }
 
-/** Without the id of the running guest, and without blanks where an element's text is only that. */
+/** A domain without the guest's id, and without blanks where an element's text is only that. */
 function tidy(node: XmlElement): XmlElement {
   const attributes = new Map(node.attributes);
   attributes.delete("id");
-  return { ...withoutBlankLines(node), attributes };
+  return { ...withoutBlankLines(node), name: "domain", attributes };
 }
 
 function withoutBlankLines(node: XmlElement): XmlElement {

@@ -1,10 +1,11 @@
 import { DomsnapError } from "../core/errors/index.js";
-import { commonChildren } from "./disk-source.js";
 import { childNamed, childrenNamed, element, emptyAsAbsent, type XmlElement } from "./element.js";
+import { commonChildren } from "./source-children.js";
 import { parseEnumAttribute } from "./values.js";
 
 /** libvirt's network protocols with the ports that it fills in; 0 means none. */
 const DEFAULT_PORTS = {
+  none: 0,
   nbd: 10809,
   rbd: 0,
   sheepdog: 7000,
@@ -25,15 +26,14 @@ const PROTOCOLS = Object.keys(DEFAULT_PORTS) as Protocol[];
 /** The `<source>` of a network disk as libvirt would print it. Throws libvirt's errors. */
 export function parseNetworkSource(node: XmlElement): XmlElement {
   const protocol = parseProtocol(node);
-  const name = emptyAsAbsent(node.attributes.get("name"));
+  const name = node.attributes.get("name");
   if (name === undefined && protocol !== "nbd")
     throw new DomsnapError("xml-error", "missing name for disk source");
-  const tls = parseEnumAttribute(node, "tls", ["yes", "no"]);
   const attributes = {
     protocol,
-    name: name === undefined ? undefined : canonicalName(protocol, name),
+    name: canonicalName(protocol, emptyAsAbsent(name)),
     query: isHttp(protocol) ? node.attributes.get("query") : undefined,
-    tls,
+    tls: parseEnumAttribute(node, "tls", ["yes", "no"]),
     tlsHostname: node.attributes.get("tlsHostname"),
   };
   const hosts = childrenNamed(node, "host").map((host) => parseHost(host, protocol));
@@ -50,11 +50,13 @@ function parseProtocol(node: XmlElement): Protocol {
   throw new DomsnapError("xml-error", "Missing required attribute 'protocol' in element 'source'");
 }
 
-/** Gluster and rbd names are a volume and an image; the joined form must be splittable. */
-function canonicalName(protocol: Protocol, name: string): string {
-  if (protocol !== "gluster" && protocol !== "rbd") return name;
-  if (name.indexOf("/") > 0) return name;
-  throw new DomsnapError("xml-error", `can't split path '${name}' into pool name and image name`);
+/** Gluster and rbd names are a volume and an image, told apart by the first slash. */
+function canonicalName(protocol: Protocol, name: string | undefined): string | undefined {
+  if (name === undefined || (protocol !== "gluster" && protocol !== "rbd")) return name;
+  const slash = name.indexOf("/");
+  if (slash <= 0)
+    throw new DomsnapError("xml-error", `can't split path '${name}' into pool name and image name`);
+  return slash === name.length - 1 ? undefined : name;
 }
 
 function parseHost(host: XmlElement, protocol: Protocol): XmlElement {
@@ -70,7 +72,7 @@ function parseHost(host: XmlElement, protocol: Protocol): XmlElement {
   if (socket !== undefined)
     throw new DomsnapError(
       "xml-error",
-      "transport='unix' is required for attribute 'socket' to be used",
+      `transport '${host.attributes.get("transport") ?? "(null)"}' does not support socket attribute`,
     );
   const name = host.attributes.get("name");
   if (name === undefined) throw new DomsnapError("xml-error", "missing name for host");
@@ -81,23 +83,28 @@ function parseHost(host: XmlElement, protocol: Protocol): XmlElement {
 /** libvirt takes 0 for "not told" and fills in what is usual. */
 function hostPort(host: XmlElement, protocol: Protocol | undefined): string | undefined {
   const written = host.attributes.get("port") ?? "0";
-  if (!/^\d{1,9}$/.test(written))
+  if (!/^\d{1,10}$/.test(written) || Number(written) > 0xffff_ffff)
     throw new DomsnapError("invalid-argument", `failed to parse port number '${written}'`);
+  if (Number(written) > 0xffff)
+    throw new DomsnapError("invalid-argument", `port '${written}' out of range`);
   const usual = protocol === undefined ? 0 : DEFAULT_PORTS[protocol];
   const port = Number(written) === 0 ? usual : Number(written);
   return port === 0 ? undefined : String(port);
 }
 
+const WITH_SSL: ReadonlySet<Protocol> = new Set(["https", "ftps"]);
+const WITH_TRANSFER: ReadonlySet<Protocol> = new Set(["http", "https", "ftp", "ftps"]);
+
 function protocolChildren(node: XmlElement, protocol: Protocol): XmlElement[] {
   const first = (name: string) => childrenNamed(node, name).slice(0, 1);
-  const withTls = protocol === "https" || protocol === "ftps";
   return [
+    ...(protocol === "nfs" ? first("identity") : []),
     ...snapshotName(node),
     ...first("config").filter((config) => config.attributes.has("file")),
     ...first("initiator"),
-    ...(withTls ? first("ssl") : []),
-    ...(protocol === "nfs" ? first("identity") : []),
-    ...commonChildren(node, "seclabel"),
+    ...(WITH_SSL.has(protocol) ? first("ssl") : []),
+    ...(WITH_TRANSFER.has(protocol) ? [...first("readahead"), ...first("timeout")] : []),
+    ...commonChildren(node).filter((child) => child.name !== "seclabel"),
   ];
 }
 

@@ -1,5 +1,5 @@
 import { DomsnapError } from "../core/errors/index.js";
-import type { XmlElement } from "./element.js";
+import { elementsOf, type XmlElement } from "./element.js";
 import { any, findShapeProblems, maybe, one, optional, type Shape } from "./schema-shape.js";
 
 /**
@@ -165,7 +165,7 @@ const DRIVER: Shape = {
   attributes: { type: optional(/cow|qcow|qcow2|qed|vmdk/) },
   children: {
     metadata_cache: maybe({
-      children: { max_size: maybe({ attributes: { unit: optional(UNIT) }, text: word(UNSIGNED) }) },
+      children: { max_size: maybe({ attributes: { unit: optional(UNIT) }, text: UNSIGNED }) },
     }),
   },
 };
@@ -208,6 +208,12 @@ function isDefinition(node: XmlElement): boolean {
 
 const BARE_DOMAIN: Shape = { children: { uuid: one({ text: UUID }) } };
 
+/** Elements of any names, but neither attributes nor text. */
+function openList(node: XmlElement): Shape {
+  const names = elementsOf(node).map((child) => [child.name, any("anything")] as const);
+  return { children: Object.fromEntries(names) };
+}
+
 const SNAPSHOT: Shape = {
   children: {
     name: maybe(TEXT),
@@ -220,6 +226,6 @@ const SNAPSHOT: Shape = {
     domain: maybe((node) => (isDefinition(node) ? "anything" : BARE_DOMAIN)),
     inactiveDomain: maybe("anything"),
     parent: maybe({ children: { name: one(TEXT) } }),
-    cookie: maybe("anything"),
+    cookie: maybe(openList),
   },
 };

@@ -83,7 +83,5 @@ function domainParts(snapshot: DomainSnapshot, secure: boolean): string[] {
 
 /** Canonical text of a definition under the root name that libvirt gives a next-boot definition. */
 function asInactiveDomain(xml: string): string {
-  return xml
-    .replace(/^<(?:inactiveDomain|domain)(?=[\s>])/, "<inactiveDomain")
-    .replace(/<\/(?:inactiveDomain|domain)>$/, "</inactiveDomain>");
+  return xml.replace(/^<domain(?=[ >])/, "<inactiveDomain").replace(/domain>$/, "inactiveDomain>");
 }

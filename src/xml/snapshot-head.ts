@@ -29,8 +29,11 @@ function parseWhole(text: string): SnapshotHead {
 }
 
 /** Escaped text of our writer: no markup, no quotes, none but its own references. */
-const TEXT =
-  "(?:[^<>&\"'\\0-\\x08\\x0b-\\x1f\\ufffe\\uffff]|&(?:lt|gt|amp|quot|apos|#9|#10|#13);)+";
+const REFERENCE = "&(?:lt|gt|amp|quot|apos|#9|#10|#13);";
+const escaped = (plain: string) => `(?=[^<'])${plain}*(?:${REFERENCE}${plain}*)*`;
+const TEXT = escaped("[^<>&\"'\\0-\\x08\\x0b-\\x1f\\ufffe\\uffff]");
+/** In attributes a reader would take raw tabs and line ends for blanks. */
+const VALUE = escaped("[^<>&\"'\\0-\\x1f\\ufffe\\uffff]");
 const HEADER = "(?:<!--(?:(?!--)[^\\r])*-->\\s*)?";
 
 const FRONT = new RegExp(
@@ -41,17 +44,17 @@ const FRONT = new RegExp(
     " {2}<state>([a-z-]+)</state>\\n" +
     `(?: {2}<parent>\\n {4}<name>(${TEXT})</name>\\n {2}</parent>\\n)?` +
     " {2}<creationTime>(-?\\d{1,18})</creationTime>\\n" +
-    `(?: {2}<memory snapshot='(no|internal|external)'(?: file='(/${TEXT}|/)')?/>\\n)?`,
+    `(?: {2}<memory snapshot='(no|internal|external)'(?: file='(/${VALUE}|/)')?/>\\n)?`,
   "y",
 );
 const DISK = new RegExp(
-  ` {4}<disk name='(${TEXT})' snapshot='(no|internal|external|manual)'(?: type='(file|block)')?(/?)>\\n`,
+  ` {4}<disk name='(${VALUE})' snapshot='(no|internal|external|manual)'(?: type='(file|block)')?(/?)>\\n`,
   "y",
 );
 const DISK_CHILDREN = new RegExp(
   "( {6}<snapshotDeleteInProgress/>\\n)?" +
     "(?: {6}<driver type='(\\w+)'/>\\n)?" +
-    `(?: {6}<source (file|dev)='(/${TEXT}|/)'/>\\n)?` +
+    `(?: {6}<source (file|dev)='(/${VALUE}|/)'/>\\n)?` +
     " {4}</disk>\\n",
   "y",
 );

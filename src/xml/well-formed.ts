@@ -98,10 +98,9 @@ class WellFormedScanner {
       this.fail(`Couldn't find end of Start Tag ${name} line ${this.lineAt(start)}`);
     if (repeated !== undefined) this.fail(`Attribute ${repeated} redefined`);
     this.offset += isEmpty ? 2 : 1;
-    if (isEmpty) return;
     if (this.open.length > this.limits.maxDepth)
       this.fail(`Excessive depth in document: ${this.limits.maxDepth}`);
-    this.open.push({ name, offset: start });
+    if (!isEmpty) this.open.push({ name, offset: start });
   }
 
   /** Returns the name of an attribute that is there twice; libxml2 tells it after the tag. */

@@ -1,4 +1,4 @@
-import { isElement, type XmlElement, type XmlNode } from "./element.js";
+import { isElement, type XmlElement } from "./element.js";
 
 /** Two blanks for each level, as libvirt indents. */
 const INDENT = "  ";
@@ -14,13 +14,19 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "\r": "&#13;",
 };
 
+// eslint-disable-next-line no-control-regex
+const UNPRINTABLE = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g;
+
+function escape(text: string, special: RegExp): string {
+  return text.replace(UNPRINTABLE, "").replace(special, (character) => ESCAPES[character] ?? "");
+}
+
 /**
  * Text as libvirt escapes it; control characters that XML cannot hold are dropped. A carriage
  * return becomes a reference (libvirt writes it raw), for a reader would take it for a line end.
  */
 export function escapeText(text: string): string {
-  const blank = /^[\t\n\r ]*$/.test(text);
-  return escape(text, blank ? /[<>&"'\n\r]/g : /[<>&"'\r]/g);
+  return escape(text, /[<>&"'\r]/g);
 }
 
 /**
@@ -31,45 +37,61 @@ export function escapeAttribute(value: string): string {
   return escape(value, /[<>&"'\t\n\r]/g);
 }
 
-// eslint-disable-next-line no-control-regex
-const UNPRINTABLE = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g;
-
-function escape(text: string, special: RegExp): string {
-  return text.replace(UNPRINTABLE, "").replace(special, (character) => ESCAPES[character] ?? "");
+/** How a part of a document is written. */
+interface Style {
+  readonly quote: string;
+  readonly escapeText: (text: string) => string;
+  readonly escapeAttribute: (value: string) => string;
 }
 
-/** An element in libvirt's layout, from level 0, without a final newline. */
+const LIBVIRT: Style = { quote: "'", escapeText, escapeAttribute };
+
+/** What others put below `<metadata>`, libvirt has printed by libxml2. */
+const LIBXML2: Style = {
+  quote: '"',
+  escapeText: (text) => escape(text, /[<>&\r]/g),
+  escapeAttribute: (value) => escape(value, /[<>&"\t\n\r]/g),
+};
+
+/**
+ * An element in libvirt's layout (libvirt: virBuffer, virXMLFormatElement), from level 0, without
+ * a final newline. Reading it again gives the same element.
+ */
 export function formatElement(root: XmlElement): string {
   const lines: string[] = [];
-  appendElement(lines, root, "");
+  appendElement(lines, root, "", LIBVIRT);
   return lines.join("\n");
 }
 
-function appendElement(lines: string[], node: XmlElement, indent: string): void {
-  const elements = node.children.filter(isElement);
-  if (node.children.length === 0) lines.push(`${indent}${formatTag(node, "/>")}`);
-  else if (elements.length < node.children.length) lines.push(indent + formatInline(node));
-  else {
-    lines.push(`${indent}${formatTag(node, ">")}`);
-    for (const child of elements) appendElement(lines, child, indent + INDENT);
-    lines.push(`${indent}</${node.name}>`);
+function appendElement(lines: string[], node: XmlElement, indent: string, style: Style): void {
+  if (node.children.length === 0 || node.children.some((child) => !isElement(child))) {
+    lines.push(indent + formatInline(node, style));
+    return;
   }
+  lines.push(`${indent}${formatTag(node, style)}>`);
+  const inner = node.name === "metadata" ? LIBXML2 : style;
+  for (const child of node.children)
+    if (isElement(child)) appendElement(lines, child, indent + INDENT, inner);
+  lines.push(`${indent}</${node.name}>`);
 }
 
 /** Text with or without elements in it: on one line, because blanks in it have a meaning. */
-function formatInline(node: XmlNode): string {
-  if (!isElement(node)) return escapeText(node);
-  if (node.children.length === 0) return formatTag(node, "/>");
-  const mixed = node.children.some(isElement);
-  const content = node.children.map(formatInline).join("");
-  const body = mixed ? content.replaceAll("\n", "&#10;") : content;
-  return `${formatTag(node, ">")}${body}</${node.name}>`;
+function formatInline(node: XmlElement, style: Style): string {
+  if (node.children.length === 0) return `${formatTag(node, style)}/>`;
+  const content = node.children
+    .map((child) => (isElement(child) ? formatInline(child, style) : style.escapeText(child)))
+    .join("");
+  // A line end between tags would be taken for layout.
+  const isAmbiguous = node.children.some(isElement) || content.trim() === "";
+  const body = isAmbiguous ? content.replaceAll("\n", "&#10;") : content;
+  return `${formatTag(node, style)}>${body}</${node.name}>`;
 }
 
-function formatTag(node: XmlElement, end: string): string {
+/** A start tag without its end. */
+function formatTag(node: XmlElement, { quote, escapeAttribute: escaped }: Style): string {
   let tag = `<${node.name}`;
-  for (const [name, value] of node.attributes) tag += ` ${name}='${escapeAttribute(value)}'`;
-  return tag + end;
+  for (const [name, value] of node.attributes) tag += ` ${name}=${quote}${escaped(value)}${quote}`;
+  return tag;
 }
 
 /**

@@ -1,8 +1,8 @@
-import { execFile } from "node:child_process";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import { execa } from "execa";
 import { openSnapshotService } from "../../src/container.js";
 import {
   domainXml,
@@ -110,18 +110,14 @@ async function assertSame(
   expect(comparable(actual)).to.equal(comparable(expected));
 }
 
-function runVirsh(argv: readonly string[], env: Record<string, string>): Promise<CliRun> {
-  return new Promise((resolve, reject) => {
-    execFile(
-      "virsh",
-      argv,
-      { env: { ...process.env, LC_ALL: "C.UTF-8", ...env } },
-      (error, stdout, stderr) => {
-        if (error !== null && typeof error.code !== "number") reject(error);
-        else resolve({ status: error === null ? 0 : Number(error.code), stdout, stderr });
-      },
-    );
+async function runVirsh(argv: readonly string[], env: Record<string, string>): Promise<CliRun> {
+  const { exitCode, stdout, stderr } = await execa("virsh", argv, {
+    env: { LC_ALL: "C.UTF-8", ...env },
+    reject: false,
+    stripFinalNewline: false,
   });
+  if (exitCode === undefined) throw new Error("virsh could not be run");
+  return { status: exitCode, stdout, stderr };
 }
 
 /**

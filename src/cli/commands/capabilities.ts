@@ -37,6 +37,13 @@ export const capabilities: CommandSpec = {
   },
 };
 
+type DiskForm = DiskCapabilities["forms"][number];
+
+interface DescribedDomain {
+  readonly domain: Domain;
+  readonly disks: readonly DiskCapabilities[];
+}
+
 async function assess(
   context: CommandContext,
   domain: Domain,
@@ -44,24 +51,28 @@ async function assess(
   return (await context.service()).diskCapabilities(domain.uuid);
 }
 
-function formatDomain({
-  domain,
-  disks,
-}: {
-  domain: Domain;
-  disks: readonly DiskCapabilities[];
-}): string {
-  const rows = disks.flatMap((disk) =>
-    disk.forms.map(({ mode, format, backend, verdict }) => [
-      disk.target + (disk.selectedByDefault ? "" : " (not by default)"),
-      format === undefined ? mode : `${mode} ${format}`,
-      backend ?? "-",
-      verdict.possible ? "yes" : `no: ${verdict.reason}; ${verdict.remedy}`,
-    ]),
-  );
-  const table =
-    rows.length === 0
-      ? " (no disks)\n"
-      : formatTable(["Disk", "Snapshot", "Backend", "Possible"], rows);
-  return `\nDomain ${safeText(domain.name)}\n${table}`;
+function formatDomain({ domain, disks }: DescribedDomain): string {
+  const forms = disks.flatMap((disk) => disk.forms.map((form) => ({ disk, form })));
+  const title = `\nDomain ${safeText(domain.name)}\n`;
+  if (forms.length === 0) return `${title} (no disks)\n`;
+  const rows = forms.map(({ disk, form }) => [
+    disk.target,
+    formText(form),
+    form.backend ?? "-",
+    disk.selectedByDefault ? "yes" : "no",
+    form.verdict.possible ? "yes" : "no",
+  ]);
+  const table = formatTable(["Disk", "Snapshot", "Backend", "By default", "Possible"], rows);
+  return title + table + forms.map(({ disk, form }) => formatRefusal(disk.target, form)).join("");
+}
+
+function formText({ mode, format }: DiskForm): string {
+  return format === undefined ? mode : `${mode} ${format}`;
+}
+
+/** Why not, and what would change that. */
+function formatRefusal(target: string, form: DiskForm): string {
+  if (form.verdict.possible) return "";
+  const { reason, remedy } = form.verdict;
+  return `  ${safeText(`${target}, ${formText(form)}: ${reason}`)}\n    ${safeText(remedy)}\n`;
 }

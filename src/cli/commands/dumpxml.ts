@@ -13,7 +13,7 @@ export const dumpxml: CommandSpec = {
     const domain = await context.domain();
     const inactive = args.has("inactive") ? domain.inactiveDefinition : undefined;
     const { xml } = inactive ?? domain.definition;
-    const text = await selectXml(`${xml}\n`, args);
+    const text = selectXml(`${xml}\n`, args);
     return { text, data: { name: domain.name, xml: text } };
   },
 };

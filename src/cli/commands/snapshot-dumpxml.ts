@@ -15,7 +15,7 @@ export const snapshotDumpxml: CommandSpec = {
     const domain = await context.domain();
     const service = await context.service();
     const document = await service.getXml(domain.uuid, name, { secure: args.has("security-info") });
-    const xml = await selectXml(document, args);
+    const xml = selectXml(document, args);
     return { text: xml, data: { name, xml } };
   },
 };

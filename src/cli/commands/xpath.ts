@@ -1,13 +1,13 @@
-import { spawn } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { DomsnapError } from "../../core/errors/index.js";
 import { usageError } from "../command-error.js";
 import type { CommandArguments } from "../grammar/command-arguments.js";
 
 /** The document, or with `--xpath` what the expression matches. Throws `tool-missing`. */
-export async function selectXml(xml: string, args: CommandArguments): Promise<string> {
+export function selectXml(xml: string, args: CommandArguments): string {
   const expression = args.text("xpath");
   if (expression === undefined) return xml;
-  const nodes = outdent(await evaluateXpath(xml, expression));
+  const nodes = outdent(evaluateXpath(xml, expression));
   if (!args.has("wrap")) return nodes;
   return nodes === "" ? "<nodes/>\n" : `<nodes>\n${nodes.replace(/^(?=.)/gm, "  ")}</nodes>\n`;
 }
@@ -19,9 +19,9 @@ const NOTHING = 10;
  * Evaluates with libxml2's own `xmllint`, so that every corner is as in virsh. Gives each node on
  * lines of its own, in the indentation that it has in the document.
  */
-async function evaluateXpath(xml: string, expression: string): Promise<string> {
+function evaluateXpath(xml: string, expression: string): string {
   // United with an empty set of nodes, an expression that gives no nodes is an error, as in virsh.
-  const { status, stdout, stderr } = await runXmllint(xml, `(${expression})|/..`);
+  const { status, stdout, stderr } = runXmllint(xml, `(${expression})|/..`);
   if (status === 0) return stdout;
   if (status === NOTHING && stderr.includes("XPath set is empty")) return "";
   if (stderr.includes("Invalid type"))
@@ -30,28 +30,20 @@ async function evaluateXpath(xml: string, expression: string): Promise<string> {
   throw new DomsnapError("tool-failed", `xmllint: ${stderr.trim()}`);
 }
 
-interface ToolOutput {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function runXmllint(xml: string, expression: string): Promise<ToolOutput> {
-  return new Promise((resolve, reject) => {
-    const env = { ...process.env, LC_ALL: "C" };
-    const child = spawn("xmllint", ["--nonet", "--xpath", expression, "-"], { env });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-    const hint = "Install the package libxml2-utils.";
-    child.once("error", (cause) =>
-      reject(new DomsnapError("tool-missing", "--xpath needs 'xmllint'", { cause, hint })),
-    );
-    child.once("close", (status) => resolve({ status, stdout, stderr }));
-    // xmllint may find fault with the expression before it has read everything.
-    child.stdin.on("error", () => undefined).end(xml);
+function runXmllint(xml: string, expression: string) {
+  const result = spawnSync("xmllint", ["--nonet", "--xpath", expression, "-"], {
+    input: xml,
+    encoding: "utf8",
+    env: { ...process.env, LC_ALL: "C" },
+    maxBuffer: 64 * 1024 * 1024,
   });
+  // One that finds fault with the expression before it has read everything is no error.
+  if (result.status === null)
+    throw new DomsnapError("tool-missing", "--xpath needs 'xmllint'", {
+      cause: result.error,
+      hint: "Install the package libxml2-utils.",
+    });
+  return result;
 }
 
 /** Moves nodes, whose first line begins at column 0, with all of their lines to the left. */

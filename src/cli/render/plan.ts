@@ -16,8 +16,14 @@ function formatPlan(plan: Plan): string {
     ...(index === plan.commitAt ? ["  -- from here on it is carried through --\n"] : []),
     `  ${index + 1}. ${describe(operation).map(safeText).join("\n       ")}\n`,
   ]);
-  const title = `Plan: ${plan.verb} snapshot '${plan.snapshot}' of domain '${plan.domain.name}'`;
+  const title = `Plan: ${titleOf(plan)}`;
   return [`${safeText(title)}\n`, ...steps, ...plan.warnings.map(formatWarning)].join("");
+}
+
+function titleOf({ verb, snapshot, domain }: Plan): string {
+  return verb === "revert"
+    ? `revert domain '${domain.name}' to snapshot '${snapshot}'`
+    : `${verb} snapshot '${snapshot}' of domain '${domain.name}'`;
 }
 
 function formatWarning(warning: string): string {

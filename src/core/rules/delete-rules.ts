@@ -22,7 +22,10 @@ export interface DeleteRequest {
 export interface DeleteEffect {
   /** Names to remove, in an order in which every state between is a tree: leaves first. */
   readonly removed: readonly string[];
-  /** Snapshots that stay and get another parent; without one they become roots. */
+  /**
+   * Snapshots that stay and get another parent; without one they become roots. Oldest first: each
+   * is linked in front of its new siblings.
+   */
   readonly reparented: readonly { readonly name: string; readonly parent?: string }[];
   /** The current snapshot afterwards; missing for none. */
   readonly current?: string;
@@ -49,7 +52,7 @@ export function deleteEffect(request: DeleteRequest): DeleteEffect {
   const next = current !== undefined && removed.includes(current) ? heir : current;
   return {
     removed,
-    reparented: orphaned.map((child) => ({
+    reparented: orphaned.toReversed().map((child) => ({
       name: child.name,
       ...(parent === undefined ? {} : { parent }),
     })),

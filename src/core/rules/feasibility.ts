@@ -50,16 +50,7 @@ function assertInternal(
     throw unsupported(
       `active qemu domains require external disk snapshots; disk ${snapshot.name} requested internal`,
     );
-  if (!active && disk.type === "network")
-    throw new DomsnapError(
-      "internal-error",
-      `internal inactive snapshots are not supported on 'network' disks using '${disk.source?.protocol ?? "none"}' protocol`,
-    );
-  if (!active && !isLocal(disk.type))
-    throw new DomsnapError(
-      "internal-error",
-      `internal inactive snapshots are not supported on '${disk.type}' disks`,
-    );
+  if (!active) assertLocal("internal", disk);
   if (disk.format !== undefined && disk.format !== "qcow2")
     throw unsupported(
       `internal snapshot for disk ${snapshot.name} unsupported for storage type ${disk.format}`,
@@ -91,12 +82,23 @@ function assertExternalFormat({ name, ...snapshot }: DecidedDisk, rules: DriverR
 }
 
 function assertExternalInactive(disk: DomainDisk, snapshot: DecidedDisk): void {
-  const wrong = [disk.type, snapshot.type].find((type) => !isLocal(type));
-  if (wrong !== undefined)
-    throw new DomsnapError(
-      "internal-error",
-      `external inactive snapshots are not supported on '${wrong}' disks`,
-    );
+  assertLocal("external", disk);
+  if (!isLocal(snapshot.type)) throw notLocal("external", `'${snapshot.type}' disks`);
+}
+
+/** While the domain is off, work is done on files and devices of this host only. */
+function assertLocal(mode: "internal" | "external", disk: DomainDisk): void {
+  if (isLocal(disk.type)) return;
+  const protocol = disk.source?.protocol ?? "none";
+  const using = disk.type === "network" ? ` using '${protocol}' protocol` : "";
+  throw notLocal(mode, `'${disk.type}' disks${using}`);
+}
+
+function notLocal(mode: "internal" | "external", disks: string): DomsnapError {
+  return new DomsnapError(
+    "internal-error",
+    `${mode} inactive snapshots are not supported on ${disks}`,
+  );
 }
 
 function assertExternalActive(disk: DomainDisk, snapshot: DecidedDisk): void {

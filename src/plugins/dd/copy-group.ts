@@ -8,7 +8,7 @@ import {
   type CopySource,
 } from "../lib/copy-file.js";
 import { assertRoom, type FileOwner } from "../lib/durable-files.js";
-import { beginFile, type FileBefore, type NewFile } from "../lib/new-file.js";
+import { beginFile, unmakeFile, type FileBefore, type NewFile } from "../lib/new-file.js";
 
 export interface CopyJob {
   /** The disk's target, for progress. */
@@ -28,7 +28,7 @@ interface Copy {
 
 /**
  * Copies a group of images to new files. All are complete before the first gets its name; on
- * failure or cancel no partial file stays. Reflinks come first: they are the quickest, and only the
+ * failure or cancel none stays. Reflinks come first: they are the quickest, and only the
  * rest needs room. Throws `no-space`, `cancelled`, `operation-failed` when an image changed
  * meanwhile, `image-conflict` when a file stands in the way.
  */
@@ -37,6 +37,7 @@ export async function copyGroup(
   context: OperationContext,
 ): Promise<void> {
   const copies: Copy[] = [];
+  const published: CopyJob[] = [];
   try {
     for (const job of jobs) copies.push(await beginCopy(job));
     const slow: Copy[] = [];
@@ -51,7 +52,13 @@ export async function copyGroup(
     for (const copy of slow)
       await copySparsely(copy.source, copy.file.partial, copyOptions(copy.job.subject, context));
     for (const copy of copies) await assertUnchanged(copy.source);
-    for (const copy of copies) await copy.file.publish();
+    for (const copy of copies) {
+      await copy.file.publish();
+      published.push(copy.job);
+    }
+  } catch (error) {
+    for (const { to, before } of published) await unmakeFile(to, before);
+    throw error;
   } finally {
     for (const copy of copies) await copy.file.discard();
   }

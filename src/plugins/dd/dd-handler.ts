@@ -9,7 +9,7 @@ import type {
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
 import { findBackedBy, realImagePath } from "../lib/backing-chain.js";
 import { copyOntoDevice, readCopySource, type CopySource } from "../lib/copy-file.js";
-import { renameDurably, unlinkDurably } from "../lib/durable-files.js";
+import { isVacant, renameDurably, unlinkDurably } from "../lib/durable-files.js";
 import { fileExists, partialPath, unmakeFile, type FileBefore } from "../lib/new-file.js";
 import { probeFile } from "../lib/probe-file.js";
 import { startsWithContent } from "../lib/same-content.js";
@@ -19,8 +19,8 @@ import { copyGroup, copyOptions, type CopyJob } from "./copy-group.js";
 /** Carries out the disk operations by whole copies. */
 export class DdHandler implements OperationHandler<DiskOperation> {
   /**
-   * Steps that `run` refused because a foreign file stood in the way: `undo` of the same step
-   * must not remove that file.
+   * Steps whose copy was not made: what stands in its place is foreign, and `undo` of the same
+   * step must not remove it.
    */
   private readonly refused = new WeakSet<SnapshotStep>();
   /** Steps that this process has written to a device in full: no need to read it all again. */
@@ -73,26 +73,23 @@ export class DdHandler implements OperationHandler<DiskOperation> {
   }
 
   private async freeze(steps: readonly SnapshotStep[], context: OperationContext): Promise<void> {
-    const jobs: CopyJob[] = [];
+    const pending: SnapshotStep[] = [];
     const devices: SnapshotStep[] = [];
     for (const step of steps) {
       if (isDevice(fileOf(step))) devices.push(step);
-      else if (!(await this.isMade(step, context.signal))) jobs.push(freezeJob(step));
+      else if (!(await isMade(step, context.signal))) pending.push(step);
     }
-    await copyGroup(jobs, context);
+    try {
+      for (const step of pending) await assertInNobodysWay(step);
+      await copyGroup(pending.map(freezeJob), context);
+    } catch (error) {
+      for (const step of pending) this.refused.add(step);
+      throw error;
+    }
     for (const step of devices) {
       await writeOnto(step.target, step.image.path, fileOf(step).path, context);
       this.written.add(step);
     }
-  }
-
-  /** Whether an earlier run finished this step. Throws `image-conflict` for a foreign file. */
-  private async isMade(step: SnapshotStep, signal: AbortSignal): Promise<boolean> {
-    const file = fileOf(step);
-    if (beforeOf(step) !== "absent" || probeFile(file.path).kind === "absent") return false;
-    if (await hasContentOf(file.path, step.image.path, signal)) return true;
-    this.refused.add(step);
-    throw fileExists(file);
   }
 
   private async unfreeze(step: SnapshotStep): Promise<void> {
@@ -175,8 +172,20 @@ export class DdHandler implements OperationHandler<DiskOperation> {
   }
 }
 
+/** Whether an earlier run has finished this step. */
+async function isMade(step: SnapshotStep, signal: AbortSignal): Promise<boolean> {
+  const file = fileOf(step);
+  if (beforeOf(step) !== "absent" || probeFile(file.path).kind !== "regular") return false;
+  return hasContentOf(file.path, step.image.path, signal);
+}
+
+async function assertInNobodysWay(step: SnapshotStep): Promise<void> {
+  const file = fileOf(step);
+  if (beforeOf(step) === "absent" && !(await isVacant(file.path))) throw fileExists(file);
+}
+
 async function unstage(step: RevertStep): Promise<void> {
-  if (isDevice(step.image)) return;
+  if (isDevice(step.image) || isGone(step.image)) return;
   const staged = stagedPath(await realImagePath(step.image.path));
   await unlinkDurably(partialPath(staged));
   await unlinkDurably(staged);

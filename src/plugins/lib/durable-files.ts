@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { chmod, link, open, rename, stat, statfs, unlink } from "node:fs/promises";
+import { link, lstat, open, rename, stat, statfs, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { DomsnapError } from "../../core/errors/index.js";
@@ -19,6 +19,10 @@ export interface NewFileOptions {
 }
 
 const PRIVATE_MODE = 0o600;
+/** What file systems without hard links answer to link(2). */
+const NO_HARD_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+/** A name that is too long to exist is not there either. */
+const NOT_THERE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ENAMETOOLONG"]);
 
 /** Flushes a file's content and size to the disk. Throws `system-error`. */
 export async function syncFile(path: string): Promise<void> {
@@ -73,20 +77,12 @@ export async function createExclusively(path: string, options: NewFileOptions = 
   }
 }
 
-/** Sets the permission bits of a file. Throws `system-error`. */
-export async function setMode(path: string, mode: number): Promise<void> {
-  await chmod(path, mode).catch((error: unknown) => {
-    throw systemError(error, `cannot set mode of '${path}'`);
-  });
-}
-
 /** Removes a file, and says whether it was there. Throws `system-error`. */
 export async function unlinkDurably(path: string): Promise<boolean> {
   try {
     await unlink(path);
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === "ENOENT" || errno === "ENOTDIR") return false;
+    if (NOT_THERE.has(errnoOf(error) ?? "")) return false;
     throw systemError(error, `cannot unlink file '${path}'`);
   }
   await syncFolder(dirname(path));
@@ -105,17 +101,30 @@ export async function renameDurably(from: string, to: string): Promise<void> {
 }
 
 /**
- * Gives a file its final name without replacing anything: rename(2) would. Throws
- * `system-error` (`File exists`), in which case `from` keeps its name.
+ * Gives a file its final name in the same folder without replacing anything: rename(2) would.
+ * Throws `system-error` (`File exists`), in which case `from` keeps its name.
  */
 export async function publishDurably(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch (error) {
-    throw systemError(error, `cannot create file '${to}'`);
+    const hasHardLinks = !NO_HARD_LINKS.has(errnoOf(error) ?? "");
+    if (hasHardLinks || !(await isVacant(to)))
+      throw systemError(error, `cannot create file '${to}'`);
+    return renameDurably(from, to);
   }
   await unlinkDurably(from);
-  if (dirname(from) !== dirname(to)) await syncFolder(dirname(to));
+}
+
+/** Whether nothing has this name, not even a link to nothing. */
+export async function isVacant(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return false;
+  } catch (error) {
+    if (NOT_THERE.has(errnoOf(error) ?? "")) return true;
+    throw systemError(error, `cannot stat file '${path}'`);
+  }
 }
 
 /** Bytes that the caller may still write to the file system of a folder. Throws `system-error`. */

@@ -2,6 +2,7 @@ import type { ImageRef } from "../../core/model/index.js";
 import { realpath, stat, truncate } from "node:fs/promises";
 import {
   createExclusively,
+  isVacant,
   publishDurably,
   renameDurably,
   syncFile,
@@ -79,7 +80,7 @@ export function fileExists(file: Pick<ImageRef, "path">): DomsnapError {
 }
 
 async function publishNew(partial: string, path: string): Promise<void> {
-  if (probeFile(path).kind !== "absent") throw fileExists({ path });
+  if (!(await isVacant(path))) throw fileExists({ path });
   await publishDurably(partial, path);
 }
 

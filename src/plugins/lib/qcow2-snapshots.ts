@@ -1,8 +1,12 @@
 import { withImageFile, type ReadAt } from "./bounded-read.js";
 
-/** An entry of a qcow2 snapshot table, as far as comparing states needs it. */
-interface TableEntry {
+/** A snapshot that a qcow2 image holds, read natively: no tool, no lock. */
+export interface Qcow2Snapshot {
   readonly id: string;
+  readonly tag: string;
+}
+
+interface TableEntry extends Qcow2Snapshot {
   readonly l1Offset: number;
   readonly l1Entries: number;
 }
@@ -12,9 +16,20 @@ const MAX_SNAPSHOTS = 65_536;
 const MAX_TABLE_BYTES = 16 * 1024 * 1024;
 const MAX_L1_BYTES = 32 * 1024 * 1024;
 
+const MAGIC = 0x514649fb;
+const HEADER_BYTES = 72;
 const ENTRY_FIXED_BYTES = 40;
+/** More than QEMU writes for one: 40 fixed, 24 extra, an id and a tag below 256 each. */
+const TYPICAL_ENTRY_BYTES = 1024;
 /** Bits of an L1 entry that are an offset; the others are flags. */
 const L1_OFFSET_MASK = 0x00ff_ffff_ffff_fe00n;
+
+/** The internal snapshots of an image; none for what is no qcow2 image. Throws `system-error`. */
+export async function readSnapshotTable(path: string): Promise<readonly Qcow2Snapshot[]> {
+  return (
+    (await withImageFile(path, async (readAt) => readTable(await readHeader(readAt), readAt))) ?? []
+  );
+}
 
 /**
  * Whether the guest's present state in a qcow2 image is exactly what an internal snapshot of it
@@ -24,10 +39,9 @@ const L1_OFFSET_MASK = 0x00ff_ffff_ffff_fe00n;
  */
 export async function isPresentState(path: string, snapshotId: string): Promise<boolean> {
   const same = await withImageFile(path, async (readAt) => {
-    const header = await readAt(0, 72);
-    if (header.length < 72) return false;
-    const entry = await findEntry(header, snapshotId, readAt);
-    if (!entry) return false;
+    const header = await readHeader(readAt);
+    const entry = (await readTable(header, readAt)).find(({ id }) => id === snapshotId);
+    if (!header || !entry) return false;
     const kept = await readL1(entry.l1Offset, entry.l1Entries, readAt);
     const active = await readL1(
       Number(header.readBigUInt64BE(40)),
@@ -39,31 +53,32 @@ export async function isPresentState(path: string, snapshotId: string): Promise<
   return same ?? false;
 }
 
-async function findEntry(
-  header: Buffer,
-  id: string,
-  readAt: ReadAt,
-): Promise<TableEntry | undefined> {
-  const count = header.readUInt32BE(60);
-  const tableOffset = Number(header.readBigUInt64BE(64));
-  if (count > MAX_SNAPSHOTS || !Number.isSafeInteger(tableOffset)) return undefined;
-  const table = await readAt(tableOffset, Math.min(count * 2048, MAX_TABLE_BYTES));
+async function readHeader(readAt: ReadAt): Promise<Buffer | undefined> {
+  const header = await readAt(0, HEADER_BYTES);
+  return header.length === HEADER_BYTES && header.readUInt32BE(0) === MAGIC ? header : undefined;
+}
+
+async function readTable(header: Buffer | undefined, readAt: ReadAt): Promise<TableEntry[]> {
+  const count = header?.readUInt32BE(60) ?? 0;
+  const tableOffset = Number(header?.readBigUInt64BE(64) ?? 0n);
+  if (count === 0 || count > MAX_SNAPSHOTS || !Number.isSafeInteger(tableOffset)) return [];
+  const table = await readAt(tableOffset, Math.min(count * TYPICAL_ENTRY_BYTES, MAX_TABLE_BYTES));
+  const entries: TableEntry[] = [];
   let at = 0;
-  for (let index = 0; index < count && at + ENTRY_FIXED_BYTES <= table.length; index++) {
-    const idBytes = table.readUInt16BE(at + 12);
-    const nameBytes = table.readUInt16BE(at + 14);
-    const extraBytes = table.readUInt32BE(at + 36);
-    const idAt = at + ENTRY_FIXED_BYTES + extraBytes;
-    if (idAt + idBytes > table.length) return undefined;
-    if (table.toString("utf8", idAt, idAt + idBytes) === id)
-      return {
-        id,
-        l1Offset: Number(table.readBigUInt64BE(at)),
-        l1Entries: table.readUInt32BE(at + 8),
-      };
-    at = Math.ceil((idAt + idBytes + nameBytes) / 8) * 8;
+  while (entries.length < count && at + ENTRY_FIXED_BYTES <= table.length) {
+    const idAt = at + ENTRY_FIXED_BYTES + table.readUInt32BE(at + 36);
+    const tagAt = idAt + table.readUInt16BE(at + 12);
+    const end = tagAt + table.readUInt16BE(at + 14);
+    if (end > table.length) break;
+    entries.push({
+      id: table.toString("utf8", idAt, tagAt),
+      tag: table.toString("utf8", tagAt, end),
+      l1Offset: Number(table.readBigUInt64BE(at)),
+      l1Entries: table.readUInt32BE(at + 8),
+    });
+    at = Math.ceil(end / 8) * 8;
   }
-  return undefined;
+  return entries;
 }
 
 async function readL1(

@@ -31,9 +31,8 @@ export function errnoOf(thrown: unknown): string | undefined {
 
 /** What strerror(3) says of a failed call; the error's own message if it is none. */
 export function strerror(thrown: unknown): string {
-  const code = errnoOf(thrown);
-  if (code === undefined) return thrown instanceof Error ? thrown.message : String(thrown);
-  return STRERROR[code] ?? libuvText(code);
+  const code = errnoOf(thrown) ?? "";
+  return STRERROR[code] ?? libuvText(code) ?? messageOf(thrown);
 }
 
 /** A failed system call as libvirt reports it, `<what>: <strerror>`; a DomsnapError stays itself. */
@@ -45,8 +44,12 @@ export function systemError(thrown: unknown, what: string): DomsnapError {
   });
 }
 
-function libuvText(code: string): string {
+function libuvText(code: string): string | undefined {
   for (const [name, text] of getSystemErrorMap().values())
     if (name === code) return text.charAt(0).toUpperCase() + text.slice(1);
-  return code;
+  return undefined;
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }

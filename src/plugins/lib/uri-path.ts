@@ -1,3 +1,6 @@
+import { statSync } from "node:fs";
+import { normalize } from "node:path";
+
 import { DomsnapError } from "../../core/errors/index.js";
 
 /**
@@ -6,11 +9,22 @@ import { DomsnapError } from "../../core/errors/index.js";
  * that could not be that of a file.
  */
 export function pathOfUri(uri: string, scheme: string): string {
-  const encoded = new RegExp(`^${scheme}://(/[^?#]*)$`, "i").exec(uri)?.[1];
+  // A scheme may hold `+` and `.`.
+  const literal = scheme.replace(/[+.]/g, "\\$&");
+  const encoded = new RegExp(`^${literal}://(/[^?#]*)$`, "i").exec(uri)?.[1];
   const path = encoded === undefined ? undefined : tryDecode(encoded);
   if (path === undefined || path.includes("\0"))
     throw new DomsnapError("invalid-argument", `'${uri}' is not a URI ${scheme}:///PATH`);
   return path;
+}
+
+/** The existing folder of a URI `SCHEME:///FOLDER`. Throws `invalid-argument` for anything else. */
+export function folderOfUri(uri: string, scheme: string): string {
+  const folder = normalize(pathOfUri(uri, scheme));
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return folder;
+  throw new DomsnapError("invalid-argument", `'${folder}' is not a folder`, {
+    hint: `Make the folder first: mkdir -p '${folder}'`,
+  });
 }
 
 function tryDecode(encoded: string): string | undefined {

@@ -4,7 +4,7 @@ import type { OperationContext } from "../../core/ports/index.js";
 import { assertSafeChain } from "../lib/backing-chain.js";
 import { syncFile } from "../lib/durable-files.js";
 import { probeFile } from "../lib/probe-file.js";
-import { isPresentState } from "../lib/qcow2-snapshots.js";
+import { isPresentState, readSnapshotTable } from "../lib/qcow2-snapshots.js";
 import { findSnapshot, missingSnapshot, type QemuImg } from "../lib/qemu-img.js";
 
 /** A disk and the image that holds, or is to hold, its internal snapshot. */
@@ -48,12 +48,9 @@ export class InternalSnapshots {
 
   /** Deletes a snapshot that was just taken; one that holds another state is not ours and stays. */
   async takeBack(step: InternalStep, tag: string): Promise<void> {
-    if (probeFile(step.image.path).kind === "absent") return;
-    const { snapshots } = await this.qemuImg.info(step.image);
-    const found = snapshots.filter((snapshot) => snapshot.tag === tag);
-    const [only] = found;
-    if (only === undefined || found.length > 1) return;
-    if (!(await isPresentState(step.image.path, only.id))) return;
+    // Read natively: where nothing was made there must be no lock and no tool to trip over.
+    const id = await readId(step.image, tag);
+    if (id === undefined || !(await isPresentState(step.image.path, id))) return;
     await this.qemuImg.deleteSnapshot(step.image, tag);
     await syncFile(step.image.path);
   }
@@ -106,13 +103,12 @@ export class InternalSnapshots {
   }
 
   async isHeld(step: InternalStep, tag: string): Promise<boolean> {
-    if (probeFile(step.image.path).kind === "absent") return false;
-    return (await this.find(step.image, tag)) !== undefined;
+    return (await readId(step.image, tag)) !== undefined;
   }
 
   /** Whether the image's present state is that of the snapshot. */
   async isApplied(step: InternalStep, tag: string): Promise<boolean> {
-    const id = await this.find(step.image, tag);
+    const id = await readId(step.image, tag);
     return id !== undefined && (await isPresentState(step.image.path, id));
   }
 
@@ -131,4 +127,11 @@ export class InternalSnapshots {
     const { snapshots } = await this.qemuImg.info(image);
     return findSnapshot(image, snapshots, tag)?.id;
   }
+}
+
+/** The id of the one snapshot with a tag, straight from the image. */
+async function readId(image: ImageRef, tag: string): Promise<string | undefined> {
+  if (probeFile(image.path).kind === "absent") return undefined;
+  const found = (await readSnapshotTable(image.path)).filter((snapshot) => snapshot.tag === tag);
+  return found.length === 1 ? found[0]?.id : undefined;
 }

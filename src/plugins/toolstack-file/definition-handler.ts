@@ -2,7 +2,7 @@ import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainDefinition } from "../../core/model/index.js";
 import type { DomainOperation } from "../../core/plan/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
-import type { DefinitionFolder } from "./definition-folder.js";
+import type { DefinitionFolder } from "../lib/definition-folder.js";
 
 /** Replaces definitions; refuses everything that needs a running domain. */
 export class DefinitionHandler implements OperationHandler<DomainOperation> {
@@ -21,17 +21,13 @@ export class DefinitionHandler implements OperationHandler<DomainOperation> {
 
   /** Puts `previous` back, unless somebody else has replaced the definition since. */
   async undo(operation: DomainOperation): Promise<void> {
-    if (operation.kind === "domain.define" && this.#isStored(operation.definition))
+    if (operation.kind === "domain.define" && this.definitions.holds(operation.definition))
       await this.definitions.write(operation.previous);
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- see FileToolstack.listDomains
   async settle(operation: DomainOperation): Promise<"done" | "not-done"> {
     if (operation.kind !== "domain.define") return "not-done";
-    return this.#isStored(operation.definition) ? "done" : "not-done";
-  }
-
-  #isStored(definition: DomainDefinition): boolean {
-    return this.definitions.read(definition.name)?.xml === definition.xml;
+    return this.definitions.holds(operation.definition) ? "done" : "not-done";
   }
 }

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { DomsnapError } from "../../core/errors/index.js";
 import {
   buildSnapshotTree,
+  SNAPSHOT_STATES,
   type DomainDefinition,
   type DomainSnapshot,
   type DomainState,
@@ -35,17 +36,8 @@ export type ReadDocument = (file: string) => string;
 /** libvirt: documentation of the test driver, "custom configuration". */
 const TEST_NAMESPACE = "http://libvirt.org/schemas/domain/test/1.0";
 
-/** By their numbers in `<test:runstate>`. */
-const STATES: readonly DomainState[] = [
-  "nostate",
-  "running",
-  "blocked",
-  "paused",
-  "shutdown",
-  "shutoff",
-  "crashed",
-  "pmsuspended",
-];
+/** By their numbers in `<test:runstate>`; a snapshot's states begin with those of a domain. */
+const STATES = SNAPSHOT_STATES.filter((state) => state !== "disk-snapshot");
 
 /**
  * The domains of a `<node>` document, the configuration of libvirt's test driver; its networks,

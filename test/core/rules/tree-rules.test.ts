@@ -49,7 +49,7 @@ describe("deleteEffect", () => {
     });
     expect(effect("a", {}, "a")).to.deep.equal({
       removed: ["a"],
-      reparented: [{ name: "d" }, { name: "b" }],
+      reparented: [{ name: "b" }, { name: "d" }],
     });
   });
 

@@ -36,135 +36,141 @@ export type SourceSketch =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "network"; readonly protocol: string; readonly name?: string | undefined };
 
-export const NAMES = ["a", "b", "c", "d e", "x<y>", "é"];
-const anyName = fc.oneof(
-  { arbitrary: fc.constantFrom(...NAMES), weight: 14 },
-  { arbitrary: fc.constantFrom("a/b", ".hidden", "-dash", " blank ", "a.b", "&'\""), weight: 1 },
+/** Stands for the document's own name, as a parent. */
+export const ITSELF = "(itself)";
+
+const usualNames = ["a", "b", "c"];
+const anyName = rarely(
+  fc.constantFrom(...usualNames),
+  fc.constantFrom("d e", "x<y>", "é", "a/b", ".hidden", "-dash", " blank ", "a.b", "&'\""),
+  12,
 );
 const description = fc.constantFrom("plain", " a <b> \"q\" 'x' & é ", "two\nlines", "\ttab");
 const mode = fc.constantFrom("no", "internal", "external", "manual");
 const oddMode = fc.constantFrom("", "default", "yes", "INTERNAL");
 
-const source: fc.Arbitrary<SourceSketch> = fc.oneof(
-  {
-    arbitrary: fc.record({
-      kind: fc.constant("file" as const),
-      name: fc.constantFrom("new.qcow2", "vda.a", "vdb.b", "empty", "other", "vda.qcow2"),
-    }),
-    weight: 6,
-  },
-  {
-    arbitrary: fc.record({
-      kind: fc.constant("text" as const),
-      text: fc.constantFrom("", "relative", "/nowhere/new"),
-    }),
-    weight: 1,
-  },
-  {
-    arbitrary: fc.record({
-      kind: fc.constant("network" as const),
-      protocol: fc.constantFrom("nbd", "rbd", "gluster", "bad"),
-      name: maybe(fc.constantFrom("image", "pool/image", "/x"), 2),
-    }),
-    weight: 1,
-  },
+const fileSource = fc.record({
+  kind: fc.constant("file" as const),
+  name: fc.constantFrom(
+    "new.qcow2",
+    "newer.qcow2",
+    "vda.a",
+    "vdb.b",
+    "empty",
+    "other",
+    "vda.qcow2",
+  ),
+});
+const textSource = fc.record({
+  kind: fc.constant("text" as const),
+  text: fc.constantFrom("", "relative", "/nowhere/new"),
+});
+const networkSource = fc.record({
+  kind: fc.constant("network" as const),
+  protocol: fc.constantFrom("nbd", "rbd", "gluster", "bad"),
+  name: maybe(fc.constantFrom("image", "pool/image", "/x"), 2),
+});
+const source: fc.Arbitrary<SourceSketch> = rarely(
+  fileSource,
+  fc.oneof(textSource, networkSource),
+  6,
 );
 
-const diskRequest: fc.Arbitrary<DiskRequestSketch> = fc.record({
-  index: fc.oneof(
-    { arbitrary: fc.nat({ max: 2 }), weight: 9 },
-    { arbitrary: fc.nat({ max: 6 }), weight: 1 },
-  ),
+const wholeRequest: fc.Arbitrary<DiskRequestSketch> = fc.record({
+  index: fc.nat({ max: 2 }),
   by: fc.oneof(
-    { arbitrary: fc.constant("target" as const), weight: 20 },
-    { arbitrary: fc.constant("path" as const), weight: 4 },
-    { arbitrary: fc.constant("nothing" as const), weight: 1 },
+    { arbitrary: fc.constant("target" as const), weight: 5 },
+    { arbitrary: fc.constant("path" as const), weight: 1 },
   ),
-  snapshot: fc.oneof(
-    { arbitrary: fc.constant(undefined), weight: 4 },
-    { arbitrary: mode, weight: 8 },
-    { arbitrary: oddMode, weight: 1 },
-  ),
-  type: fc.oneof(
-    { arbitrary: fc.constant(undefined), weight: 12 },
-    { arbitrary: fc.constantFrom("file", "block"), weight: 3 },
-    { arbitrary: fc.constantFrom("volume", "dir", "none", ""), weight: 1 },
-  ),
-  format: fc.oneof(
-    { arbitrary: fc.constant(undefined), weight: 30 },
-    { arbitrary: fc.constantFrom("qcow2", "qed", "raw", "vhd"), weight: 15 },
-    { arbitrary: fc.constantFrom("none", "QCOW2", ""), weight: 1 },
-  ),
+  snapshot: maybe(mode, 2),
+  type: maybe(fc.constantFrom("file", "block"), 5),
+  format: maybe(fc.constantFrom("qcow2", "qcow2", "qed", "raw", "vhd"), 4),
   cacheKib: maybe(fc.constantFrom(4, 0), 12),
-  source: maybe(source, 3),
+  source: maybe(source, 4),
 });
 
-const memory = fc.record({
-  snapshot: fc.oneof(
-    { arbitrary: fc.constant(undefined), weight: 4 },
-    { arbitrary: mode, weight: 12 },
-    { arbitrary: oddMode, weight: 1 },
-  ),
-  file: fc.oneof(
-    { arbitrary: fc.constant(undefined), weight: 5 },
-    { arbitrary: fc.constant("/nowhere/memory"), weight: 3 },
-    { arbitrary: fc.constantFrom("", "relative"), weight: 1 },
-  ),
-});
+/** A request for an external disk, as they are written by people. */
+const externalRequest: fc.Arbitrary<DiskRequestSketch> = wholeRequest.map((request) => ({
+  ...request,
+  snapshot: "external",
+}));
 
-const embedded: fc.Arbitrary<EmbeddedDomain> = fc.oneof(
-  { arbitrary: fc.constant("own" as const), weight: 14 },
-  {
-    arbitrary: fc.constantFrom<EmbeddedDomain>(
-      "none",
-      "uuid",
-      "foreign",
-      "renamed",
-      "bigger",
-      "moved",
-      "rewired",
+const oddRequest: fc.Arbitrary<DiskRequestSketch> = fc
+  .tuple(
+    wholeRequest,
+    fc.oneof(
+      fc.record({ index: fc.constantFrom(5, 6) }),
+      fc.record({ by: fc.constant("nothing" as const) }),
+      fc.record({ snapshot: oddMode }),
+      fc.record({ type: fc.constantFrom("volume", "dir", "none", "") }),
+      fc.record({ format: fc.constantFrom("none", "QCOW2", "") }),
     ),
-    weight: 4,
+  )
+  .map(([request, odd]) => ({ ...request, ...odd }));
+
+const requests = rarely(
+  fc.uniqueArray(fc.oneof(wholeRequest, externalRequest), {
+    maxLength: 3,
+    selector: (request) => request.index,
+  }),
+  fc.array(rarely(wholeRequest, oddRequest, 3), { minLength: 1, maxLength: 3 }),
+  5,
+);
+
+const memory = fc.oneof(
+  { arbitrary: fc.constant({ snapshot: "no" }), weight: 6 },
+  { arbitrary: fc.constant({ snapshot: "internal" }), weight: 2 },
+  { arbitrary: fc.constant({ snapshot: "external", file: "/nowhere/memory" }), weight: 4 },
+  { arbitrary: fc.constant({ file: "/nowhere/memory" }), weight: 1 },
+  {
+    arbitrary: fc.record({
+      snapshot: maybe(rarely(mode, oddMode, 4), 2),
+      file: maybe(fc.constantFrom("", "relative", "/nowhere/memory"), 2),
+    }),
+    weight: 2,
   },
 );
 
-/** Documents that are right more often than not; wrong ones are wrong in one or two places. */
+const oddDomain = fc.constantFrom<EmbeddedDomain>(
+  ...(["none", "uuid", "foreign", "renamed", "bigger", "moved", "rewired"] as const),
+);
+
+/** Documents that are right more often than not; wrong ones are mostly wrong in one place. */
 export const documentSketch: fc.Arbitrary<DocumentSketch> = fc.record({
-  root: rarely("domainsnapshot", fc.constantFrom("domain", "snapshot"), 60),
-  name: rarely(undefined, anyName, 20, 19),
+  root: rarely(fc.constant("domainsnapshot"), fc.constantFrom("domain", "snapshot"), 100),
+  name: rarely(anyName, fc.constant(undefined), 20),
   description: maybe(description, 3),
-  state: fc.oneof(
-    {
-      arbitrary: fc.constantFrom("running", "paused", "shutoff", "shutoff", "disk-snapshot"),
-      weight: 16,
-    },
-    { arbitrary: fc.constantFrom("shutdown", "crashed", "pmsuspended", "blocked"), weight: 2 },
-    { arbitrary: fc.constantFrom("nostate", "bogus", "", undefined), weight: 1 },
+  state: rarely(
+    rarely(
+      fc.constantFrom("running", "paused", "shutoff", "shutoff", "disk-snapshot"),
+      fc.constantFrom("shutdown", "crashed", "pmsuspended", "blocked"),
+      12,
+    ),
+    fc.constantFrom("nostate", "bogus", "", undefined),
+    40,
   ),
-  creationTime: fc.oneof(
-    { arbitrary: fc.constantFrom("1700000000", "5", "0"), weight: 20 },
-    { arbitrary: fc.constantFrom(" 7", "-3", "9223372036854775807"), weight: 3 },
-    { arbitrary: fc.constantFrom("7 ", "x", "", undefined, "9223372036854775808"), weight: 1 },
+  creationTime: rarely(
+    fc.constantFrom("1700000000", "5", "0", " 7", "-3", "9223372036854775807"),
+    fc.constantFrom("7 ", "x", "", undefined, "9223372036854775808"),
+    50,
   ),
-  parent: maybe(fc.constantFrom(...NAMES, "nobody"), 2),
-  memory: maybe(memory, 3),
-  disks: fc.oneof(
-    { arbitrary: fc.constant([]), weight: 1 },
-    { arbitrary: fc.array(diskRequest, { maxLength: 3 }), weight: 2 },
-  ),
-  domain: embedded,
+  parent: maybe(rarely(fc.constantFrom(...usualNames), fc.constantFrom("nobody", ITSELF), 10), 2),
+  memory: maybe(memory, 4),
+  disks: rarely(requests, fc.constant([]), 3),
+  domain: rarely(fc.constant("own" as const), oddDomain, 4),
   withInactiveDomain: fc.boolean(),
 });
 
+/** Mostly `usual`, once in `oneIn` cases `rare`. */
 function rarely<Usual, Rare>(
-  usual: Usual,
+  usual: fc.Arbitrary<Usual>,
   rare: fc.Arbitrary<Rare>,
-  total: number,
-  rareWeight = 1,
+  oneIn: number,
 ): fc.Arbitrary<Usual | Rare> {
   return fc.oneof(
-    { arbitrary: fc.constant(usual), weight: total - rareWeight },
-    { arbitrary: rare, weight: rareWeight },
+    { withCrossShrink: true },
+    { arbitrary: usual, weight: oneIn - 1 },
+    { arbitrary: rare, weight: 1 },
   );
 }
 

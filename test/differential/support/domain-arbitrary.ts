@@ -53,14 +53,22 @@ const diskKinds: readonly { readonly kind: DiskKind; readonly weight: number }[]
 ];
 
 function disk(target: string): fc.Arbitrary<DiskSketch> {
-  return fc.record({
-    target: fc.constant(target),
-    kind: fc.oneof(
-      ...diskKinds.map(({ kind, weight }) => ({ arbitrary: fc.constant(kind), weight })),
-    ),
-    snapshot: maybe(modes, 4),
-    flag: maybe(fc.constantFrom("readonly" as const, "shareable" as const), 8),
-  });
+  return fc
+    .record({
+      target: fc.constant(target),
+      kind: fc.oneof(
+        ...diskKinds.map(({ kind, weight }) => ({ arbitrary: fc.constant(kind), weight })),
+      ),
+      snapshot: maybe(modes, 4),
+      flag: maybe(fc.constantFrom("readonly" as const, "shareable" as const), 8),
+    })
+    .map((sketch) => (mayHaveFlag(sketch) ? sketch : { ...sketch, flag: undefined }));
+}
+
+/** QEMU's limits: only raw images can be shared, and IDE knows no read-only disk. */
+function mayHaveFlag({ target, kind, flag }: DiskSketch): boolean {
+  if (flag === "shareable") return formatOf(kind) === "raw";
+  return !target.startsWith("h");
 }
 
 function removable(target: string, ...kinds: DiskKind[]): fc.Arbitrary<DiskSketch> {

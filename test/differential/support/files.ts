@@ -13,7 +13,10 @@ export function probeHostFile(path: string): FileFact {
 /** A probe that remembers a folder as it is now, whatever is made in it later. */
 export function rememberFolder(directory: string): FileProbe {
   const facts = new Map(
-    readdirSync(directory).map((name) => [join(directory, name), probeHostFile(join(directory, name))]),
+    readdirSync(directory).map((name) => [
+      join(directory, name),
+      probeHostFile(join(directory, name)),
+    ]),
   );
   return (path) => {
     if (path.startsWith(`${directory}/`)) return facts.get(path) ?? { kind: "absent" };

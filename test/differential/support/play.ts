@@ -3,7 +3,14 @@ import { join } from "node:path";
 import type { FileProbe } from "../../../src/core/ports/index.js";
 import type { DriverRules } from "../../../src/core/rules/index.js";
 import { sketchedDocument } from "./document-arbitrary.js";
-import { answerOf, disagreements, stepCommands, type PlacedScenario } from "./scenario.js";
+import {
+  answerOf,
+  compareSteps,
+  stepCommands,
+  type Answer,
+  type PlacedScenario,
+} from "./scenario.js";
+import { treeCommands, treeDisagreements } from "./tree-check.js";
 import { runVirsh, type VirshSession } from "./virsh.js";
 
 export interface Stage {
@@ -13,19 +20,42 @@ export interface Stage {
   readonly probeFor: (scenario: PlacedScenario) => FileProbe;
 }
 
-/** Lets libvirt and our rules play the same scenarios and tells where they part. */
-export function play(stage: Stage, scenarios: readonly PlacedScenario[]): string[] {
-  const probes = scenarios.map((scenario) => stage.probeFor(scenario));
-  const commands = scenarios.flatMap((scenario) => writeDocuments(stage.session, scenario));
-  const answers = runVirsh(stage.session, commands);
-  let next = 0;
-  return scenarios.flatMap((scenario, index) => {
-    const own = scenario.steps.map((step) => {
-      next += 2;
-      return answerOf(answers.slice(next - 2, next), step);
-    });
-    return disagreements(scenario, own, stage.rules, probes[index] ?? (() => ({ kind: "absent" })));
+/** What came of a play. */
+export interface Outcome {
+  readonly disagreements: readonly string[];
+  readonly answers: readonly Answer[];
+}
+
+/** Lets libvirt and our rules play the same scenarios. */
+export function play(stage: Stage, scenarios: readonly PlacedScenario[]): Outcome {
+  const acts = scenarios.map((scenario) => ({
+    scenario,
+    probe: stage.probeFor(scenario),
+    steps: writeDocuments(stage.session, scenario),
+    tree: scenario.tree ? treeCommands(scenario.name, scenario.tree) : [],
+  }));
+  const said = runVirsh(
+    stage.session,
+    acts.flatMap(({ steps, tree }) => [...steps, ...tree]),
+  );
+  const outcomes = acts.map(({ scenario, probe, steps, tree }): Outcome => {
+    const saidToSteps = said.splice(0, steps.length);
+    const answers = scenario.steps.map((step, index) =>
+      answerOf(saidToSteps.slice(2 * index, 2 * index + 2), step),
+    );
+    const saidOfTree = said.splice(0, tree.length);
+    const { disagreement, recorded } = compareSteps(scenario, answers, stage.rules, probe);
+    if (disagreement !== undefined) return { disagreements: [disagreement], answers };
+    if (!scenario.tree) return { disagreements: [], answers };
+    return {
+      disagreements: treeDisagreements(scenario, scenario.tree, recorded, stage.rules, saidOfTree),
+      answers,
+    };
   });
+  return {
+    disagreements: outcomes.flatMap(({ disagreements }) => disagreements),
+    answers: outcomes.flatMap(({ answers }) => answers),
+  };
 }
 
 function writeDocuments({ directory }: VirshSession, scenario: PlacedScenario): string[] {

@@ -14,7 +14,7 @@ import { qemuRules } from "../../../src/core/rules/index.js";
 import { formatElement } from "../../../src/xml/index.js";
 import { IMAGE_FILES, sketchedDomainXml } from "./domain-arbitrary.js";
 import { rememberFolder } from "./files.js";
-import { play } from "./play.js";
+import { play, type Outcome } from "./play.js";
 import type { PlacedScenario, Scenario } from "./scenario.js";
 import { errorIn, runVirsh, type VirshSession } from "./virsh.js";
 
@@ -53,8 +53,8 @@ export class QemuDriverBench {
     rmSync(this.#directory, { recursive: true });
   }
 
-  /** Plays scenarios, each on a domain of its own, and tells where libvirt and we part. */
-  play(scenarios: readonly Scenario[]): string[] {
+  /** Plays scenarios, each on a domain of its own, and tells what came of them. */
+  play(scenarios: readonly Scenario[]): Outcome {
     const placed = this.#define(scenarios);
     try {
       return play(
@@ -76,28 +76,35 @@ export class QemuDriverBench {
 
   #define(scenarios: readonly Scenario[]): PlacedScenario[] {
     const places = scenarios.map(() => this.#makePlace());
-    const files = scenarios.map((scenario, index) => {
-      const place = places[index];
-      if (!place) throw new Error("no place");
-      writeFileSync(
-        join(place.directory, "domain.xml"),
-        formatElement(sketchedDomainXml(scenario.domain, place)),
-      );
-      return `define ${join(place.directory, "domain.xml")}`;
-    });
-    const dumps = places.map(({ name }) => `dumpxml ${name} --inactive`);
-    const answers = runVirsh(this.#session, [...files, ...dumps]);
-    const refused = answers.map(errorIn).find((error) => error !== undefined);
-    if (refused !== undefined) throw new Error(`a domain is not definable: ${refused}`);
+    const sketched = scenarios.map((scenario, index) =>
+      formatElement(sketchedDomainXml(scenario.domain, at(places, index))),
+    );
+    // A new snapshot keeps what a migration would send: without the default controllers, which
+    // come back last. A definition that was sent already stays as it is.
+    const sent = this.#defineAll(places, sketched, "--migratable");
+    const definitions = this.#defineAll(places, sent);
     return scenarios.map((scenario, index) => ({
       ...scenario,
-      name: places[index]?.name ?? "",
-      directory: places[index]?.directory ?? "",
-      domainXml: (answers[files.length + index] ?? "").trim(),
+      ...at(places, index),
+      domainXml: at(definitions, index),
     }));
   }
 
-  #makePlace(): { type: string; name: string; uuid: string; directory: string } {
+  /** Defines domains and returns their definitions as libvirt prints them. */
+  #defineAll(places: readonly Place[], definitions: readonly string[], form = ""): string[] {
+    const defines = places.map(({ directory }, index) => {
+      const file = join(directory, "domain.xml");
+      writeFileSync(file, at(definitions, index));
+      return `define ${file}`;
+    });
+    const dumps = places.map(({ name }) => `dumpxml ${name} --inactive ${form}`);
+    const answers = runVirsh(this.#session, [...defines, ...dumps]);
+    const refused = answers.map(errorIn).find((error) => error !== undefined);
+    if (refused !== undefined) throw new Error(`a domain is not definable: ${refused}`);
+    return answers.slice(defines.length).map((answer) => answer.trim());
+  }
+
+  #makePlace(): Place {
     const number = this.#domains++;
     const directory = join(this.#directory, `d${number}`);
     mkdirSync(directory);
@@ -109,6 +116,19 @@ export class QemuDriverBench {
     const uuid = `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
     return { type: "qemu", name: `d${number}`, uuid, directory };
   }
+}
+
+interface Place {
+  readonly type: string;
+  readonly name: string;
+  readonly uuid: string;
+  readonly directory: string;
+}
+
+function at<Value>(values: readonly Value[], index: number): Value {
+  const value = values[index];
+  if (value === undefined) throw new Error(`nothing at ${index}`);
+  return value;
 }
 
 function giveToNobody(directory: string): void {

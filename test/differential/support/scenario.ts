@@ -5,8 +5,14 @@ import { DomsnapError } from "../../../src/core/errors/index.js";
 import type { DriverRules } from "../../../src/core/rules/index.js";
 import { checkSnapshotXml, type CheckedSnapshot } from "../../../src/xml/check.js";
 import { errorIn, quoted } from "./virsh.js";
-import { documentSketch, sketchedDocument, type DocumentSketch } from "./document-arbitrary.js";
+import {
+  documentSketch,
+  ITSELF,
+  sketchedDocument,
+  type DocumentSketch,
+} from "./document-arbitrary.js";
 import type { DomainSketch } from "./domain-arbitrary.js";
+import type { RecordedSnapshots, TreeCheck } from "./tree-check.js";
 
 /** One call of snapshot-create. */
 export interface Step {
@@ -18,6 +24,8 @@ export interface Step {
 export interface Scenario {
   readonly domain: DomainSketch;
   readonly steps: readonly Step[];
+  /** Asked at the end. */
+  readonly tree?: TreeCheck;
 }
 
 /** A scenario in its place: the domain exists, as libvirt defines it. */
@@ -58,13 +66,24 @@ export function scenario(
   return fc
     .record({
       domain,
-      redefined: fc.array(redefine, { maxLength: 5 }),
+      redefined: fc.array(redefine, { maxLength: 6 }),
       created: fc.array(step(createFlags), { maxLength: 1 }),
     })
     .map(({ domain: sketch, redefined, created }) => ({
       domain: sketch,
-      steps: [...redefined, ...created].map((one) => withoutCrash(one, sketch)),
+      steps: [...redefined, ...created]
+        .map((one, index, all) => withParent(one, all.slice(0, index)))
+        .map((one) => withoutCrash(one, sketch)),
     }));
+}
+
+/** Keeps a parent only if an earlier step speaks of it, or if it is meant to be wrong. */
+function withParent(step: Step, earlier: readonly Step[]): Step {
+  const { name, parent, ...rest } = step.document;
+  const isEarlier = earlier.some(({ document }) => document.name === parent);
+  if (parent === ITSELF) return { ...step, document: { ...rest, name, parent: name } };
+  const isKept = parent === "nobody" || (isEarlier && parent !== name);
+  return { ...step, document: { ...rest, name, parent: isKept ? parent : undefined } };
 }
 
 /**
@@ -101,15 +120,21 @@ export function answerOf([created = "", looked = ""]: readonly string[], step: S
   return step.flags.noMetadata === true ? {} : { xml: looked.trimEnd() };
 }
 
-/** Runs our rules over the steps and tells where they and libvirt part; empty if nowhere. */
-export function disagreements(
+export interface Comparison {
+  /** Where libvirt and our rules part; missing if nowhere. */
+  readonly disagreement?: string;
+  /** What both have recorded. */
+  readonly recorded: RecordedSnapshots;
+}
+
+/** Runs our rules over the steps, up to the first disagreement. */
+export function compareSteps(
   placed: PlacedScenario,
   answers: readonly Answer[],
   rules: DriverRules,
   probe: FileProbe,
-): string[] {
+): Comparison {
   const records = new Map<string, CheckedSnapshot>();
-  const found: string[] = [];
   let current: string | undefined;
   let state: DomainState = placed.domain.state;
   for (const [index, step] of placed.steps.entries()) {
@@ -128,17 +153,21 @@ export function disagreements(
       }),
     );
     const difference = differenceOf(ours, answer);
-    if (difference !== undefined) {
-      found.push(report(placed, step, document, state, difference));
-      break;
-    }
+    if (difference !== undefined)
+      return {
+        disagreement: report(placed, step, document, state, difference),
+        recorded: { records: new Map(), current },
+      };
     if (ours instanceof DomsnapError || step.flags.noMetadata === true) continue;
     const { name } = ours.snapshot;
+    // A redefined snapshot is linked anew, in front of its siblings.
+    records.delete(name);
     records.set(name, ours);
     if (step.flags.redefine !== true || step.flags.current === true) current = name;
     if (step.flags.halt === true) state = "shutoff";
   }
-  return found;
+  const snapshots = [...records].map(([name, { snapshot }]) => [name, snapshot] as const);
+  return { recorded: { records: new Map(snapshots), current } };
 }
 
 /** As a store gives it back; libvirt does not print a creation time of 0, and then cannot read it. */
@@ -155,18 +184,26 @@ function attempt(check: () => CheckedSnapshot): CheckedSnapshot | DomsnapError {
   }
 }
 
-/** libvirt's clock for a snapshot that it made; any for one that it refused. */
-function creationTimeOf(answer: Answer): bigint {
-  return BigInt(/<creationTime>(-?\d+)</.exec(answer.xml ?? "")?.[1] ?? 0);
+/** libvirt's clock during a step, from what it printed or from a name that it made of it. */
+function creationTimeOf({ xml = "", error = "" }: Answer): bigint {
+  const printed = /<creationTime>(-?\d+)</.exec(xml) ?? /\.(\d{10})\b/.exec(error);
+  return BigInt(printed?.[1] ?? 0);
 }
 
 function differenceOf(ours: CheckedSnapshot | DomsnapError, answer: Answer): string | undefined {
   const refused = ours instanceof DomsnapError ? ours.message : undefined;
+  if (isToolFailure(answer.error))
+    return refused && `libvirt: ${answer.error}\ndomsnap: ${refused}`;
   if (refused !== answer.error)
     return `libvirt: ${answer.error ?? "accepted"}\ndomsnap: ${refused ?? "accepted"}`;
   if (ours instanceof DomsnapError || answer.xml === undefined) return undefined;
   const xml = ours.xml.trimEnd();
   return xml === answer.xml ? undefined : `libvirt printed\n${answer.xml}\ndomsnap printed\n${xml}`;
+}
+
+/** A failure of the work itself, after everything was found right; rules cannot foresee it. */
+function isToolFailure(error: string | undefined): error is string {
+  return error?.startsWith("internal error: Child process (/usr/bin/qemu-img") ?? false;
 }
 
 function report(

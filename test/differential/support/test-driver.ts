@@ -5,7 +5,7 @@ import { testRules } from "../../../src/core/rules/index.js";
 import { element, formatElement, type XmlElement } from "../../../src/xml/index.js";
 import { IMAGE_FILES, sketchedDomainXml } from "./domain-arbitrary.js";
 import { probeHostFile } from "./files.js";
-import { play } from "./play.js";
+import { play, type Outcome } from "./play.js";
 import type { PlacedScenario, Scenario } from "./scenario.js";
 import { runVirsh } from "./virsh.js";
 
@@ -25,8 +25,8 @@ export class TestDriverBench {
     rmSync(this.#directory, { recursive: true });
   }
 
-  /** Plays scenarios, each on a domain of its own, and tells where libvirt and we part. */
-  play(scenarios: readonly Scenario[]): string[] {
+  /** Plays scenarios, each on a domain of its own, and tells what came of them. */
+  play(scenarios: readonly Scenario[]): Outcome {
     const node = join(this.#directory, "node.xml");
     const domains = scenarios.map((scenario, index) => this.#domainXml(scenario, index));
     writeFileSync(node, formatElement(element("node", {}, domains)));

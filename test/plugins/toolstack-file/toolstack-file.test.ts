@@ -51,7 +51,7 @@ const GUEST = `<domain type='xen'>
 function provider(): ConnectionProvider {
   const container = new Container();
   container.bind(SnapshotDocuments).toConstantValue(libvirtDocuments);
-  void container.load(storeFileModule, toolstackFileModule);
+  container.load(storeFileModule, toolstackFileModule);
   return container.get<ConnectionProvider>(ConnectionProvider);
 }
 
@@ -133,8 +133,8 @@ describe("toolstack-file", () => {
   });
 
   it("does not put back a definition that somebody has replaced since", async () => {
-    const { registry, handler, findDomain } = connection.toolstack;
-    const find = () => findDomain.call(connection.toolstack, "guest");
+    const { registry, handler } = connection.toolstack;
+    const find = () => connection.toolstack.findDomain("guest");
     await registry?.define(GUEST);
     const { definition: previous } = await find();
     const changed = GUEST.replace("65536", "1024");
@@ -196,6 +196,18 @@ describe("toolstack-file", () => {
       await expectError(connection.toolstack.findDomain("link"), "system-error");
       await expectError(connection.toolstack.findDomain(".hidden"), "no-domain");
     });
+  });
+
+  it("does not work on a domain whose uuid another one has as well", async () => {
+    plant("guest.xml", GUEST);
+    plant("copy.xml", GUEST.replace("guest<", "copy<"));
+    for (const reference of ["guest", "copy", SAMPLE_UUID])
+      await expectError(
+        connection.toolstack.findDomain(reference),
+        "operation-failed",
+        `domains 'copy' and 'guest' have the same uuid ${SAMPLE_UUID}`,
+      );
+    expect(await namesOf()).to.deep.equal(["copy", "guest"]);
   });
 
   it("refuses names that a file cannot have", async () => {

@@ -15,7 +15,7 @@ import { makeFolder } from "../support/state-folder.js";
 
 function provider(): ConnectionProvider {
   const container = new Container();
-  void container.load(storeMemoryModule, toolstackTestModule);
+  container.load(storeMemoryModule, toolstackTestModule);
   return container.get<ConnectionProvider>(ConnectionProvider);
 }
 
@@ -30,7 +30,7 @@ function virshComplaint(uri: string): string {
     virsh(uri, "list");
   } catch (thrown) {
     const { stderr } = thrown as { stderr: Buffer };
-    const [, complaint] = stderr.toString().match(/^error: (?!failed to connect)(.*)$/m) ?? [];
+    const [, complaint] = /^error: (?!failed to connect)(.*)$/m.exec(stderr.toString()) ?? [];
     if (complaint !== undefined) return complaint;
   }
   throw new Error(`virsh took ${uri}`);

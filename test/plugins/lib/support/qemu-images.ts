@@ -35,7 +35,7 @@ export const qemuImages: Omit<DiskBackendFixture, "backend"> = {
 
 /** Fills a range of an image with one byte. */
 export async function guestWrites(
-  { path, format }: ImageRef,
+  { path, format }: Pick<ImageRef, "path" | "format">,
   byte: number,
   offset: number,
   length: string,

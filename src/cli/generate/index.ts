@@ -1,0 +1,2 @@
+export { formatBashCompletion } from "./bash-completion.js";
+export { formatManPage } from "./man-page.js";

@@ -1,0 +1,14 @@
+export { assertSocketPath } from "./monitor-socket.js";
+export {
+  QmpClient,
+  withQmp,
+  type QmpConnectOptions,
+  type QmpEventMatch,
+  type WaitOptions,
+} from "./qmp-client.js";
+export { QmpFailure, qmpFailureOf } from "./qmp-failure.js";
+export * from "./qmp-jobs.js";
+export type { QmpEvent, QmpGreeting } from "./qmp-message.js";
+export { queryCommands, queryQmpSchema, QmpSchema } from "./qmp-schema.js";
+export * from "./qmp-transaction.js";
+export { readReply } from "./read-reply.js";

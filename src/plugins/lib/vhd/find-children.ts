@@ -1,0 +1,41 @@
+import { readdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { peekParent } from "./chain.js";
+import type { ImageFiles } from "./image-files.js";
+
+/** Ends the names of files that are not in place yet. */
+export const TEMPORARY_SUFFIX = ".domsnap-tmp";
+
+/**
+ * Absolute paths of the VHDs that stand on an image, sorted: found in its folder and in those of
+ * `candidates`. Files that cannot be read are passed over, and so are our own unfinished ones.
+ */
+export async function findChildren(
+  files: ImageFiles,
+  path: string,
+  candidates: readonly string[] = [],
+): Promise<string[]> {
+  const target = await files.realPath(path);
+  const folders = new Set([
+    dirname(path),
+    dirname(target),
+    ...candidates.map((one) => dirname(one)),
+  ]);
+  const found: string[] = [];
+  for (const folder of folders)
+    for (const file of await listImages(folder))
+      if (await standsOn(files, file, target)) found.push(file);
+  return found.sort();
+}
+
+async function standsOn(files: ImageFiles, path: string, target: string): Promise<boolean> {
+  const parent = await peekParent(files, path).catch(() => undefined);
+  return parent !== undefined && (await files.realPath(parent.path)) === target;
+}
+
+async function listImages(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isFile() && !entry.name.endsWith(TEMPORARY_SUFFIX))
+    .map((entry) => join(folder, entry.name));
+}

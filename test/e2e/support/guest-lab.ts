@@ -1,0 +1,175 @@
+import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { openSnapshotService } from "../../../src/container.js";
+import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
+import type { DomainDefinition } from "../../../src/core/model/index.js";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const program = join(root, "bin", "domsnap.cjs");
+
+export interface CliResult {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The content of all disks of a guest, as hashes of what the guest would read. */
+export interface Contents {
+  readonly vda: string;
+  readonly vdb: string;
+}
+
+const IMAGE_BYTES = 1024 * 1024;
+
+type Target = keyof Contents;
+type Image = { readonly path: string; readonly format: string };
+
+/**
+ * A guest that is off, in a folder of its own: a raw disk (vda), a qcow2 disk (vdb) and an empty
+ * cdrom (hdc), driven through the installed command line and looked at with qemu-img.
+ */
+export class GuestLab {
+  readonly folder = mkdtempSync(join(tmpdir(), "domsnap-e2e-"));
+  readonly definitions = join(this.folder, "domains");
+  readonly uri = `file://${this.definitions}`;
+  readonly raw = join(this.folder, "system.raw");
+  readonly qcow2 = join(this.folder, "data.qcow2");
+
+  constructor() {
+    mkdirSync(this.definitions);
+    writeFileSync(this.raw, "");
+    truncateSync(this.raw, IMAGE_BYTES);
+    qemuImg("create", "-q", "-f", "qcow2", this.qcow2, String(IMAGE_BYTES));
+    this.#define();
+  }
+
+  #define(): void {
+    const definition = join(this.folder, "guest.xml");
+    writeFileSync(definition, this.#domainXml());
+    this.domsnap("define", definition);
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Runs a command that has to succeed; returns its standard output. */
+  domsnap(...args: string[]): string {
+    const result = this.try(...args);
+    if (result.status !== 0)
+      throw new Error(`domsnap ${args.join(" ")}: ${String(result.status)}\n${result.stderr}`);
+    return result.stdout;
+  }
+
+  try(...args: string[]): CliResult {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [program, "-q", "-c", this.uri, ...args],
+      { encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } },
+    );
+    return { status: status ?? -1, stdout, stderr };
+  }
+
+  /** Starts a command and does not wait for it. */
+  start(...args: string[]): ChildProcess {
+    return spawn(process.execPath, [program, "-q", "-c", this.uri, ...args], { stdio: "ignore" });
+  }
+
+  /** Writes a document beside the images and returns its path. */
+  document(name: string, disks: string): string {
+    const file = join(this.folder, `${name}.document`);
+    writeFileSync(
+      file,
+      `<domainsnapshot><name>${name}</name><disks>${disks}</disks></domainsnapshot>`,
+    );
+    return file;
+  }
+
+  /** What the guest would do while it runs: fills a part of each disk with one byte. */
+  async write(byte: number): Promise<void> {
+    const region = (byte % 8) * 65_536;
+    for (const { path, format } of Object.values(await this.active()))
+      execFileSync("qemu-io", [
+        "-f",
+        format,
+        "-c",
+        `write -q -P ${String(byte)} ${String(region)} 65536`,
+        path,
+      ]);
+  }
+
+  /** The images that the guest would open now. */
+  async active(): Promise<Record<Target, Image>> {
+    const { definition } = await (await this.service()).findDomain("guest");
+    return imagesOf(definition);
+  }
+
+  async contents(): Promise<Contents> {
+    const { vda, vdb } = await this.active();
+    return { vda: hashOf(vda), vdb: hashOf(vdb) };
+  }
+
+  /** What a snapshot holds, read from where its record says, without reverting to it. */
+  async contentsOf(name: string): Promise<Contents> {
+    const record = await (await this.service()).get("guest", name);
+    if (!record.domain) throw new Error(`snapshot '${name}' has no domain`);
+    const images = imagesOf(record.domain);
+    const content = (target: Target) => {
+      const disk = record.disks.find((candidate) => candidate.name === target);
+      if (disk?.mode === "internal") return hashOf({ ...images[target], tag: name });
+      if (disk?.mode === "external" && disk.format === "raw")
+        return hashOf({ path: disk.source?.path ?? "", format: "raw" });
+      return hashOf(images[target]);
+    };
+    return { vda: content("vda"), vdb: content("vdb") };
+  }
+
+  /** The same connection as a library; for looking, so that tests do not wait for processes. */
+  service(): Promise<SnapshotService> {
+    return (this.#service ??= openSnapshotService(this.uri));
+  }
+  #service: Promise<SnapshotService> | undefined;
+
+  #domainXml(): string {
+    const disk = (path: string, format: string, target: string) =>
+      `<disk type='file' device='disk'><driver name='qemu' type='${format}'/>` +
+      `<source file='${path}'/><target dev='${target}' bus='virtio'/></disk>`;
+    return (
+      "<domain type='xen'><name>guest</name><memory unit='MiB'>64</memory>" +
+      "<os><type>hvm</type></os><devices>" +
+      disk(this.raw, "raw", "vda") +
+      disk(this.qcow2, "qcow2", "vdb") +
+      "<disk type='file' device='cdrom'><target dev='hdc' bus='ide'/><readonly/></disk>" +
+      "</devices></domain>"
+    );
+  }
+}
+
+function imagesOf({ disks }: DomainDefinition): Record<Target, Image> {
+  const image = (target: Target) => {
+    const disk = disks.find((candidate) => candidate.target === target);
+    return { path: disk?.source?.path ?? "", format: disk?.format ?? "raw" };
+  };
+  return { vda: image("vda"), vdb: image("vdb") };
+}
+
+/** Hash of what a guest reads from an image, or from one internal snapshot of it. */
+function hashOf({ path, format, tag }: Image & { readonly tag?: string }): string {
+  const flat = `${path}.flat`;
+  const snapshot = tag === undefined ? [] : ["-l", `snapshot.name=${tag}`];
+  try {
+    qemuImg("convert", "-f", format, ...snapshot, "-O", "raw", path, flat);
+    return createHash("sha256").update(readFileSync(flat)).digest("hex");
+  } finally {
+    rmSync(flat, { force: true });
+  }
+}
+
+export function qemuImg(...args: string[]): string {
+  return execFileSync("qemu-img", args, { encoding: "utf8" });
+}

@@ -2,9 +2,14 @@
 
 const UUID = "6695eb01-f6a4-8304-79aa-97f2502e193f";
 
-const REDEFINE_ALL = ["root1", "b", "Cc", "d", "e", "f", "日本語 é", "a"]
-  .map((name) => `snapshot-create test '${name}.xml' --redefine`)
-  .join("; ");
+const REDEFINE_ALL = redefineAll();
+
+function redefineAll(current?: string): string {
+  return ["root1", "b", "Cc", "d", "e", "f", "日本語 é", "a"]
+    .map((name) => `snapshot-create test '${name}.xml' --redefine`)
+    .map((line) => (line.includes(`'${current}.xml'`) ? `${line} --current` : line))
+    .join("; ");
+}
 
 /** Whole lines of commands; in each, one that fails does not stop the others. */
 export const SEQUENCES = createSequences();
@@ -68,9 +73,15 @@ function createSequences(): Record<string, string> {
   ];
   return {
     "lists with every filter": [
+      redefineAll("b"),
+      ...lists.map((options) => `snapshot-list test ${options}`),
+    ].join("; "),
+    "the order after a redefinition": [
       REDEFINE_ALL,
       "snapshot-current test b",
-      ...lists.map((options) => `snapshot-list test ${options}`),
+      "snapshot-list test --tree --topological",
+      "snapshot-create test root1.xml --redefine",
+      "snapshot-list test --name --topological",
     ].join("; "),
     "lists that contradict themselves": [
       "snapshot-create test b.xml --redefine",
@@ -297,7 +308,7 @@ export const NODE_FILE_LINE = [
   "snapshot-list beta --inactive",
   "snapshot-list alpha --active",
   "snapshot-revert alpha a1",
-  "snapshot-revert beta b1 --running",
+  "snapshot-revert beta b1",
   "list --all",
   "dumpxml beta",
   "snapshot-delete beta b1",

@@ -2,7 +2,12 @@ import { expect } from "chai";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DomainSnapshot } from "../../src/core/model/index.js";
-import { formatSnapshot, parseDomain, parseSnapshot } from "../../src/xml/index.js";
+import {
+  formatSnapshot,
+  parseDomain,
+  parseSnapshot,
+  parseSnapshotHead,
+} from "../../src/xml/index.js";
 import { askVirsh } from "./virsh.js";
 
 const FOLDER = join(import.meta.dirname, "../../fixtures/libvirt-xml");
@@ -65,6 +70,19 @@ describe("documents of fixtures/libvirt-xml", () => {
     expect(askVirsh(commands, texts).map(({ error }) => error)).to.deep.equal(
       files.map(() => undefined),
     );
+  });
+
+  it("that libvirt's QEMU driver kept come out unchanged, passwords, metadata and cookie too", () => {
+    for (const file of readdirSync(join(FOLDER, "qemu"))) {
+      const kept = read("qemu", file);
+      const plain = kept.replace(/^<!--[^]*-->\n\n/, "").replace(/^ {2}<active>.*\n/m, "");
+      expect(plain.length, file).to.be.lessThan(kept.length);
+      const snapshot = redefinition(kept);
+      expect(formatSnapshot(snapshot, { secure: true }), file).to.equal(plain);
+      const { domain, inactiveDomain, cookie: _cookie, ...head } = snapshot;
+      expect([domain?.name, inactiveDomain?.name]).to.deep.equal(["g", "g"]);
+      expect(parseSnapshotHead(kept)).to.deep.equal(head);
+    }
   });
 
   it("of domains are in libvirt's layout and tell their disks", () => {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { DomsnapError } from "../../src/core/errors/index.js";
+import type { DomsnapError } from "../../src/core/errors/index.js";
 import { parseSnapshot } from "../../src/xml/index.js";
 import { askVirsh } from "./virsh.js";
 

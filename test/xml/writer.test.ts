@@ -20,6 +20,7 @@ const TEXT = fc
       fc.string({ unit: "grapheme" }),
     ),
   )
+  // eslint-disable-next-line no-control-regex
   .map((parts) => parts.join("").replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, ""));
 
 const ATTRIBUTES = fc.dictionary(NAME, TEXT, { maxKeys: 3, noNullPrototype: true });

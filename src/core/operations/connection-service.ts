@@ -1,9 +1,8 @@
 import type { DomainRegistry } from "../ports/index.js";
-import type { ServiceContext } from "./context.js";
+import { readDomain, type ServiceContext } from "./context.js";
 import { createSnapshot } from "./create-snapshot.js";
 import { deleteSnapshot } from "./delete-snapshot.js";
 import { diskCapabilities } from "./disk-capabilities.js";
-import { readDomain } from "./context.js";
 import {
   currentSnapshot,
   listSnapshots,
@@ -17,7 +16,7 @@ import type { SnapshotService } from "./snapshot-service.js";
 export function createSnapshotService(context: ServiceContext): SnapshotService {
   const { toolstack, store } = context.connection;
   const get: SnapshotService["get"] = async (domain, name) =>
-    store.read((await readDomain(context, domain)).uuid, name);
+    store.read((await readDomain(context, domain)).domain.uuid, name);
   return {
     uri: toolstack.uri,
     ...registryOf(toolstack.registry),

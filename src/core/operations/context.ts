@@ -1,4 +1,4 @@
-import { DomsnapError } from "../errors/index.js";
+import { asDomsnapError, DomsnapError } from "../errors/index.js";
 import type { ExecutionEnvironment } from "../execute/execute-plan.js";
 import { executePlan } from "../execute/execute-plan.js";
 import { createRecordHandler } from "../execute/record-handler.js";
@@ -42,23 +42,33 @@ export async function changeDomain<Result>(
   });
 }
 
+/** A domain as it can be read, and why an interrupted operation on it could not be settled. */
+export interface ReadableDomain {
+  readonly domain: Domain;
+  readonly unsettled?: DomsnapError;
+}
+
 /**
  * Resolves a domain for reading. If an earlier process was interrupted on it, that is settled
- * first; while another process is at work, its committed records are shown as they are.
+ * first. While another process is at work, or when settling fails, the committed records are shown
+ * as they are: reading never depends on a repair.
  */
-export async function readDomain(context: ServiceContext, reference: string): Promise<Domain> {
+export async function readDomain(
+  context: ServiceContext,
+  reference: string,
+): Promise<ReadableDomain> {
   const { lock, journal, toolstack } = context.connection;
   const domain = await toolstack.findDomain(reference);
-  if (!(await journal.read(domain.uuid))) return domain;
   try {
+    if (!(await journal.read(domain.uuid))) return { domain };
     await lock.run(domain.uuid, { timeoutMs: 0 }, () =>
       recoverDomain(domain.uuid, environmentFor(context, {})),
     );
-  } catch (error) {
-    if (error instanceof DomsnapError && error.code === "locked") return domain;
-    throw error;
+    return { domain: await toolstack.findDomain(domain.uuid) };
+  } catch (thrown) {
+    const error = asDomsnapError(thrown);
+    return error.code === "locked" ? { domain } : { domain, unsettled: error };
   }
-  return toolstack.findDomain(domain.uuid);
 }
 
 /** Runs the plan, or only returns for a dry run. */

@@ -18,7 +18,7 @@ export async function diskCapabilities(
   context: ServiceContext,
   reference: string,
 ): Promise<DiskCapabilities[]> {
-  const domain = await readDomain(context, reference);
+  const { domain } = await readDomain(context, reference);
   const capabilities: DiskCapabilities[] = [];
   for (const disk of domain.definition.disks)
     capabilities.push(await capabilitiesOf(context, disk, isActive(domain)));

@@ -1,5 +1,6 @@
 import { DomsnapError } from "../errors/index.js";
-import { childrenOf, descendantsOf, isExternalSnapshot } from "../model/index.js";
+import { childrenOf, descendantsOf, isExternalSnapshot, type Domain } from "../model/index.js";
+import type { RecordProblem } from "../ports/index.js";
 import { assertListFlags, filterSnapshots, findSnapshot } from "../rules/index.js";
 import { readDomain, type ServiceContext } from "./context.js";
 import { readHeads } from "./records.js";
@@ -11,7 +12,7 @@ export async function listSnapshots(
   reference: string,
   query: ListQuery = {},
 ): Promise<SnapshotListing> {
-  const domain = await readDomain(context, reference);
+  const { domain, unsettled } = await readDomain(context, reference);
   if (query.flags) assertListFlags(query.flags, context.connection.toolstack.rules);
   const { tree, current, problems } = await readHeads(context, domain.uuid);
   const heads = filterSnapshots(tree, query);
@@ -19,9 +20,13 @@ export async function listSnapshots(
     domain,
     heads,
     orphans: tree.orphans,
-    problems,
+    problems: unsettled ? [...problems, interruption(domain, unsettled)] : problems,
     ...(current ? { current: current.name } : {}),
   };
+}
+
+function interruption({ name }: Domain, { message }: DomsnapError): RecordProblem {
+  return { record: `journal of domain '${name}'`, reason: message };
 }
 
 /** See `SnapshotService.info`. */
@@ -30,7 +35,7 @@ export async function snapshotInfo(
   reference: string,
   name: string,
 ): Promise<SnapshotInfo> {
-  const domain = await readDomain(context, reference);
+  const { domain } = await readDomain(context, reference);
   const { tree, current } = await readHeads(context, domain.uuid);
   const head = findSnapshot(tree, name);
   return {
@@ -45,7 +50,7 @@ export async function snapshotInfo(
 
 /** See `SnapshotService.current`. */
 export async function currentSnapshot(context: ServiceContext, reference: string): Promise<string> {
-  const domain = await readDomain(context, reference);
+  const { domain } = await readDomain(context, reference);
   const { current } = await readHeads(context, domain.uuid);
   if (current) return current.name;
   throw new DomsnapError("no-domain-snapshot", "the domain does not have a current snapshot");
@@ -57,7 +62,7 @@ export async function parentOfSnapshot(
   reference: string,
   name: string,
 ): Promise<string> {
-  const domain = await readDomain(context, reference);
+  const { domain } = await readDomain(context, reference);
   const { tree } = await readHeads(context, domain.uuid);
   const { parent } = findSnapshot(tree, name);
   if (parent !== undefined) return parent;

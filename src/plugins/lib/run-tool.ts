@@ -9,8 +9,6 @@ export interface ToolOptions {
   readonly onOutput?: (text: string) => void;
   /** A program that writes more than this on one stream is ended. Default 16 MiB. */
   readonly maxOutputChars?: number;
-  /** Open files that the program gets as its descriptors 3, 4, and so on. */
-  readonly files?: readonly number[];
   /** Exit statuses that are an answer and no failure. Default: 0 only. */
   readonly answerStatuses?: readonly number[];
 }
@@ -53,7 +51,7 @@ export async function runTool(
   const child = execa(program, args, {
     reject: false,
     env: { LC_ALL: "C" },
-    stdio: ["ignore", "pipe", "pipe", ...(options.files ?? [])],
+    stdin: "ignore",
     maxBuffer: options.maxOutputChars ?? DEFAULT_MAX_OUTPUT_CHARS,
     ...(options.signal && { cancelSignal: options.signal }),
     ...(options.timeoutMs !== undefined && { timeout: options.timeoutMs }),

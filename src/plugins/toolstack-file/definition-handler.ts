@@ -1,5 +1,4 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { DomainDefinition } from "../../core/model/index.js";
 import type { DomainOperation } from "../../core/plan/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
 import type { DefinitionFolder } from "../lib/definition-folder.js";

@@ -35,7 +35,7 @@ export function playBatches(
       reporter: (details) => {
         if (!details.failed) return;
         const cause = details.errorInstance;
-        if (!(cause instanceof Disagreement)) throw cause ?? new Error("out of time");
+        if (!(cause instanceof Disagreement)) throw new Error("no verdict", { cause });
         throw new Error(
           `libvirt and domsnap disagree (DIFFERENTIAL_SEED=${details.seed}, ${details.numShrinks} times made smaller)\n${cause.message}`,
         );

@@ -5,6 +5,7 @@
 export const TEST_PACKAGES = [
   { name: "qemu-utils", proof: "/usr/bin/qemu-img" },
   { name: "qemu-system-x86", proof: "/usr/bin/qemu-system-x86_64" },
+  { name: "libvhdi-utils", proof: "/usr/bin/vhdiinfo" },
   { name: "libvirt-clients", proof: "/usr/bin/virsh" },
   { name: "libvirt-daemon", proof: "/usr/sbin/libvirtd" },
   {

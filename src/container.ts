@@ -11,6 +11,7 @@ import {
   FileProbe,
   SnapshotDocuments,
 } from "./core/ports/index.js";
+import { blktapModule } from "./plugins/blktap/index.js";
 import { ddModule } from "./plugins/dd/index.js";
 import { probeFile } from "./plugins/lib/probe-file.js";
 import { qdiskModule } from "./plugins/qdisk/index.js";
@@ -28,6 +29,7 @@ export const BUILT_IN_MODULES: readonly ContainerModule[] = [
   toolstackTestModule,
   ddModule,
   qdiskModule,
+  blktapModule,
 ];
 
 /**

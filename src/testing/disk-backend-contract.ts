@@ -32,14 +32,14 @@ export function describeDiskBackend(name: string, factory: DiskBackendFactory): 
         });
         afterEach(() => world.close());
 
-        const world_ = () => world;
-        describeClaims(world_, form);
-        describeCreate(world_);
-        describeFailure(world_);
-        describeRevert(world_);
-        if (form.mode === "external") describeFiles(world_);
-        describeGivingUp(world_);
-        describeInspection(world_, form);
+        const worldOfTest = () => world;
+        describeClaims(worldOfTest, form);
+        describeCreate(worldOfTest);
+        describeFailure(worldOfTest);
+        if (form.mode === "external") describeFiles(worldOfTest);
+        describeRevert(worldOfTest);
+        describeGivingUp(worldOfTest);
+        describeInspection(worldOfTest, form);
       });
   });
 }
@@ -205,10 +205,23 @@ function describeFiles(world: WorldOf): void {
     const before = await world().photograph(images);
     const planned = withFileBefore(operation, "empty");
     await world().run(planned);
+    await world().runElsewhere(planned);
     expect(await world().settle(planned)).to.equal("done");
     expect((await modeOf(file)).toString(8), "the user's own mode stays").to.equal("640");
     await world().undo(planned);
     expect((await stat(file)).size).to.equal(0);
+    expect(await world().photograph(images)).to.deep.equal(before);
+  });
+
+  it("does not touch a file that is no longer empty", async () => {
+    const { images, operation, step } = await world().planSnapshot(1);
+    const file = fileOf(step(0)).path;
+    await writeFile(file, "somebody's");
+    const before = await world().photograph(images);
+    const planned = withFileBefore(operation, "empty");
+    await expectError(world().run(planned), "image-conflict");
+    await world().undo(planned);
+    expect(await readFile(file, "utf8")).to.equal("somebody's");
     expect(await world().photograph(images)).to.deep.equal(before);
   });
 

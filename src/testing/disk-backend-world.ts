@@ -262,10 +262,17 @@ export class World {
       return [{ kind: "disks.remove", backend, snapshot: "before", disks: [step] }];
     const overlay = fileOf(step);
     const relink = [fileOf(later.step(0))];
-    const merge: MergeStep = { target: step.target, base: step.image, overlay, relink };
+    const keepsPath = this.backend.keepsPaths === true && { keepsPath: true };
+    const merge: MergeStep = {
+      target: step.target,
+      base: step.image,
+      overlay,
+      relink,
+      ...keepsPath,
+    };
     return [
       { kind: "disks.merge", backend, snapshot: "before", disks: [merge] },
-      { kind: "disks.discard", backend, files: [overlay] },
+      { kind: "disks.discard", backend, files: [keepsPath ? step.image : overlay] },
     ];
   }
 

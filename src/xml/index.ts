@@ -19,6 +19,8 @@ export {
   type XmlElement,
   type XmlNode,
 } from "./element.js";
+export { checkSnapshotXml, type CheckedSnapshot, type SnapshotCheck } from "./check.js";
+export { decodeXmlBytes } from "./decode-bytes.js";
 export { readXml, type ReadXmlOptions } from "./reader.js";
 export { formatSnapshot, type FormatSnapshotOptions } from "./snapshot-format.js";
 export { parseSnapshotHead } from "./snapshot-head.js";
@@ -27,7 +29,18 @@ export { locateSyntaxError, type TextPosition } from "./syntax-error.js";
 export { escapeAttribute, escapeText, formatElement, indentXml } from "./writer.js";
 export { DEFAULT_XML_LIMITS, type XmlLimits } from "./xml-limits.js";
 
-/** The documents of libvirt, as the rest of the house asks for them. */
+/**
+ * The documents of libvirt, as the rest of the house asks for them. What differs from libvirt on
+ * purpose:
+ * - document type declarations are refused, so nothing declares entities;
+ * - size and number of nodes are limited (`DEFAULT_XML_LIMITS`);
+ * - files may be UTF-8, UTF-16, US-ASCII or ISO-8859-1;
+ * - tabs and line ends in attributes, and carriage returns, are written as references, so that a
+ *   path is the same path after reading;
+ * - namespaces are not looked at: a prefix is a part of the name;
+ * - definitions are kept as they are written, where libvirt would drop what it does not know and
+ *   add its defaults; comments are dropped.
+ */
 export const libvirtDocuments: SnapshotDocuments = {
   parseSnapshot,
   formatSnapshot,

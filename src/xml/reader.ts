@@ -1,8 +1,8 @@
 import { XMLParser } from "fast-xml-parser";
+import { DomsnapError } from "../core/errors/index.js";
 import { decodeReferences } from "./characters.js";
 import { decodeXmlBytes } from "./decode-bytes.js";
 import type { XmlElement, XmlNode } from "./element.js";
-import { syntaxError } from "./syntax-error.js";
 import { assertWellFormed } from "./well-formed.js";
 import { DEFAULT_XML_LIMITS, type XmlLimits } from "./xml-limits.js";
 
@@ -22,7 +22,11 @@ export function readXml(input: string | Uint8Array, options: ReadXmlOptions = {}
   const documentName = options.documentName ?? "(document)";
   const limits = { ...DEFAULT_XML_LIMITS, ...options.limits };
   if (input.length > limits.maxSize)
-    throw syntaxError(documentName, "", 0, `document is larger than ${limits.maxSize} bytes`);
+    throw new DomsnapError(
+      "xml-detail",
+      `${documentName}: document is larger than ${limits.maxSize} bytes`,
+      { hint: `Make the document smaller; it has ${input.length}.` },
+    );
   const decoded = typeof input === "string" ? input : decodeXmlBytes(input, documentName);
   const text = normaliseLineEnds(decoded.startsWith("\uFEFF") ? decoded.slice(1) : decoded);
   assertWellFormed(text, documentName, limits);
@@ -106,33 +110,27 @@ function toAttributes(values: Readonly<Record<string, string>> = {}): Map<string
 /** Drops blank text where libxml2 does when it is told to: between elements, not beside text. */
 function toChildren(nodes: readonly OrderedNode[]): XmlNode[] {
   const children: XmlNode[] = [];
-  let previousIsText = false;
-  for (const [index, node] of nodes.entries()) {
+  let besideText = nodes.length === 1;
+  for (const node of nodes) {
     const key = nameOf(node);
-    if (key === COMMENT) previousIsText = false;
-    else if (key.startsWith(NAME_GUARD)) {
-      children.push(toElement(node));
-      previousIsText = false;
-    } else {
-      const isOnly = nodes.length === 1;
-      const text = toText(node, key);
-      const besideText = previousIsText || typeof children[0] === "string";
-      const isLast = index === nodes.length - 1;
-      if (key === TEXT && !isOnly && !besideText && isBlank(node, isLast)) continue;
-      appendText(children, text);
-      previousIsText = true;
-    }
+    const isElement = key.startsWith(NAME_GUARD);
+    if (isElement) children.push(toElement(node));
+    else if (key === CDATA || (key === TEXT && (besideText || !isBlank(node))))
+      appendText(children, toText(node));
+    const last = children[children.length - 1];
+    besideText = typeof last === "string" || typeof children[0] === "string";
   }
   return children;
 }
 
-function isBlank(node: OrderedNode, _isLast: boolean): boolean {
-  // Undecoded: a reference to a blank is content.
+/** Undecoded, because a reference to a blank is content. */
+function isBlank(node: OrderedNode): boolean {
   return /^[\t\n\r ]*$/.test(node[TEXT] as string);
 }
 
-function toText(node: OrderedNode, key: string): string {
-  if (key === TEXT) return decodeReferences(node[TEXT] as string);
+function toText(node: OrderedNode): string {
+  const text = node[TEXT] as string | undefined;
+  if (text !== undefined) return decodeReferences(text);
   const [data] = node[CDATA] as readonly OrderedNode[];
   return (data?.[TEXT] as string | undefined) ?? "";
 }

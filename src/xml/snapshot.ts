@@ -14,6 +14,7 @@ import { parseDiskSnapshots } from "./snapshot-disk.js";
 import { dropUndefined } from "./optional.js";
 import { parseDecimal, parseEnumAttribute } from "./values.js";
 import { formatElement } from "./writer.js";
+import { COMPLETE_SNAPSHOT_LIMITS, DEFAULT_XML_LIMITS } from "./xml-limits.js";
 
 /**
  * A `<domainsnapshot>` document to a snapshot, in the order and with the words of libvirt's parser
@@ -24,7 +25,8 @@ import { formatElement } from "./writer.js";
  * `config-unsupported`, `xml-invalid-schema`.
  */
 export function parseSnapshot(text: string, options: ParseSnapshotOptions = {}): ParsedSnapshot {
-  const root = readXml(text, { documentName: "(domain_snapshot)" });
+  const limits = options.redefine ? COMPLETE_SNAPSHOT_LIMITS : DEFAULT_XML_LIMITS;
+  const root = readXml(text, { documentName: "(domain_snapshot)", limits });
   if (root.name !== "domainsnapshot")
     throw new DomsnapError(
       "xml-error",

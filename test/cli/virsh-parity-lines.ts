@@ -44,6 +44,8 @@ function createSequences(): Record<string, string> {
     "--from root1 --descendants",
     "--from root1 --descendants --leaves --name",
     "--from root1 --tree",
+    "--from root1 --tree --descendants",
+    "--from b --tree --descendants --topological",
     "--from b --tree --topological",
     "--from e",
     "--current",

@@ -2,7 +2,6 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { execa } from "execa";
 import { openSnapshotService } from "../../src/container.js";
 import {
   domainXml,
@@ -15,7 +14,8 @@ import {
   snapshotXml,
   SPLIT_BY_A_SHELL,
 } from "./virsh-parity-lines.js";
-import { runInProcess, type CliRun } from "./run-in-process.js";
+import { runInProcess } from "./run-in-process.js";
+import { comparable, runVirsh } from "./run-virsh.js";
 
 /** The same command line to the real virsh and to domsnap; every byte of output is compared. */
 describe("the command line beside virsh", () => {
@@ -108,32 +108,4 @@ async function assertSame(
     openService: openSnapshotService,
   });
   expect(comparable(actual)).to.equal(comparable(expected));
-}
-
-async function runVirsh(argv: readonly string[], env: Record<string, string>): Promise<CliRun> {
-  const { exitCode, stdout, stderr } = await execa("virsh", argv, {
-    env: { LC_ALL: "C.UTF-8", ...env },
-    reject: false,
-    stripFinalNewline: false,
-  });
-  if (exitCode === undefined) throw new Error("virsh could not be run");
-  return { status: exitCode, stdout, stderr };
-}
-
-/**
- * One text, for readable differences, without what differs by intention: our hints, and the moment
- * of a snapshot taken just now.
- */
-function comparable({ status, stdout, stderr }: CliRun): string {
-  const errors = stderr.replace(/^hint: .*\n/gm, "");
-  return [`exit status ${status}`, "errors:", errors, "output:", forgetNow(stdout)].join("\n");
-}
-
-function forgetNow(text: string): string {
-  const year = new Date().getFullYear();
-  return text
-    .replace(/<creationTime>(\d+)</g, (whole, seconds: string) =>
-      Math.abs(Number(seconds) - Date.now() / 1000) < 600 ? "<creationTime>NOW<" : whole,
-    )
-    .replace(new RegExp(`\\b${year}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d`, "g"), `${year}-NOW`);
 }

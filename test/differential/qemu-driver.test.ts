@@ -6,7 +6,9 @@ import { expectBusy, playBatches, seed } from "./support/run.js";
 import { scenario } from "./support/scenario.js";
 
 const redefineFlags = fc.oneof(
-  { arbitrary: fc.constantFrom<CreateFlags>({}, { current: true }), weight: 12 },
+  { arbitrary: fc.constantFrom<CreateFlags>({}, { current: true }, { validate: true }),
+    weight: 18,
+  },
   {
     arbitrary: fc.constantFrom<CreateFlags>(
       { diskOnly: true },
@@ -24,8 +26,9 @@ const createFlags = fc.oneof(
       { diskOnly: true, atomic: true },
       { diskOnly: true, noMetadata: true },
       { diskOnly: true, reuseExternal: true },
+      { validate: true },
     ),
-    weight: 6,
+    weight: 7,
   },
   {
     arbitrary: fc.constantFrom<CreateFlags>(

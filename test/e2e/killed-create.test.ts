@@ -19,9 +19,9 @@ describe("a create that is killed", function () {
   this.timeout(180_000);
   let lab: GuestLab;
 
-  before(() => {
+  before(async () => {
     ensureBuilt();
-    lab = new GuestLab();
+    lab = await GuestLab.create();
     writeFileSync(lab.raw, randomBytes(RAW_BYTES));
   });
   after(() => {

@@ -94,7 +94,7 @@ describe("a random walk of writes, creates, reverts and deletes", function () {
     let steps = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 14 }), async (walkSteps) => {
-        const lab = new GuestLab();
+        const lab = await GuestLab.create();
         try {
           const walk = new Walk(lab);
           for (const next of walkSteps) {

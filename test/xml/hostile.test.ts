@@ -40,6 +40,17 @@ describe("hostile documents", () => {
     expect(cost(() => readXml(`<a${attributes}/>`)).message).to.contain("more than 200000");
   });
 
+  it("do not include a snapshot with two large definitions", () => {
+    const disks = "<x a='b'/>".repeat(80_000);
+    const domain = `<name>a</name><uuid>${"a".repeat(32)}</uuid><memory>1</memory><os><type>hvm</type></os>`;
+    const full = (name: string) => `<${name} type='xen'>${domain}${disks}</${name}>`;
+    const head = "<name>n</name><state>shutoff</state><creationTime>1</creationTime>";
+    const text = `<domainsnapshot>${head}${full("domain")}${full("inactiveDomain")}</domainsnapshot>`;
+    const parsed = parseSnapshot(text, { redefine: true });
+    expect(parsed.inactiveDomain?.xml).to.equal(parsed.domain?.xml);
+    expect(() => parseSnapshot(text)).to.throw("more than 200000");
+  });
+
   it("with limits of the caller are refused there", () => {
     expect(() => readXml("<a><b/></a>", { limits: { maxSize: 10 } })).to.throw("larger than 10");
     expect(() => readXml("<a><b><c></c></b></a>", { limits: { maxDepth: 1 } })).to.throw(

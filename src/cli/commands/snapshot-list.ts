@@ -111,7 +111,7 @@ async function listSnapshots(
   const service = await openService();
   const flags: ListFlags = args.flags(FLAG_OF_OPTION);
   if (from === undefined) return service.list(domain.uuid, { flags });
-  const descendants = args.has("descendants") || args.has("tree");
+  const descendants = args.has("descendants");
   const below = await service.list(domain.uuid, { from, descendants, flags });
   if (!args.has("tree")) return below;
   const { head } = await service.info(domain.uuid, from);

@@ -20,8 +20,12 @@ export function parseCommands(
 ): ParsedCommand[] {
   const words = tokens[Symbol.iterator]();
   const commands: ParsedCommand[] = [];
-  for (let next = words.next(); !next.done; next = words.next())
-    if (next.value.kind === "word") commands.push(parseCommand(next.value.text, words, table));
+  for (let next = words.next(); !next.done; next = words.next()) {
+    if (next.value.kind === "end") continue;
+    // virsh takes a quoted `#` at the start of a command for a comment as well.
+    if (next.value.text.startsWith("#")) skipCommand(words);
+    else commands.push(parseCommand(next.value.text, words, table));
+  }
   return commands;
 }
 
@@ -53,6 +57,10 @@ function findCommand(
   const spec = table.find((candidate) => candidate.name === name);
   if (spec === undefined) throw usageError(`unknown command: '${name}'`);
   return spec;
+}
+
+function skipCommand(words: Iterator<Token>): void {
+  while (nextWord(words) !== undefined);
 }
 
 /** The next word of this command; undefined at its end. */

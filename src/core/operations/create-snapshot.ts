@@ -14,6 +14,7 @@ import type { DiskRelocation, ParsedSnapshot } from "../ports/index.js";
 import { assertCreateCall, parseOptionsOf, prepareCreate } from "../rules/index.js";
 import { assignBackends, selectBackend, type AssignedDisk } from "./choose-backend.js";
 import { changeDomain, collectWarnings, runUnlessDry, type ServiceContext } from "./context.js";
+import { frozenNames, withFrozenNames, type FrozenNames } from "./frozen-names.js";
 import { readHeads, readCurrent } from "./records.js";
 import { redefineSnapshot } from "./redefine-snapshot.js";
 import type { ChangeOptions, CreateResult } from "./results.js";
@@ -61,13 +62,16 @@ async function takeSnapshot(
     ? { ...prepared, disks: prepared.disks.map((disk) => withFormat(context, domain, disk)) }
     : prepared;
   const assigned = toolstack.touchesImages ? await assignLive(context, domain, completed) : [];
-  const snapshot = flags.noMetadata ? withoutParent(completed) : completed;
+  const frozen = frozenNames(assigned, parsed, flags);
+  const settled = withFrozenNames(context.documents, completed, frozen);
+  const snapshot = flags.noMetadata ? withoutParent(settled) : settled;
   const previousCurrent = flags.noMetadata ? undefined : await readCurrent(context, domain, heads);
-  const definition = definitionAfter(context, domain, assigned);
+  const steps = assigned.map((disk) => toStep(context, disk, flags, frozen));
+  const definition = definitionAfter(context, domain, assigned, steps);
   const plan = planCreate({
     domain,
     snapshot,
-    disks: assigned.map((disk) => toStep(context, disk, flags)),
+    disks: steps,
     record: !flags.noMetadata,
     halt: flags.halt === true,
     warnings: createWarnings(snapshot, assigned),
@@ -121,12 +125,21 @@ function toStep(
   context: ServiceContext,
   { disk, domainDisk, backend }: AssignedDisk,
   flags: CreateFlags,
+  frozen: FrozenNames,
 ): AssignedStep {
   const image = imageOfDisk(domainDisk);
   if (!image)
     throw new DomsnapError("disk-unsupported", `disk '${disk.name}' is not a local file or device`);
   const step = { backend: backend.id, target: disk.name, mode: disk.mode, image };
   const file = fileOfDiskSnapshot(disk);
+  const freezeAs = frozen.get(disk.name);
+  if (file && freezeAs)
+    return {
+      ...step,
+      file: { ...image, format: file.format },
+      freezeAs,
+      fileBefore: standsAt(context, freezeAs.path, flags),
+    };
   return file ? { ...step, file, fileBefore: standsAt(context, file.path, flags) } : step;
 }
 
@@ -144,11 +157,17 @@ function definitionAfter(
   { documents }: ServiceContext,
   { definition }: Domain,
   assigned: readonly AssignedDisk[],
+  steps: readonly AssignedStep[],
 ): DomainDefinition | undefined {
-  const relocations = assigned.flatMap(({ disk, backend }): DiskRelocation[] => {
-    const file = fileOfDiskSnapshot(disk);
-    if (backend.externalKind !== "overlay" || !file || !disk.source) return [];
-    return [{ target: disk.name, type: file.type, source: disk.source, format: file.format }];
+  const relocations = assigned.flatMap(({ disk, backend }, index): DiskRelocation[] => {
+    const step = steps[index];
+    if (backend.externalKind !== "overlay" || !step?.file) return [];
+    const { path, type, format } = step.file;
+    if (step.freezeAs) {
+      const isSame = step.image.format === format;
+      return isSame ? [] : [{ target: disk.name, type, source: { path }, format }];
+    }
+    return disk.source ? [{ target: disk.name, type, source: disk.source, format }] : [];
   });
   return relocations.length > 0 ? documents.relocateDisks(definition, relocations) : undefined;
 }

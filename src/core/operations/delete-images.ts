@@ -75,7 +75,7 @@ async function decideOverlay(
   const overlays = await backend.findDependents(frozen, candidates);
   const [path] = overlays;
   if (path === undefined) {
-    decideAbandoned(removal, { target, frozen, backend }, facts);
+    await decideAbandoned(removal, { target, frozen, backend }, facts);
     return;
   }
   if (overlays.length > 1) throw severalOverlays(frozen, overlays);
@@ -90,22 +90,25 @@ async function decideOverlay(
   await assertNoInternalSnapshots(backend, overlay);
   const above = await backend.findDependents(overlay, candidates);
   const relink = above.map((child) => known.get(child) ?? { ...overlay, path: child });
-  removal.merges.push({ backend: backend.id, target, base: frozen, overlay, relink });
+  const keepsPath = backend.keepsPaths === true && { keepsPath: true };
+  removal.merges.push({ backend: backend.id, target, base: frozen, overlay, relink, ...keepsPath });
 }
 
 /** The frozen image ends an abandoned branch: unlink it if it was an overlay that nobody needs. */
-function decideAbandoned(
+async function decideAbandoned(
   removal: ImageRemoval,
   { target, frozen, backend }: Frozen,
   { domain, others, foreignPaths }: RemovalFacts,
-): void {
+): Promise<void> {
   const needed = pathsOfDefinitions([
     domain.definition,
     domain.inactiveDefinition,
     ...others.flatMap(definitionsOf),
   ]);
   if (needed.has(frozen.path) || foreignPaths.has(frozen.path)) return;
-  if (others.flatMap(filesOfRecord).includes(frozen.path))
+  const isListed = others.flatMap(filesOfRecord).includes(frozen.path);
+  // A frozen image that had to make room got its name from the snapshot; only a root is the user's.
+  if (isListed || (backend.keepsPaths === true && (await backend.inspect(frozen)).backing))
     removal.discards.push({ ...frozen, backend: backend.id });
   else
     removal.warnings.push(

@@ -5,7 +5,7 @@ import {
   type DomainDefinition,
   type DomainSnapshot,
 } from "../model/index.js";
-import { imageOf } from "../plan/disk-images.js";
+import { imageOf, renameFiles } from "../plan/disk-images.js";
 import type { MergeStep, Plan } from "../plan/operation.js";
 import { planDelete } from "../plan/plan-delete.js";
 import type { SnapshotDocuments } from "../ports/index.js";
@@ -151,7 +151,7 @@ function updateRecords(
     .map((record) => {
       const child = parents.get(record.name);
       const linked = child ? withParent(record, child.parent) : record;
-      return relocateRecord(documents, linked, merges);
+      return relocateRecord(documents, followFiles(linked, merges), merges);
     })
     .filter((record) => !before.includes(record));
 }
@@ -161,6 +161,19 @@ function withParent(
   parent: string | undefined,
 ): DomainSnapshot {
   return parent === undefined ? record : { ...record, parent };
+}
+
+/** A record whose overlay was merged away names the one that has the content now. */
+function followFiles(record: DomainSnapshot, merges: readonly MergeStep[]): DomainSnapshot {
+  const paths = new Map(
+    merges.flatMap(({ base, overlay, keepsPath }) =>
+      keepsPath ? [[base.path, overlay.path]] : [],
+    ),
+  );
+  const disks = renameFiles(record.disks, paths);
+  const revertDisks = record.revertDisks && renameFiles(record.revertDisks, paths);
+  if (disks === record.disks && revertDisks === record.revertDisks) return record;
+  return { ...record, disks, ...(revertDisks ? { revertDisks } : {}) };
 }
 
 function relocateRecord(
@@ -186,6 +199,7 @@ function mergedDefinition(
   merges: readonly MergeStep[],
 ): DomainDefinition {
   const relocations = merges
+    .filter(({ keepsPath }) => keepsPath !== true)
     .filter(({ target, overlay }) => imageOf(definition, target)?.path === overlay.path)
     .map(({ target, base }) => ({
       target,

@@ -4,13 +4,14 @@ import type {
   Domain,
   DomainDefinition,
   DomainSnapshot,
+  ImageFormat,
   ImageRef,
 } from "../model/index.js";
 import { fileOfDiskSnapshot, imageOf } from "../plan/disk-images.js";
 import { definitionsOf, knownImages, pathsOfDefinitions } from "../plan/image-references.js";
 import type { BackendId } from "../plan/operation.js";
 import type { AssignedRevert } from "../plan/plan-revert.js";
-import type { DiskRelocation, FileProbe } from "../ports/index.js";
+import type { DiskBackend, DiskRelocation, FileProbe } from "../ports/index.js";
 import { externalFileName } from "../rules/external-file-name.js";
 import type { AssignedDisk } from "./choose-backend.js";
 
@@ -47,7 +48,9 @@ export async function decideRevert(
     const image = imageOf(facts.snapshot.domain, target);
     if (!image) continue;
     if (disk.mode === "external" && backend.externalKind === "overlay") {
-      const file = freshOverlay(image, taken, facts);
+      const file =
+        (await replaceableOverlay(target, image, backend, facts)) ??
+        freshOverlay(image, backend.defaultFormat, taken, facts);
       revert.steps.push({ backend: backend.id, target, mode: "external", image, file });
       revert.overlays.push(overlayDisk(target, file));
     } else {
@@ -66,7 +69,12 @@ export async function decideRevert(
 }
 
 /** libvirt names the overlays of a revert by its time; a second revert in one second counts on. */
-function freshOverlay(frozen: ImageRef, taken: Set<string>, facts: RevertDiskFacts): ImageRef {
+function freshOverlay(
+  frozen: ImageRef,
+  format: ImageFormat,
+  taken: Set<string>,
+  facts: RevertDiskFacts,
+): ImageRef {
   if (frozen.type !== "file")
     throw new DomsnapError(
       "config-unsupported",
@@ -80,7 +88,30 @@ function freshOverlay(frozen: ImageRef, taken: Set<string>, facts: RevertDiskFac
     path = externalFileName(frozen.path, String(seconds));
   }
   taken.add(path);
-  return { path, type: "file", format: "qcow2" };
+  return { path, type: "file", format };
+}
+
+/**
+ * The present image, where the backend keeps paths and nothing but the domain needs it: the new
+ * overlay replaces it.
+ */
+async function replaceableOverlay(
+  target: string,
+  frozen: ImageRef,
+  backend: DiskBackend,
+  { domain, records, foreignPaths }: RevertDiskFacts,
+): Promise<ImageRef | undefined> {
+  const present = imageOf(domain.definition, target);
+  if (backend.keepsPaths !== true || present?.type !== "file") return undefined;
+  const isFrozen = records.some(
+    (record) =>
+      imageOf(record.domain, target)?.path === present.path &&
+      record.disks.some((disk) => disk.name === target && disk.mode === "external"),
+  );
+  if (isFrozen || present.path === frozen.path || foreignPaths.has(present.path)) return undefined;
+  const known = knownImages(records, [domain.definition, domain.inactiveDefinition]);
+  const dependents = await backend.findDependents(present, [...known.keys(), ...foreignPaths]);
+  return dependents.length > 0 ? undefined : { ...present, format: backend.defaultFormat };
 }
 
 function overlayDisk(name: string, { path, type, format }: ImageRef): DiskSnapshot {
@@ -124,7 +155,8 @@ export function relocationsOf(
     if (mode === "internal" || mode === "external") continue;
     const recorded = imageOf(base, name);
     const present = imageOf(domain.definition, name);
-    if (recorded && present && recorded.path !== present.path)
+    if (!recorded || !present) continue;
+    if (recorded.path !== present.path || recorded.format !== present.format)
       relocations.push({
         target: name,
         type: present.type,

@@ -34,6 +34,20 @@ export function fileOfDiskSnapshot(disk: DiskSnapshot): ImageRef | undefined {
   return { path, type: disk.type, format: disk.format };
 }
 
+/** Disk snapshots whose files have other paths now; the same array where none has. */
+export function renameFiles(
+  disks: readonly DiskSnapshot[],
+  paths: ReadonlyMap<string, string>,
+): readonly DiskSnapshot[] {
+  const pathOf = (disk: DiskSnapshot) =>
+    disk.mode === "external" ? paths.get(disk.source?.path ?? "") : undefined;
+  if (!disks.some((disk) => pathOf(disk) !== undefined)) return disks;
+  return disks.map((disk) => {
+    const path = pathOf(disk);
+    return path === undefined ? disk : { ...disk, source: { path } };
+  });
+}
+
 /** All local images that a definition names. */
 export function imagesOf(definition: DomainDefinition | undefined): ImageRef[] {
   return (definition?.disks ?? []).flatMap((disk) => imageOfDisk(disk) ?? []);

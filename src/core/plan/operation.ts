@@ -11,7 +11,9 @@ export interface SnapshotStep {
   readonly image: ImageRef;
   /** External: the file to make. An overlay above `image`, or a frozen copy of it. */
   readonly file?: ImageRef;
-  /** What stood at `file` when the plan was made; undo never removes what it did not make. */
+  /** The other name that `image` gets, where the overlay (`file`) takes its path. */
+  readonly freezeAs?: ImageRef;
+  /** What stood at `freezeAs` or `file` when planned; undo never removes what it did not make. */
   readonly fileBefore?: "absent" | "empty" | "reused";
 }
 
@@ -21,7 +23,7 @@ export interface RevertStep {
   readonly mode: "internal" | "external";
   /** Copy: the image to overwrite. Overlay: the frozen image to build on. Internal: the image. */
   readonly image: ImageRef;
-  /** Copy: the frozen copy to read. Overlay: the new overlay to make. */
+  /** Copy: the frozen copy to read. Overlay: the new overlay to make; it may replace the present. */
   readonly file?: ImageRef;
 }
 
@@ -35,7 +37,7 @@ export interface RemoveStep {
   readonly file?: ImageRef;
 }
 
-/** One overlay to write down into its backing image, which then takes its place. */
+/** One overlay to write down into its backing image. */
 export interface MergeStep {
   readonly target: string;
   /** Holds the frozen state that is given up; receives the content of `overlay`. */
@@ -43,6 +45,8 @@ export interface MergeStep {
   readonly overlay: ImageRef;
   /** Images that back on `overlay` and have to back on `base` afterwards. */
   readonly relink: readonly ImageRef[];
+  /** The merged content stays at the path of `overlay`, and that of `base` is free afterwards. */
+  readonly keepsPath?: boolean;
 }
 
 /**

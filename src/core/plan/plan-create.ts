@@ -1,5 +1,5 @@
 import type { Domain, DomainDefinition, DomainSnapshot } from "../model/index.js";
-import { groupBy } from "./disk-images.js";
+import { groupBy, renameFiles } from "./disk-images.js";
 import type { BackendId, Operation, Plan, SnapshotStep } from "./operation.js";
 
 /** One disk with the backend that freezes it. */
@@ -59,12 +59,19 @@ function withoutBackend({ backend: _backend, ...step }: AssignedStep): SnapshotS
   return step;
 }
 
-function recordOperations({ snapshot, previousCurrent }: CreateFacts): Operation[] {
+function recordOperations({ snapshot, previousCurrent, disks }: CreateFacts): Operation[] {
   return [
     { kind: "record.write", snapshot },
     { kind: "record.current", name: snapshot.name },
-    ...dropRevertDisks(previousCurrent),
+    ...settlePrevious(previousCurrent, frozenNames(disks)),
   ];
+}
+
+/** The names that images get whose path the overlay takes. */
+function frozenNames(disks: readonly SnapshotStep[]): Map<string, string> {
+  return new Map(
+    disks.flatMap(({ image, freezeAs }) => (freezeAs ? [[image.path, freezeAs.path]] : [])),
+  );
 }
 
 function finish({ halt, domain }: CreateFacts): Operation[] {
@@ -90,7 +97,7 @@ export function planRedefine(facts: RedefineFacts): Plan {
   if (facts.makeCurrent)
     operations.push(
       { kind: "record.current", name: snapshot.name },
-      ...dropRevertDisks(facts.previousCurrent),
+      ...settlePrevious(facts.previousCurrent, new Map()),
     );
   return {
     verb: "redefine",
@@ -104,10 +111,16 @@ export function planRedefine(facts: RedefineFacts): Plan {
 
 /**
  * Revert overlays belong to the state after their snapshot only as long as it is current; a new
- * current snapshot freezes or forgets them (libvirt 9.9, snapshot XML format, `revertDisks`).
+ * current snapshot freezes or forgets them (libvirt 9.9, snapshot XML format, `revertDisks`). Where
+ * it freezes an overlay of the previous one under another name, that record follows.
  */
-function dropRevertDisks(previousCurrent: DomainSnapshot | undefined): Operation[] {
-  if (!previousCurrent?.revertDisks) return [];
-  const { revertDisks: _dropped, ...kept } = previousCurrent;
-  return [{ kind: "record.write", snapshot: kept, previous: previousCurrent }];
+function settlePrevious(
+  previous: DomainSnapshot | undefined,
+  frozenNames: ReadonlyMap<string, string>,
+): Operation[] {
+  if (!previous) return [];
+  const { revertDisks, ...kept } = previous;
+  const disks = renameFiles(kept.disks, frozenNames);
+  if (!revertDisks && disks === kept.disks) return [];
+  return [{ kind: "record.write", snapshot: { ...kept, disks }, previous }];
 }

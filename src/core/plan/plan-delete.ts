@@ -56,7 +56,7 @@ export function planDelete(facts: DeleteFacts): Plan {
       ),
       ...currentOperation(facts.current),
       { kind: "record.remove", name: snapshot },
-      ...grouped([...facts.merges.map(mergedOverlay), ...facts.discards], (backend, files) => ({
+      ...grouped([...facts.merges.map(emptied), ...facts.discards], (backend, files) => ({
         kind: "disks.discard",
         backend,
         files,
@@ -76,8 +76,9 @@ function currentOperation(current: DeleteFacts["current"]): Operation[] {
   ];
 }
 
-function mergedOverlay({ overlay, backend }: DeleteFacts["merges"][number]) {
-  return { ...overlay, backend };
+/** The image that a merge leaves without use. */
+function emptied({ base, overlay, keepsPath, backend }: DeleteFacts["merges"][number]) {
+  return { ...(keepsPath === true ? base : overlay), backend };
 }
 
 function grouped<Step extends { readonly backend: BackendId }>(

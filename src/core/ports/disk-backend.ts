@@ -50,6 +50,12 @@ export interface DiskBackend {
    * freezes. `copy`: the new file is the frozen state, the domain keeps its image.
    */
   readonly externalKind: "overlay" | "copy";
+  /**
+   * Overlays only. True: unless the document names the overlay, it takes the path of the image and
+   * the frozen image gets the generated name, so that whoever uses the path need not be told; a
+   * revert puts the new overlay there, too; and merged content stays at the path of the overlay.
+   */
+  readonly keepsPaths?: boolean;
   /** Format of the file that an external snapshot makes when the document names none. */
   readonly defaultFormat: ImageFormat;
   /**

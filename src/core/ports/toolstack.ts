@@ -14,6 +14,20 @@ export interface DomainRegistry {
   undefine(domainUuid: string): Promise<void>;
 }
 
+/**
+ * Domains are switched on and off as by virsh's verbs of these names. The caller holds the domain's
+ * lock. Each throws `operation-invalid` with libvirt's text when the domain's state does not fit.
+ */
+export interface DomainPower {
+  start(domainUuid: string, options: { readonly paused: boolean }): Promise<void>;
+  /** At once, as by pulling the plug. */
+  destroy(domainUuid: string): Promise<void>;
+  /** Asks the guest to shut down and does not wait for it. */
+  shutdown(domainUuid: string): Promise<void>;
+  suspend(domainUuid: string): Promise<void>;
+  resume(domainUuid: string): Promise<void>;
+}
+
 /** What runs the domains. */
 export interface Toolstack {
   readonly uri: string;
@@ -29,6 +43,8 @@ export interface Toolstack {
   findDomain(reference: string): Promise<Domain>;
   /** Where definitions are kept by this toolstack itself. */
   readonly registry?: DomainRegistry;
+  /** Where domains can be switched on and off. */
+  readonly power?: DomainPower;
   /** Carries out the `domain.*` operations. */
   readonly handler: OperationHandler<DomainOperation>;
 }

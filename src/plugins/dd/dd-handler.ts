@@ -10,7 +10,8 @@ import type { OperationContext, OperationHandler } from "../../core/ports/index.
 import { findBackedBy, realImagePath } from "../lib/backing-chain.js";
 import { copyOntoDevice, readCopySource, type CopySource } from "../lib/copy-file.js";
 import { isVacant, renameDurably, unlinkDurably } from "../lib/durable-files.js";
-import { fileExists, partialPath, unmakeFile, type FileBefore } from "../lib/new-file.js";
+import { everyAsync } from "../lib/every-async.js";
+import { dropPartial, fileExists, unmakeFile, type FileBefore } from "../lib/new-file.js";
 import { probeFile } from "../lib/probe-file.js";
 import { startsWithContent } from "../lib/same-content.js";
 import { isGone, isUnlinkedOrNeeded, unlinkUnneeded } from "../lib/unlink-unneeded.js";
@@ -54,19 +55,22 @@ export class DdHandler implements OperationHandler<DiskOperation> {
   }
 
   async settle(operation: DiskOperation, context: OperationContext): Promise<"done" | "not-done"> {
+    return (await this.isDone(operation, context.signal)) ? "done" : "not-done";
+  }
+
+  private async isDone(operation: DiskOperation, signal: AbortSignal): Promise<boolean> {
+    const isDropped = (file: ImageRef) => isUnlinkedOrNeeded(file, this.imageFolders);
     switch (operation.kind) {
       case "disks.snapshot":
-        return everyStep(operation.disks, (step) => this.isFrozen(step, context.signal));
+        return everyAsync(operation.disks, (step) => this.isFrozen(step, signal));
       case "disks.stage":
-        return everyStep(operation.disks, isStaged);
+        return everyAsync(operation.disks, isStaged);
       case "disks.revert":
-        return everyStep(operation.disks, (step) => this.isReverted(step, context.signal));
+        return everyAsync(operation.disks, (step) => this.isReverted(step, signal));
       case "disks.remove":
-        return everyStep(operation.disks, (step) =>
-          isUnlinkedOrNeeded(fileOf(step), this.imageFolders),
-        );
+        return everyAsync(operation.disks.map(fileOf), isDropped);
       case "disks.discard":
-        return everyStep(operation.files, (file) => isUnlinkedOrNeeded(file, this.imageFolders));
+        return everyAsync(operation.files, isDropped);
       case "disks.merge":
         throw noMerge();
     }
@@ -80,7 +84,7 @@ export class DdHandler implements OperationHandler<DiskOperation> {
       else if (!(await isMade(step, context.signal))) pending.push(step);
     }
     try {
-      for (const step of pending) await assertInNobodysWay(step);
+      for (const step of pending) await assertPlace(step);
       await copyGroup(pending.map(freezeJob), context);
     } catch (error) {
       for (const step of pending) this.refused.add(step);
@@ -95,7 +99,7 @@ export class DdHandler implements OperationHandler<DiskOperation> {
   private async unfreeze(step: SnapshotStep): Promise<void> {
     const file = fileOf(step);
     if (isDevice(file)) return;
-    if (this.refused.has(step)) await unlinkDurably(partialPath(file.path));
+    if (this.refused.has(step)) await dropPartial(file.path);
     else await unmakeFile(file.path, beforeOf(step));
   }
 
@@ -175,20 +179,26 @@ export class DdHandler implements OperationHandler<DiskOperation> {
 /** Whether an earlier run has finished this step. */
 async function isMade(step: SnapshotStep, signal: AbortSignal): Promise<boolean> {
   const file = fileOf(step);
-  if (beforeOf(step) !== "absent" || probeFile(file.path).kind !== "regular") return false;
+  if (beforeOf(step) === "reused" || probeFile(file.path).kind !== "regular") return false;
   return hasContentOf(file.path, step.image.path, signal);
 }
 
-async function assertInNobodysWay(step: SnapshotStep): Promise<void> {
+/** Throws `image-conflict` unless the place of the copy is as it was planned. */
+async function assertPlace(step: SnapshotStep): Promise<void> {
   const file = fileOf(step);
-  if (beforeOf(step) === "absent" && !(await isVacant(file.path))) throw fileExists(file);
+  const fact = probeFile(file.path);
+  const taken = {
+    absent: !(await isVacant(file.path)),
+    empty: fact.kind === "regular" && fact.sizeBytes > 0,
+    reused: false,
+  };
+  if (taken[beforeOf(step)]) throw fileExists(file);
 }
 
 async function unstage(step: RevertStep): Promise<void> {
   if (isDevice(step.image) || isGone(step.image)) return;
   const staged = stagedPath(await realImagePath(step.image.path));
-  await unlinkDurably(partialPath(staged));
-  await unlinkDurably(staged);
+  await unmakeFile(staged, "absent");
 }
 
 function freezeJob(step: SnapshotStep): CopyJob {
@@ -234,14 +244,6 @@ async function hasContentOf(path: string, original: string, signal: AbortSignal)
   if (file.type === "file" && file.sizeBytes !== source.sizeBytes) return false;
   if (file.type === "file" && source.type === "file" && sameState(file, source)) return true;
   return startsWithContent(path, source, signal);
-}
-
-async function everyStep<Step>(
-  steps: readonly Step[],
-  isDone: (step: Step) => Promise<boolean>,
-): Promise<"done" | "not-done"> {
-  for (const step of steps) if (!(await isDone(step))) return "not-done";
-  return "done";
 }
 
 /** Where the state to revert to waits, beside the image that it will replace. */

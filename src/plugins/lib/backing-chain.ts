@@ -1,7 +1,8 @@
-import type { ImageRef } from "../../core/model/index.js";
-import { DomsnapError } from "../../core/errors/index.js";
 import { readdir, realpath } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+
+import { DomsnapError } from "../../core/errors/index.js";
+import type { ImageRef } from "../../core/model/index.js";
 import { readImageHeader, type ImageHeader } from "./qcow2-header.js";
 import { errnoOf, strerror } from "./system-error.js";
 

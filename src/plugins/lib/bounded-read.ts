@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
+
 import { systemError } from "./system-error.js";
 
 /** Reads `length` bytes from `offset` of an opened file; fewer where the file ends. */

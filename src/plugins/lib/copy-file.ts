@@ -1,6 +1,7 @@
 import type { BigIntStats } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+
 import { DomsnapError } from "../../core/errors/index.js";
 import type { OperationProgress } from "../../core/ports/index.js";
 import { availableBytes, noSpace, syncFile } from "./durable-files.js";

@@ -1,7 +1,9 @@
 import { constants } from "node:fs";
 import { link, lstat, open, rename, stat, statfs, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
+
 import writeFileAtomic from "write-file-atomic";
+
 import { DomsnapError } from "../../core/errors/index.js";
 import { errnoOf, systemError } from "./system-error.js";
 

@@ -1,5 +1,7 @@
-import type { ImageRef } from "../../core/model/index.js";
 import { realpath, stat, truncate } from "node:fs/promises";
+
+import { DomsnapError } from "../../core/errors/index.js";
+import type { ImageRef } from "../../core/model/index.js";
 import {
   createExclusively,
   isVacant,
@@ -9,7 +11,6 @@ import {
   unlinkDurably,
   type FileOwner,
 } from "./durable-files.js";
-import { DomsnapError } from "../../core/errors/index.js";
 import { probeFile } from "./probe-file.js";
 import { systemError } from "./system-error.js";
 
@@ -27,11 +28,6 @@ export interface NewFile {
   publish(): Promise<void>;
   /** Gives up; safe to call at any time, also after `publish`. */
   discard(): Promise<void>;
-}
-
-/** The name that a file has while it is not complete. */
-export function partialPath(path: string): string {
-  return `${path}.domsnap-partial`;
 }
 
 /**
@@ -66,10 +62,17 @@ export async function beginFile(
  * before, and leaves what was to be reused.
  */
 export async function unmakeFile(path: string, before: FileBefore): Promise<void> {
-  const real = before === "absent" ? path : await realpath(path).catch(() => path);
-  await unlinkDurably(partialPath(real));
+  await dropPartial(path);
   if (before === "absent") await unlinkDurably(path);
-  if (before === "empty") await emptyFile(real);
+  if (before === "empty") await emptyFile(path);
+}
+
+/** Removes what an interrupted attempt to make a file left beside it. */
+export async function dropPartial(path: string): Promise<void> {
+  await unlinkDurably(partialPath(path));
+  // A file that is replaced is replaced behind its links.
+  const real = await realpath(path).catch(() => path);
+  if (real !== path) await unlinkDurably(partialPath(real));
 }
 
 /** The error for a new file in whose place another stands. */
@@ -105,4 +108,9 @@ async function emptyFile(path: string): Promise<void> {
     throw systemError(error, `cannot empty file '${path}'`);
   }
   await syncFile(path);
+}
+
+/** The name that a file has while it is not complete. */
+function partialPath(path: string): string {
+  return `${path}.domsnap-partial`;
 }

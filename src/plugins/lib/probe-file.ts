@@ -1,5 +1,6 @@
-import type { FileFact, FileProbe } from "../../core/ports/index.js";
 import { statSync } from "node:fs";
+
+import type { FileFact, FileProbe } from "../../core/ports/index.js";
 import { errnoOf, strerror } from "./system-error.js";
 
 /** Asks the host what stands at a path, links followed. Never throws. */

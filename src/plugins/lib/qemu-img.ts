@@ -1,8 +1,10 @@
+import { isAbsolute } from "node:path";
+
+import { array, number, object, optional, parse, string, type InferOutput } from "valibot";
+
 import { DomsnapError } from "../../core/errors/index.js";
 import { IMAGE_FORMATS, type ImageRef } from "../../core/model/index.js";
 import type { ImageInfo, ImageSnapshot } from "../../core/ports/index.js";
-import { isAbsolute } from "node:path";
-import { array, number, object, optional, parse, string, type InferOutput } from "valibot";
 import { plainBackingPath } from "./backing-chain.js";
 import { runTool, type ToolOutput } from "./run-tool.js";
 

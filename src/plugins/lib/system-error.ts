@@ -1,5 +1,6 @@
-import { DomsnapError } from "../../core/errors/index.js";
 import { getSystemErrorMap } from "node:util";
+
+import { DomsnapError } from "../../core/errors/index.js";
 
 /** glibc's texts where libuv's differ; users and libvirt's messages know the former. */
 const STRERROR: Readonly<Record<string, string>> = {

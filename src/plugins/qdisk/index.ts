@@ -1,4 +1,5 @@
 import { ContainerModule } from "inversify";
+
 import { DiskBackend } from "../../core/ports/index.js";
 import { QdiskBackend } from "./qdisk-backend.js";
 

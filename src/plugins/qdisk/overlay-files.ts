@@ -3,11 +3,11 @@ import type { ImageRef } from "../../core/model/index.js";
 import type { OperationContext } from "../../core/ports/index.js";
 import { assertSafeChain, backsOn } from "../lib/backing-chain.js";
 import { readCopySource } from "../lib/copy-file.js";
-import { syncFile, unlinkDurably } from "../lib/durable-files.js";
+import { isVacant, syncFile } from "../lib/durable-files.js";
 import {
   beginFile,
+  dropPartial,
   fileExists,
-  partialPath,
   unmakeFile,
   type FileBefore,
 } from "../lib/new-file.js";
@@ -37,15 +37,7 @@ export class OverlayFiles {
   async assertPossible(step: OverlayStep): Promise<void> {
     await assertSafeChain(step.base);
     await this.qemuImg.info(step.base);
-    const fact = probeFile(step.overlay.path);
-    if (step.before !== "absent" && fact.kind === "absent")
-      throw new DomsnapError(
-        "image-missing",
-        `missing existing file for disk ${step.target}: ${step.overlay.path}`,
-      );
-    const inTheWay = step.before === "absent" || (fact.kind === "regular" && fact.sizeBytes > 0);
-    if (step.before === "reused" || fact.kind === "absent" || fact.kind === "block") return;
-    if (inTheWay && !(await isOverlayOf(step))) throw fileExists(step.overlay);
+    await assertPlace(step);
   }
 
   /** Makes the overlay, private and owned like the image below; one that is made stays. */
@@ -71,7 +63,7 @@ export class OverlayFiles {
     if (step.before === "reused") return;
     if (probeFile(step.overlay.path).kind === "block") return;
     if (await isOverlayOf(step)) await unmakeFile(step.overlay.path, step.before);
-    else await unlinkDurably(partialPath(step.overlay.path));
+    else await dropPartial(step.overlay.path);
   }
 
   isMade(step: OverlayStep): Promise<boolean> {
@@ -84,6 +76,22 @@ export class OverlayFiles {
     const overlay = { path, format: step.overlay.format };
     return this.qemuImg.createOverlay(overlay, step.base, { signal: context.signal });
   }
+}
+
+/** Throws unless the place of the overlay is as it was planned, or taken by the overlay itself. */
+async function assertPlace(step: OverlayStep): Promise<void> {
+  const { path } = step.overlay;
+  if (step.before === "absent" && (await isVacant(path))) return;
+  const fact = probeFile(path);
+  if (step.before !== "absent" && fact.kind === "absent")
+    throw new DomsnapError(
+      "image-missing",
+      `missing existing file for disk ${step.target}: ${path}`,
+    );
+  if (step.before === "reused") return;
+  const isEmpty = fact.kind === "block" || (fact.kind === "regular" && fact.sizeBytes === 0);
+  if (step.before === "empty" && isEmpty) return;
+  if (!(await isOverlayOf(step))) throw fileExists(step.overlay);
 }
 
 async function isOverlayOf(step: OverlayStep): Promise<boolean> {

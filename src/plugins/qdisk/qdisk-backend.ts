@@ -4,8 +4,8 @@ import { assertSafeChain, findBackedBy, realImagePath } from "../lib/backing-cha
 import { claimingBackend } from "../lib/disk-claims.js";
 import { generalRefusal, imageOfDisk, POSSIBLE, refuse, refuseFor } from "../lib/disk-verdict.js";
 import { QemuImg } from "../lib/qemu-img.js";
-import { QdiskHandler } from "./qdisk-handler.js";
 import { assertNotBackedOn } from "./image-guard.js";
+import { QdiskHandler } from "./qdisk-handler.js";
 
 export interface QdiskBackendOptions {
   readonly qemuImg?: QemuImg;

@@ -7,6 +7,7 @@ import type {
   SnapshotStep,
 } from "../../core/plan/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
+import { everyAsync } from "../lib/every-async.js";
 import type { QemuImg } from "../lib/qemu-img.js";
 import { isUnlinkedOrNeeded, unlinkUnneeded } from "../lib/unlink-unneeded.js";
 import { assertNotBackedOn } from "./image-guard.js";
@@ -72,28 +73,32 @@ export class QdiskHandler implements OperationHandler<DiskOperation> {
   private async isDone(operation: DiskOperation): Promise<boolean> {
     switch (operation.kind) {
       case "disks.snapshot":
-        return (
-          (await every(internalOf(operation.disks), (step) =>
-            this.internal.isHeld(step, operation.snapshot),
-          )) && every(frozenOverlays(operation.disks), (step) => this.overlays.isMade(step))
-        );
+        return this.isTaken(operation.snapshot, operation.disks, frozenOverlays(operation.disks));
       case "disks.stage":
-        return (
-          (await every(internalOf(operation.disks), (step) =>
-            this.internal.isHeld(step, operation.snapshot),
-          )) && every(freshOverlays(operation.disks), (step) => this.overlays.isMade(step))
-        );
+        return this.isTaken(operation.snapshot, operation.disks, freshOverlays(operation.disks));
       case "disks.revert":
-        return every(internalOf(operation.disks), (step) =>
+        return everyAsync(internalOf(operation.disks), (step) =>
           this.internal.isApplied(step, operation.snapshot),
         );
       case "disks.remove":
-        return every(operation.disks, (step) => this.isRemoved(step, operation.snapshot));
+        return everyAsync(operation.disks, (step) => this.isRemoved(step, operation.snapshot));
       case "disks.merge":
-        return every(operation.disks, (step) => this.merger.isMerged(step));
+        return everyAsync(operation.disks, (step) => this.merger.isMerged(step));
       case "disks.discard":
-        return every(operation.files, (file) => isUnlinkedOrNeeded(file, this.imageFolders));
+        return everyAsync(operation.files, (file) => isUnlinkedOrNeeded(file, this.imageFolders));
     }
+  }
+
+  /** Whether every image holds the internal snapshot, or has its overlay. */
+  private async isTaken(
+    tag: string,
+    disks: readonly (SnapshotStep | RevertStep)[],
+    overlays: readonly OverlayStep[],
+  ): Promise<boolean> {
+    return (
+      (await everyAsync(internalOf(disks), (step) => this.internal.isHeld(step, tag))) &&
+      (await everyAsync(overlays, (step) => this.overlays.isMade(step)))
+    );
   }
 
   /** Everything is checked before the first image is changed. */
@@ -154,12 +159,4 @@ function overlayStep(step: SnapshotStep | RevertStep): OverlayStep {
   if (!step.file)
     throw new DomsnapError("internal-error", `no file for the overlay of disk '${step.target}'`);
   return { target: step.target, base: step.image, overlay: step.file, before: "absent" };
-}
-
-async function every<Step>(
-  steps: readonly Step[],
-  isTrue: (step: Step) => Promise<boolean>,
-): Promise<boolean> {
-  for (const step of steps) if (!(await isTrue(step))) return false;
-  return true;
 }

@@ -244,7 +244,8 @@ function domainElements(document: DocumentSketch, domainXml: string): XmlElement
   const domain = embeddedDomain(document.domain, domainXml);
   if (!domain) return [];
   const inactive = { ...domain, name: "inactiveDomain" };
-  return document.withInactiveDomain ? [domain, inactive] : [domain];
+  const isWhole = document.domain !== "uuid";
+  return document.withInactiveDomain && isWhole ? [domain, inactive] : [domain];
 }
 
 /** A disk without wishes of its own, up to its target; `readonly` would come next. */

@@ -194,11 +194,18 @@ function differenceOf(ours: CheckedSnapshot | DomsnapError, answer: Answer): str
   const refused = ours instanceof DomsnapError ? ours.message : undefined;
   if (isToolFailure(answer.error))
     return refused && `libvirt: ${answer.error}\ndomsnap: ${refused}`;
-  if (refused !== answer.error)
+  if (comparable(refused) !== comparable(answer.error))
     return `libvirt: ${answer.error ?? "accepted"}\ndomsnap: ${refused ?? "accepted"}`;
   if (ours instanceof DomsnapError || answer.xml === undefined) return undefined;
   const xml = ours.xml.trimEnd();
   return xml === answer.xml ? undefined : `libvirt printed\n${answer.xml}\ndomsnap printed\n${xml}`;
+}
+
+const SCHEMA_FAILURE = "XML document failed to validate against schema";
+
+/** What has to be alike of an error; what a schema found wrong is told better by ours. */
+function comparable(error: string | undefined): string | undefined {
+  return error?.startsWith(`${SCHEMA_FAILURE}: `) ? SCHEMA_FAILURE : error;
 }
 
 /** A failure of the work itself, after everything was found right; rules cannot foresee it. */
@@ -214,5 +221,5 @@ function report(
   difference: string,
 ): string {
   const flags = Object.keys(step.flags).join(" ");
-  return `--- domain ${placed.name} (${state})\n${placed.domainXml}\n--- document, flags: ${flags}\n${document}\n--- ${difference}`;
+  return `${difference}\n--- document, flags: ${flags}\n${document}--- domain ${placed.name} (${state})\n${placed.domainXml}`;
 }

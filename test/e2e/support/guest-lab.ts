@@ -40,18 +40,17 @@ export class GuestLab {
   readonly raw = join(this.folder, "system.raw");
   readonly qcow2 = join(this.folder, "data.qcow2");
 
-  constructor() {
+  private constructor() {
     mkdirSync(this.definitions);
     writeFileSync(this.raw, "");
     truncateSync(this.raw, IMAGE_BYTES);
     qemuImg("create", "-q", "-f", "qcow2", this.qcow2, String(IMAGE_BYTES));
-    this.#define();
   }
 
-  #define(): void {
-    const definition = join(this.folder, "guest.xml");
-    writeFileSync(definition, this.#domainXml());
-    this.domsnap("define", definition);
+  static async create(): Promise<GuestLab> {
+    const lab = new GuestLab();
+    await (await lab.service()).registry?.define(lab.#domainXml());
+    return lab;
   }
 
   remove(): void {

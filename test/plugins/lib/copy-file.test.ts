@@ -1,5 +1,5 @@
-import { open, readFile, stat, writeFile } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
+import { open, readFile, stat, writeFile } from "node:fs/promises";
 
 import { expect } from "chai";
 

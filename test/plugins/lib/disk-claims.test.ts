@@ -7,6 +7,7 @@ import {
   type DomainDisk,
   type ImageFormat,
 } from "../../../src/core/model/index.js";
+import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
 import { DdBackend } from "../../../src/plugins/dd/index.js";
 import { claimingBackend } from "../../../src/plugins/lib/disk-claims.js";
 import { QdiskBackend } from "../../../src/plugins/qdisk/index.js";
@@ -48,7 +49,7 @@ const external = (partial: Partial<DomainDisk>, format?: ImageFormat) =>
 
 describe("disk claims", () => {
   it("are made by at most one backend, whatever the disk and the wish", () => {
-    const backends = [new DdBackend(), new QdiskBackend()];
+    const backends = [new DdBackend(), new QdiskBackend(), new BlktapBackend()];
     for (const { disk, wish } of everyCase()) {
       const claims = backends.filter((backend) => backend.claims(disk, wish));
       const expected = claimingBackend(disk, wish);
@@ -59,7 +60,7 @@ describe("disk claims", () => {
   it("never take a disk that is left out, and always an internal one", () => {
     for (const { disk, wish } of everyCase()) {
       const claim = claimingBackend(disk, wish);
-      if (wish.mode === "internal") expect(claim).to.equal("qdisk");
+      if (wish.mode === "internal") expect(claim).to.be.oneOf(["qdisk", "blktap"]);
       else if (wish.mode !== "external") expect(claim).to.equal(undefined);
     }
   });
@@ -91,6 +92,17 @@ describe("disk claims", () => {
     expect(external({ driverName })).to.equal("qdisk");
     expect(external({ driverName, format: "raw" }, "raw")).to.equal("dd");
     expect(external({ driverName, format: "qcow2" }, "raw")).to.equal(undefined);
+  });
+
+  it("give whatever tapdisk serves to blktap, but for the copy of a raw disk", () => {
+    for (const driverName of ["tap", "tap2"]) {
+      expect(external({ driverName, format: "vhd" })).to.equal("blktap");
+      expect(external({ driverName, format: "raw" })).to.equal("blktap");
+      expect(external({ driverName, format: "raw" }, "raw")).to.equal("dd");
+      expect(external({ driverName, format: "vhd" }, "qcow2")).to.equal("blktap");
+      expect(claimingBackend(disk({ driverName }), { mode: "internal" })).to.equal("blktap");
+    }
+    expect(external({ driverName: "qemu", format: "vhd" }), "to say why not").to.equal("blktap");
   });
 
   it("leave formats alone that no overlay can have", () => {

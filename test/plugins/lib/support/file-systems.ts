@@ -1,4 +1,5 @@
 import { mkdir } from "node:fs/promises";
+
 import { exec } from "./qemu-images.js";
 
 /** Runs `work` in a fresh xfs with reflinks, mounted from a file. Needs root. */

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+
 import type { ImageFormat, ImageRef } from "../../../../src/core/model/index.js";
 import type { DiskBackendFixture } from "../../../../src/testing/disk-backend-contract.js";
 

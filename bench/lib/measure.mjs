@@ -1,0 +1,47 @@
+import { spawnSync } from "node:child_process";
+
+/**
+ * Runs contestants in turn for a number of rounds, after one round that does not count. A
+ * contestant is a function that does its work once; it may return the milliseconds itself, when
+ * not all of it is to be counted. Gives the times of each in the order of the rounds.
+ */
+export async function interleave(contestants, rounds) {
+  const times = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]));
+  for (let round = -1; round < rounds; round++) {
+    for (const [name, work] of Object.entries(contestants)) {
+      const began = performance.now();
+      const counted = await work();
+      if (round >= 0) times[name].push(counted ?? performance.now() - began);
+    }
+  }
+  return times;
+}
+
+/** A contestant that runs a program to its end; throws when it fails. */
+export function program(command, args, options = {}) {
+  return () => {
+    const { status, stderr, error } = spawnSync(command, args, {
+      stdio: [options.input === undefined ? "ignore" : "pipe", "ignore", "pipe"],
+      encoding: "utf8",
+      ...options,
+    });
+    if (status === 0) return;
+    throw new Error(`${command} ${args.join(" ")} failed: ${stderr || error?.message}`);
+  };
+}
+
+/** Median, lowest and highest of some numbers. */
+export function summary(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const median =
+    sorted.length % 2 === 1
+      ? sorted[Math.floor(middle)]
+      : (sorted[middle - 1] + sorted[middle]) / 2;
+  return { median, low: sorted[0], high: sorted.at(-1) };
+}
+
+/** The ratio of two contestants, taken round by round, so that a slow phase hits both sides. */
+export function ratioOf(times, base) {
+  return summary(times.map((time, round) => time / base[round]));
+}

@@ -1,0 +1,49 @@
+/**
+ * The report as text. A benchmark is `{ title, rounds, peers, rows, notes }`, a row
+ * `{ subject, peer, ratio, goal?, medianMs, peerMs }`; a row whose peer is absent has no ratio.
+ */
+export function formatReport({ machine, benchmarks }) {
+  const head =
+    `domsnap ${machine.domsnap}, Node ${machine.node}, Linux ${machine.linux}, ${machine.cpu}, ` +
+    `${String(machine.memoryGib)} GiB, load ${machine.loadAtTheEnd.toFixed(1)}`;
+  return [head, ...benchmarks.map(formatBenchmark)].join("\n\n");
+}
+
+function formatBenchmark({ title, rounds, peers, rows, notes }) {
+  const table = formatTable([
+    ["", "against", "ratio", "range", "goal", "median", "peer"],
+    ...rows.map(cells),
+  ]);
+  const facts = [`${String(rounds)} rounds in turn`, ...peers].join("; ");
+  return [title, `(${facts})`, "", table, ...notes.map((note) => `- ${note}`)].join("\n");
+}
+
+function cells({ subject, peer, ratio, goal, medianMs, peerMs }) {
+  return [
+    subject,
+    peer,
+    ratio ? ratio.median.toFixed(2) : "-",
+    ratio ? `${ratio.low.toFixed(2)}..${ratio.high.toFixed(2)}` : "",
+    goal === undefined ? "" : `${ratio?.median <= goal ? "ok" : "MISSED"} (<= ${String(goal)})`,
+    formatMs(medianMs),
+    formatMs(peerMs),
+  ];
+}
+
+function formatMs(ms) {
+  if (ms === undefined) return "";
+  if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
+  return ms >= 1 ? `${ms.toFixed(1)} ms` : `${(ms * 1000).toFixed(0)} us`;
+}
+
+function formatTable(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}

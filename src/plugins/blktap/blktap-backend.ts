@@ -1,0 +1,147 @@
+import type { DiskSnapshot, DomainDisk, ImageRef } from "../../core/model/index.js";
+import type { DiskBackend, DiskVerdict, DiskWish, ImageInfo } from "../../core/ports/index.js";
+import { readCopySource } from "../lib/copy-file.js";
+import { claimingBackend } from "../lib/disk-claims.js";
+import { generalRefusal, imageOfDisk, POSSIBLE, refuse, refuseFor } from "../lib/disk-verdict.js";
+import {
+  findChildren,
+  hostImageFiles,
+  openChain,
+  openChainImage,
+  parentOf,
+  type ImageFiles,
+} from "../lib/vhd/index.js";
+import { BlktapHandler } from "./blktap-handler.js";
+import { ImageUsers } from "./image-users.js";
+import { assertExtensible, chainFormat } from "./new-overlay.js";
+import { TapCtl } from "./tap-ctl.js";
+
+export interface BlktapBackendOptions {
+  readonly files?: ImageFiles;
+  readonly tapCtl?: TapCtl;
+  /** Further folders to look into for images that stand on one of a domain's. */
+  readonly imageFolders?: readonly string[];
+}
+
+/**
+ * Keeps states of disks that tapdisk serves as chains of VHDs. VHD has no internal snapshots: each
+ * snapshot is a frozen file with an overlay above it. Needs no program for guests that are off, and
+ * `tap-ctl` to pause the disks of running ones.
+ */
+export class BlktapBackend implements DiskBackend {
+  readonly id = "blktap";
+  readonly externalKind = "overlay";
+  readonly keepsPaths = true;
+  readonly defaultFormat = "vhd";
+  readonly handler: BlktapHandler;
+  private readonly files: ImageFiles;
+  private readonly users: ImageUsers;
+  private readonly imageFolders: readonly string[];
+
+  constructor(options: BlktapBackendOptions = {}) {
+    this.files = options.files ?? hostImageFiles;
+    this.users = new ImageUsers(this.files, options.tapCtl);
+    this.imageFolders = options.imageFolders ?? [];
+    this.handler = new BlktapHandler(this.files, this.users, this.imageFolders);
+  }
+
+  claims(disk: DomainDisk, wish: Pick<DiskSnapshot, "mode" | "format">): boolean {
+    return claimingBackend(disk, wish) === this.id;
+  }
+
+  async assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict> {
+    const refusal =
+      generalRefusal(disk, { ...wish, live: false }) ??
+      refuseForm(disk, wish) ??
+      (wish.live ? await this.refuseLive(disk, wish) : undefined);
+    if (refusal) return refusal;
+    const image = imageOfDisk(disk);
+    if (!image) return refuse(`disk '${disk.target}' has no image`, "Leave it out.");
+    try {
+      await this.assertWhole(image, wish);
+      if (!wish.live) await this.users.assertUnused([image.path]);
+      return POSSIBLE;
+    } catch (error) {
+      return refuseFor(error);
+    }
+  }
+
+  async inspect(image: ImageRef): Promise<ImageInfo> {
+    const opened = await openChainImage(this.files, image.path, chainFormat(image));
+    try {
+      const parent = await parentOf(this.files, opened);
+      return {
+        path: image.path,
+        format: image.format,
+        virtualSizeBytes: opened.layer.sizeBytes,
+        allocatedBytes: (await readCopySource(image.path)).allocatedBytes,
+        ...(parent && {
+          backing: { path: parent.path, format: parent.uuid === undefined ? "raw" : "vhd" },
+        }),
+        snapshots: [],
+      };
+    } finally {
+      await opened.layer.close();
+    }
+  }
+
+  findDependents(image: ImageRef, candidates: readonly string[] = []): Promise<readonly string[]> {
+    const folders = this.imageFolders.map((folder) => `${folder}/.`);
+    return findChildren(this.files, image.path, [...candidates, ...folders]);
+  }
+
+  private async assertWhole(image: ImageRef, { verb }: DiskWish): Promise<void> {
+    if (verb !== "delete") return assertExtensible(this.files, image);
+    const chain = await openChain(this.files, image.path, chainFormat(image));
+    await chain.close();
+  }
+
+  private async refuseLive(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict | undefined> {
+    const name = `disk '${disk.target}'`;
+    if (wish.verb === "revert")
+      return refuse(`${name} is in use by the running guest`, "Shut the guest down first.");
+    if (wish.verb === "create" && (disk.format ?? "raw") === "raw")
+      return refuse(
+        `${name} is raw and becomes a VHD at its first snapshot, which the running guest's configuration does not follow`,
+        "Shut the guest down for the first snapshot.",
+      );
+    if (await this.users.canPause()) return undefined;
+    return refuse(
+      `${name} is in use by tapdisk and tap-ctl was not found`,
+      "Install the blktap tools, or shut the guest down first.",
+    );
+  }
+}
+
+const TAP_DRIVERS: ReadonlySet<string | undefined> = new Set(["tap", "tap2"]);
+
+function refuseForm(disk: DomainDisk, wish: DiskWish): DiskVerdict | undefined {
+  const name = `disk '${disk.target}'`;
+  const format = disk.format ?? "raw";
+  if (!TAP_DRIVERS.has(disk.driverName))
+    return refuse(
+      `${name} is a VHD that QEMU would serve, and QEMU silently misreads VHDs that stand on others`,
+      "Give it <driver name='tap' type='vhd'/>, or convert it to qcow2.",
+    );
+  if (format !== "vhd" && format !== "raw")
+    return refuse(
+      `${name} has the format ${format}, which tapdisk cannot read`,
+      "Use <driver name='qemu'/>, so that QEMU serves it.",
+    );
+  if (wish.mode === "internal")
+    return refuse(
+      `internal snapshot for disk ${disk.target} unsupported: VHD has no internal snapshots`,
+      "Ask for an external one: snapshot='external', or --disk-only for all disks.",
+    );
+  if (wish.format !== undefined && wish.format !== "vhd")
+    return refuse(
+      `external snapshot format for disk ${disk.target} is unsupported: ${wish.format}`,
+      "Use driver type 'vhd', or leave the format out.",
+    );
+  if (disk.type === "block")
+    return refuse(
+      `${name} is a block device, and a device cannot change its name`,
+      "Use an image file, or a copy (driver type 'raw') of a raw device.",
+    );
+  return undefined;
+}

@@ -1,0 +1,229 @@
+import { DomsnapError } from "../../core/errors/index.js";
+import type { ImageRef } from "../../core/model/index.js";
+import type { SnapshotStep } from "../../core/plan/operation.js";
+import type { OperationContext } from "../../core/ports/index.js";
+import { fileExists } from "../lib/new-file.js";
+import { isPortableParent, mergeIntoParent, type ImageFiles } from "../lib/vhd/index.js";
+import type { ImageUsers } from "./image-users.js";
+import {
+  assertExtensible,
+  assertTapdiskPath,
+  chainFormat,
+  isEmptyOverlay,
+  standsOn,
+  temporaryPath,
+  writeOverlay,
+} from "./new-overlay.js";
+
+/**
+ * Freezes disks by putting an empty overlay above each image. The overlay either takes the path of
+ * the image, which gets another name (`freezeAs`), or stands at a path of its own.
+ *
+ * How far an earlier call came is told by the files alone:
+ * `untouched` → `linked` (the image has both names) or, without hard links, `renamed` → `switched`.
+ */
+export class DiskFreezer {
+  constructor(
+    private readonly files: ImageFiles,
+    private readonly users: ImageUsers,
+  ) {}
+
+  /**
+   * Freezes a group at one point in time: every tapdisk is paused before the first overlay takes
+   * its place. Everything is checked before the first file is made.
+   */
+  async freeze(steps: readonly SnapshotStep[], context: OperationContext): Promise<void> {
+    const disks = steps.map(diskOf);
+    for (const disk of disks) await this.#assertPossible(disk);
+    if (context.signal.aborted)
+      throw new DomsnapError("cancelled", "the snapshot was stopped on request");
+    await this.users.whilePaused(
+      disks.map(({ present }) => present.path),
+      async () => {
+        for (const disk of disks) await this.#prepare(disk, context);
+        for (const disk of disks) await this.#switch(disk);
+      },
+    );
+  }
+
+  /** Takes back what `freeze` did; what a guest wrote meanwhile is kept. */
+  async thaw(steps: readonly SnapshotStep[], context: OperationContext): Promise<void> {
+    const disks = steps.map(diskOf).filter((disk) => disk.before !== "reused");
+    const paths = disks.flatMap(({ present, overlay }) => [present.path, overlay.path]);
+    await this.users.whilePaused(paths, async () => {
+      for (const disk of disks.reverse()) await this.#takeBack(disk, context);
+    });
+  }
+
+  async isFrozen(steps: readonly SnapshotStep[]): Promise<boolean> {
+    for (const step of steps) if ((await this.#stateOf(diskOf(step))) !== "switched") return false;
+    return true;
+  }
+
+  async #assertPossible(disk: FrozenDisk): Promise<void> {
+    const state = await this.#stateOf(disk);
+    if (state === "foreign") throw fileExists({ path: disk.newName });
+    if (state === "missing")
+      throw new DomsnapError(
+        "image-missing",
+        `cannot access image '${disk.present.path}': No such file or directory`,
+      );
+    if (state === "switched") return;
+    if (disk.before === "reused")
+      throw new DomsnapError(
+        "image-conflict",
+        `file '${disk.overlay.path}' is no overlay of image '${disk.present.path}'`,
+      );
+    assertTapdiskPath(disk.overlay.path);
+    assertTapdiskPath(disk.frozen.path);
+    if (state === "untouched") await assertExtensible(this.files, disk.present);
+  }
+
+  async #prepare(disk: FrozenDisk, context: OperationContext): Promise<void> {
+    const state = await this.#stateOf(disk);
+    if (state === "switched") return;
+    const { present, frozen, overlay } = disk;
+    if (!isPortableParent(overlay.path, frozen.path))
+      context.warn(
+        `'${frozen.path}' has letters that vhd-util and tapdisk cannot follow from '${overlay.path}'`,
+      );
+    const base = state === "renamed" ? frozen : present;
+    await writeOverlay(this.files, {
+      path: overlay.path,
+      base,
+      baseName: frozen.path,
+      like: await this.#ownerFor(disk, base),
+    });
+  }
+
+  async #switch(disk: FrozenDisk): Promise<void> {
+    const { present, frozen, overlay } = disk;
+    const state = await this.#stateOf(disk);
+    if (state === "switched") return;
+    if (state === "untouched" && frozen.path !== present.path) await this.#giveName(disk);
+    const isNewName = frozen.path === present.path && disk.before === "absent";
+    if (isNewName) await this.#publish(temporaryPath(overlay.path), overlay.path);
+    else await this.files.rename(temporaryPath(overlay.path), overlay.path);
+  }
+
+  /** The image gets its second name, or its only other one where there are no hard links. */
+  async #giveName({ present, frozen, before }: FrozenDisk): Promise<void> {
+    if (before === "empty") await this.files.unlink(frozen.path);
+    if (await this.files.link(present.path, frozen.path)) return;
+    if (await this.files.identify(frozen.path)) throw fileExists(frozen);
+    await this.files.rename(present.path, frozen.path);
+  }
+
+  /** A rename would replace a file that has appeared meanwhile; a link does not. */
+  async #publish(from: string, to: string): Promise<void> {
+    if (await this.files.link(from, to)) await this.files.unlink(from);
+    else await this.files.rename(from, to);
+  }
+
+  async #takeBack(disk: FrozenDisk, context: OperationContext): Promise<void> {
+    const { present, frozen, overlay } = disk;
+    const state = await this.#stateOf(disk);
+    if (frozen.path === present.path) {
+      if (state === "switched") await this.#removeNew(disk);
+    } else {
+      if (state === "switched") await this.#mergeBack(disk, context);
+      if (state === "switched" || state === "renamed")
+        await this.files.rename(frozen.path, present.path);
+      if (state === "linked") await this.files.unlink(frozen.path);
+      if (state !== "foreign" && disk.before === "empty") await this.#restoreEmpty(disk);
+    }
+    await this.files.unlink(temporaryPath(overlay.path));
+  }
+
+  /** A guest that went on in the overlay has written there what must not be lost. */
+  async #mergeBack({ present, frozen, overlay }: FrozenDisk, { warn }: OperationContext) {
+    if (await isEmptyOverlay(this.files, overlay.path)) return;
+    warn(`what was written to '${overlay.path}' since is merged back`);
+    await mergeIntoParent(this.files, overlay.path, {
+      path: frozen.path,
+      format: chainFormat(present),
+    });
+  }
+
+  async #removeNew(disk: FrozenDisk): Promise<void> {
+    if (disk.before === "empty") {
+      const file = await this.files.open(disk.overlay.path, "write");
+      await file.truncate(0).finally(() => file.close());
+    } else await this.files.unlink(disk.overlay.path);
+  }
+
+  async #restoreEmpty({ present, newName }: FrozenDisk): Promise<void> {
+    const like = await this.files.identify(present.path);
+    if (!like || (await this.files.identify(newName))) return;
+    const file = await this.files.create(newName, like);
+    await file.close();
+  }
+
+  /** An overlay at the image's path is used like it; one of its own is private, or as it was. */
+  async #ownerFor({ present, frozen, overlay, before }: FrozenDisk, base: ImageRef) {
+    const kept = before === "empty" ? await this.files.identify(overlay.path) : undefined;
+    const like = kept ?? (await this.files.identify(base.path));
+    if (!like) throw new DomsnapError("image-missing", `cannot access image '${base.path}'`);
+    const isPrivate = frozen.path === present.path && !kept;
+    return isPrivate ? { ...like, mode: 0o600 } : like;
+  }
+
+  async #stateOf(disk: FrozenDisk): Promise<FreezeState> {
+    const { present, frozen, overlay, before, newName } = disk;
+    const keepsName = frozen.path === present.path;
+    const image = await this.files.identify(present.path);
+    const taken = await this.files.identify(newName);
+    if (image && taken && image.id === taken.id) return keepsName ? "foreign" : "linked";
+    if (await standsOn(this.files, overlay.path, frozen.path).catch(() => false))
+      return taken || before === "absent" ? "switched" : "foreign";
+    if (image) {
+      const isFree = !taken || (before === "empty" && taken.sizeBytes === 0);
+      return isFree || before === "reused" ? "untouched" : "foreign";
+    }
+    const isRenamed =
+      !keepsName && taken && (await this.#isTemporaryFor(overlay.path, frozen.path));
+    return isRenamed ? "renamed" : "missing";
+  }
+
+  #isTemporaryFor(overlay: string, frozen: string): Promise<boolean> {
+    return standsOn(this.files, temporaryPath(overlay), frozen).catch(() => false);
+  }
+}
+
+type FreezeState =
+  /** The image is as it was. */
+  | "untouched"
+  /** The image has its own name and the frozen one. */
+  | "linked"
+  /** The image has the frozen name only, and the overlay is not in place yet. */
+  | "renamed"
+  /** The overlay is in place. */
+  | "switched"
+  /** Another file is in the way. */
+  | "foreign"
+  /** There is no image. */
+  | "missing";
+
+interface FrozenDisk {
+  /** The image as the domain uses it before. */
+  readonly present: ImageRef;
+  /** The same image under the name that it has afterwards. */
+  readonly frozen: ImageRef;
+  readonly overlay: ImageRef;
+  /** The name that is not there yet: that of the frozen image or of the overlay. */
+  readonly newName: string;
+  readonly before: NonNullable<SnapshotStep["fileBefore"]>;
+}
+
+function diskOf(step: SnapshotStep): FrozenDisk {
+  if (step.mode !== "external" || !step.file)
+    throw new DomsnapError("disk-unsupported", `disk '${step.target}' has no internal snapshots`);
+  const frozen = step.freezeAs ?? step.image;
+  return {
+    present: step.image,
+    frozen,
+    overlay: step.file,
+    newName: (step.freezeAs ?? step.file).path,
+    before: step.fileBefore ?? "absent",
+  };
+}

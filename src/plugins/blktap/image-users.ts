@@ -1,0 +1,136 @@
+import { asDomsnapError, DomsnapError } from "../../core/errors/index.js";
+import type { ImageFiles } from "../lib/vhd/index.js";
+import { findOpenFileUsers } from "./open-files.js";
+import { isPaused, TapCtl, type Tapdisk } from "./tap-ctl.js";
+
+/** How often an unpause is tried: a failed one leaves the guest's disk standing still. */
+const UNPAUSE_ATTEMPTS = 3;
+
+/** Keeps others away from images while they are changed. */
+export class ImageUsers {
+  constructor(
+    private readonly files: ImageFiles,
+    private readonly tapCtl: TapCtl = new TapCtl(),
+  ) {}
+
+  /** Whether disks of a running guest can be worked on. */
+  async canPause(): Promise<boolean> {
+    return (await this.tapCtl.list()) !== undefined;
+  }
+
+  /** Throws `image-in-use` if anyone has one of the images open. */
+  async assertUnused(paths: readonly string[]): Promise<void> {
+    const [tapdisk] = await this.#tapdisksOf(paths);
+    if (tapdisk) throw inUse(paths, `tapdisk ${tapdisk.pid}`, "Shut the guest down first.");
+    this.#assertNobodyElse(paths, []);
+  }
+
+  /**
+   * Runs `work` while nobody has the images open: all tapdisks that use one are paused before it
+   * begins, and every one of them is resumed after it, whatever happens. So is one that an
+   * interrupted call left paused. Throws `image-in-use` for any other user.
+   */
+  async whilePaused<Result>(
+    paths: readonly string[],
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    const tapdisks = await this.#tapdisksOf(paths);
+    this.#assertNobodyElse(paths, tapdisks);
+    const paused: Tapdisk[] = [];
+    let result: Result;
+    try {
+      for (const tapdisk of tapdisks) {
+        // Told first: a pause that fails half-way may have stopped the guest all the same.
+        paused.push(tapdisk);
+        await this.#pause(tapdisk);
+      }
+      result = await work();
+    } catch (error) {
+      await this.#resumeAll(paused).catch((failure: unknown) => {
+        throw new DomsnapError(
+          asDomsnapError(error).code,
+          `${asDomsnapError(error).detail}; ${asDomsnapError(failure).detail}`,
+          { cause: error, hint: asDomsnapError(failure).hint ?? "" },
+        );
+      });
+      throw error;
+    }
+    await this.#resumeAll(paused);
+    return result;
+  }
+
+  async #pause(tapdisk: Tapdisk): Promise<void> {
+    await this.tapCtl.pause(tapdisk);
+    const now = (await this.tapCtl.list())?.find(sameDisk(tapdisk));
+    if (!now || !isPaused(now))
+      throw new DomsnapError(
+        "tool-failed",
+        `${nameOf(tapdisk)} said that it paused, and it did not`,
+      );
+  }
+
+  /** All are tried before the first failure is told. */
+  async #resumeAll(tapdisks: readonly Tapdisk[]): Promise<void> {
+    const failures: string[] = [];
+    for (const tapdisk of tapdisks) {
+      const failure = await this.#resume(tapdisk);
+      if (failure !== undefined) failures.push(failure);
+    }
+    if (failures.length === 0) return;
+    throw new DomsnapError("tool-failed", failures.join("; "), {
+      hint: "The guest waits and loses nothing; run 'tap-ctl unpause' when the cause is removed.",
+    });
+  }
+
+  async #resume(tapdisk: Tapdisk): Promise<string | undefined> {
+    let failure = "";
+    for (let attempt = 0; attempt < UNPAUSE_ATTEMPTS; attempt++) {
+      try {
+        const now = (await this.tapCtl.list())?.find(sameDisk(tapdisk));
+        if (!now || !isPaused(now)) return undefined;
+        await this.tapCtl.unpause(tapdisk);
+      } catch (error) {
+        failure = asDomsnapError(error).detail;
+      }
+    }
+    const last = (await this.tapCtl.list().catch(() => undefined))?.find(sameDisk(tapdisk));
+    if (last && !isPaused(last)) return undefined;
+    return `${nameOf(tapdisk)} could not be resumed: ${failure}`;
+  }
+
+  async #tapdisksOf(paths: readonly string[]): Promise<Tapdisk[]> {
+    const wanted = new Set(await Promise.all(paths.map((path) => this.files.realPath(path))));
+    const found: Tapdisk[] = [];
+    for (const tapdisk of (await this.tapCtl.list()) ?? []) {
+      const open = isPaused(tapdisk) ? [] : await this.tapCtl.images(tapdisk);
+      const names = tapdisk.path === undefined ? open : [tapdisk.path, ...open];
+      const real = await Promise.all(names.map((name) => this.files.realPath(name)));
+      if (real.some((path) => wanted.has(path))) found.push(tapdisk);
+    }
+    return found;
+  }
+
+  #assertNobodyElse(paths: readonly string[], tapdisks: readonly Tapdisk[]): void {
+    const known = new Set(tapdisks.map(({ pid }) => pid));
+    const [other] = findOpenFileUsers(paths).filter(({ pid }) => !known.has(pid));
+    if (!other) return;
+    const hint = other.name.startsWith("tapdisk")
+      ? `Install '${this.tapCtl.program}' (XenServer's blktap tools) or shut the guest down first.`
+      : "Stop that program first.";
+    throw inUse(paths, `${other.name} (process ${other.pid})`, hint);
+  }
+}
+
+function inUse(paths: readonly string[], user: string, hint: string): DomsnapError {
+  return new DomsnapError("image-in-use", `image '${paths[0] ?? ""}' is in use by ${user}`, {
+    hint,
+  });
+}
+
+function sameDisk({ pid, minor }: Tapdisk): (other: Tapdisk) => boolean {
+  return (other) => other.pid === pid && other.minor === minor;
+}
+
+function nameOf({ pid, minor }: Tapdisk): string {
+  return `tapdisk ${pid} (minor ${minor})`;
+}

@@ -1,0 +1,157 @@
+import { DomsnapError } from "../../core/errors/index.js";
+import type { ImageRef } from "../../core/model/index.js";
+import type { MergeStep } from "../../core/plan/operation.js";
+import type { OperationContext } from "../../core/ports/index.js";
+import { assertRoom } from "../lib/durable-files.js";
+import {
+  changeIdentity,
+  findChildren,
+  formatFixedFooter,
+  mergeIntoParent,
+  openChainImage,
+  openVhd,
+  parentOf,
+  repairVhd,
+  type ImageFiles,
+  type Vhd,
+} from "../lib/vhd/index.js";
+import type { ImageUsers } from "./image-users.js";
+import { chainFormat, standsOn } from "./new-overlay.js";
+
+/**
+ * Merges an overlay down into the frozen image below it, which then takes the overlay's identity
+ * (its UUID) and its path: whatever stands on the overlay, and whoever uses its path, need not be
+ * told. A raw base gets a footer behind its data, which makes it a fixed VHD.
+ *
+ * How far an earlier call came is told by the files: as long as the base does not have the
+ * overlay's UUID the copy is done (again); once it has, only the rename is left; and when the base
+ * is gone it has happened.
+ */
+export class OverlayMerger {
+  constructor(
+    private readonly files: ImageFiles,
+    private readonly users: ImageUsers,
+    private readonly imageFolders: readonly string[],
+  ) {}
+
+  /** Throws `image-in-use` if anything else stands on the base, and `image-conflict`. */
+  async merge(step: MergeStep, context: OperationContext): Promise<void> {
+    if (await this.isMerged(step)) return;
+    await this.#assertOverlayOf(step);
+    const { base, overlay } = step;
+    const isInner = step.relink.length > 0;
+    // While a guest writes above the overlay, what the overlay itself holds does not change.
+    if (isInner) await this.#copy(step, context);
+    await this.users.whilePaused([overlay.path, base.path], async () => {
+      if (!isInner) await this.#copy(step, context);
+      await this.#takeIdentity(step);
+      await this.files.rename(base.path, overlay.path);
+    });
+  }
+
+  /** The base is gone, and what has the overlay's path is whole. */
+  async isMerged({ base, overlay }: MergeStep): Promise<boolean> {
+    if (await this.files.identify(base.path)) return false;
+    if (!(await this.files.identify(overlay.path))) return false;
+    return !(await standsOn(this.files, overlay.path, base.path));
+  }
+
+  async #copy({ base, overlay, target }: MergeStep, context: OperationContext): Promise<void> {
+    if (await this.#hasIdentityOf(base, overlay)) return;
+    await this.#assertSoleChild(base, overlay);
+    await this.#assertRoom(base, overlay);
+    await mergeIntoParent(
+      this.files,
+      overlay.path,
+      { path: base.path, format: chainFormat(base) },
+      {
+        signal: context.signal,
+        onProgress: (progress) => {
+          context.progress({ ...progress, subject: target });
+        },
+      },
+    );
+  }
+
+  /** Repeatable: the footers are written again until all have the UUID. */
+  async #takeIdentity({ base, overlay }: MergeStep): Promise<void> {
+    const upper = await this.#inspect(overlay.path);
+    const { uuid } = upper.footer;
+    if (base.format !== "raw") {
+      await repairVhd(this.files, base.path);
+      await changeIdentity(this.files, base.path, { uuid, hidden: upper.footer.hidden });
+      return;
+    }
+    const { sizeBytes } = upper.layer;
+    const file = await this.files.open(base.path, "write");
+    try {
+      await file.write(formatFixedFooter({ sizeBytes, uuid }), sizeBytes);
+      await file.truncate(sizeBytes + 512);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Whether the copy is complete: only then the base gets the UUID, in one footer after another. */
+  async #hasIdentityOf(base: ImageRef, overlay: ImageRef): Promise<boolean> {
+    const { uuid } = (await this.#inspect(overlay.path)).footer;
+    const lower = await this.#inspect(base.path).catch((error: unknown) => {
+      if (base.format === "raw") return undefined;
+      throw error;
+    });
+    if (!lower) return false;
+    const copy = lower.kind === "sparse" ? lower.copy : undefined;
+    return lower.footer.uuid === uuid || (base.format !== "raw" && copy?.uuid === uuid);
+  }
+
+  async #assertOverlayOf({ base, overlay }: MergeStep): Promise<void> {
+    const upper = await openChainImage(this.files, overlay.path, "vhd");
+    try {
+      const parent = await parentOf(this.files, upper);
+      const real = parent && (await this.files.realPath(parent.path));
+      if (!parent || real !== (await this.files.realPath(base.path)))
+        throw new DomsnapError(
+          "image-conflict",
+          `image '${overlay.path}' does not stand on '${base.path}'`,
+        );
+      if (await this.#hasIdentityOf(base, overlay)) return;
+      const lower = base.format === "raw" ? undefined : await this.#inspect(base.path);
+      if (lower?.footer.uuid !== parent.uuid)
+        throw new DomsnapError(
+          "image-conflict",
+          `image '${base.path}' is another one than '${overlay.path}' was made of`,
+          { hint: "Bring the right file back; a merge would mix two disks." },
+        );
+    } finally {
+      await upper.layer.close();
+    }
+  }
+
+  async #assertSoleChild(base: ImageRef, overlay: ImageRef): Promise<void> {
+    const own = await this.files.realPath(overlay.path);
+    for (const child of await findChildren(this.files, base.path, this.#candidates(overlay.path)))
+      if ((await this.files.realPath(child)) !== own)
+        throw new DomsnapError(
+          "image-in-use",
+          `image '${child}' stands on image '${base.path}' and would be destroyed`,
+          { hint: "Delete the other branches first, until one is left." },
+        );
+  }
+
+  /** The base may have to take every block of the overlay. */
+  async #assertRoom(base: ImageRef, overlay: ImageRef): Promise<void> {
+    const identity = await this.files.identify(overlay.path);
+    await assertRoom([{ path: base.path, bytes: identity?.sizeBytes ?? 0 }]);
+  }
+
+  async #inspect(path: string): Promise<Vhd> {
+    const image = await openVhd(this.files, path);
+    await image.layer.close();
+    return image;
+  }
+
+  #candidates(path: string): string[] {
+    return [path, ...this.imageFolders.map((folder) => `${folder}/.`)];
+  }
+}

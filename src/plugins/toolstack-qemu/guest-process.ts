@@ -1,0 +1,108 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { DomsnapError } from "../../core/errors/index.js";
+import { withQmp } from "../lib/qmp/index.js";
+import { toolMissing } from "../lib/run-tool.js";
+import { readStateFile } from "../lib/state-files.js";
+import { errnoOf, systemError } from "../lib/system-error.js";
+import { argumentsOf, identifyProcess, isAlive, type ProcessIdentity } from "./process-facts.js";
+import type { RunFolder } from "./run-folder.js";
+
+const PID_FILE_LIMIT_BYTES = 64;
+const MAX_COMPLAINT_CHARS = 2000;
+const POLL_PAUSE_MS = 10;
+/** QEMU writes back its caches when it ends, which takes long on a slow medium. */
+const QUIT_TIMEOUT_MS = 15_000;
+const KILL_TIMEOUT_MS = 15_000;
+
+/**
+ * The QEMU of a guest; `undefined` when none lives. A pid file can outlive its QEMU (`kill -9`, a
+ * power failure) and its number be given to somebody else, so the process has to name that very
+ * pid file among its arguments.
+ */
+export function findGuestProcess(run: RunFolder): ProcessIdentity | undefined {
+  const pid = Number(readStateFile(run.pidFile, PID_FILE_LIMIT_BYTES) ?? "");
+  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
+  const found = identifyProcess(pid);
+  return found && argumentsOf(pid).includes(run.pidFile) ? found : undefined;
+}
+
+/**
+ * Runs a QEMU that turns itself into a daemon (`-daemonize`): it is ready when this returns, and
+ * outlives us. It is run in `folder`; `file3` is an open file that it gets as descriptor 3. Throws `tool-missing`, and
+ * `tool-failed` with QEMU's words.
+ */
+export async function launchGuest(
+  program: string,
+  args: readonly string[],
+  { folder, file3 }: { readonly folder: string; readonly file3?: number | undefined },
+): Promise<void> {
+  const child = spawn(program, args, {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "pipe", ...(file3 === undefined ? [] : [file3])],
+    env: { ...process.env, LC_ALL: "C" },
+  });
+  let complaint = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    complaint = (complaint + chunk.toString()).slice(-MAX_COMPLAINT_CHARS);
+  });
+  try {
+    const [status] = (await once(child, "close")) as [number | null];
+    if (status === 0) return;
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") throw toolMissing(program);
+    throw systemError(thrown, `cannot run '${program}'`);
+  }
+  throw new DomsnapError("tool-failed", `${program}: ${complaint.trim() || "ended at once"}`);
+}
+
+/**
+ * Ends the QEMU of a guest and waits until it is gone and has let go of its images: by `quit`, by
+ * SIGTERM when its monitor is busy, by SIGKILL when all that does not help. Does nothing when none
+ * lives. Throws `operation-failed` with libvirt's text when even SIGKILL has no effect.
+ */
+export async function endGuest(run: RunFolder): Promise<void> {
+  const guest = findGuestProcess(run);
+  if (!guest) return;
+  if (!(await quit(run))) signal(guest, "SIGTERM");
+  if (await ended(guest, QUIT_TIMEOUT_MS)) return;
+  signal(guest, "SIGKILL");
+  if (await ended(guest, KILL_TIMEOUT_MS)) return;
+  throw new DomsnapError(
+    "operation-failed",
+    `Failed to terminate process ${guest.pid} with SIGKILL: Device or resource busy`,
+    { hint: "It probably waits for a storage that does not answer." },
+  );
+}
+
+async function quit(run: RunFolder): Promise<boolean> {
+  try {
+    await withQmp(run.queryMonitor, { greetingTimeoutMs: 1000 }, (client) =>
+      client.execute("quit", {}, { timeoutMs: 1000 }),
+    );
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function signal(guest: ProcessIdentity, name: NodeJS.Signals): void {
+  if (!isAlive(guest)) return;
+  try {
+    process.kill(guest.pid, name);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== "ESRCH")
+      throw systemError(thrown, `Failed to terminate process ${guest.pid} with ${name}`);
+  }
+}
+
+async function ended(guest: ProcessIdentity, timeoutMs: number): Promise<boolean> {
+  const deadlineMs = performance.now() + timeoutMs;
+  while (isAlive(guest)) {
+    if (performance.now() > deadlineMs) return false;
+    await sleep(POLL_PAUSE_MS);
+  }
+  return true;
+}

@@ -1,0 +1,200 @@
+import { rm } from "node:fs/promises";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { DomsnapError } from "../../core/errors/index.js";
+import { IMAGE_FORMATS, type Domain, type DomainDefinition } from "../../core/model/index.js";
+import { parseDomain, relocateDisks } from "../../xml/index.js";
+import { assertSocketPath, withQmp, type QmpClient } from "../lib/qmp/index.js";
+import { ensureStateFolder, readStateFile, writeStateFile } from "../lib/state-files.js";
+import { systemError } from "../lib/system-error.js";
+import { formatCommandLine } from "./command-line.js";
+import { endGuest, findGuestProcess, launchGuest } from "./guest-process.js";
+import { queryGuest, type GuestState } from "./guest-state.js";
+import { runFolder, type RunFolder } from "./run-folder.js";
+
+export interface StartOptions {
+  readonly paused: boolean;
+  /** A file with a migration stream at its beginning; the guest goes on from there. */
+  readonly memoryFile?: string;
+}
+
+const GREETING_TIMEOUT_MS = 3000;
+const MEMORY_POLL_MS = 50;
+const DEFINITION_LIMIT_BYTES = 10 * 1024 * 1024;
+const LOG_TAIL_LINES = 3;
+
+/** One guest and the QEMU that runs it, if any. The caller holds the domain's lock to change it. */
+export class Guest {
+  readonly run: RunFolder;
+
+  constructor(
+    folder: string,
+    /** The stored definition: what the next start uses. */
+    readonly stored: DomainDefinition,
+  ) {
+    this.run = runFolder(folder, stored.name);
+  }
+
+  /** QEMU's process number while it lives. */
+  get pid(): number | undefined {
+    return findGuestProcess(this.run)?.pid;
+  }
+
+  /**
+   * The guest as it is now. The definition of a running guest names the images that QEMU has open,
+   * also after an overlay was attached. Throws `operation-failed` when QEMU lives, but its monitor
+   * is busy.
+   */
+  async describe(): Promise<Domain> {
+    const { name, uuid } = this.stored;
+    const pid = this.pid;
+    const live = pid === undefined ? undefined : await this.#live();
+    if (pid === undefined || !live)
+      return { name, uuid, state: "shutoff", persistent: true, definition: this.stored };
+    return {
+      ...{ name, uuid, id: pid, state: live.state, persistent: true },
+      definition: this.#liveDefinition(live),
+      inactiveDefinition: this.stored,
+    };
+  }
+
+  /**
+   * As `describe`, but never throws for a guest that cannot be asked: it counts as `blocked`, which
+   * is active, on the images that it was started with.
+   */
+  async describeForList(): Promise<Domain> {
+    try {
+      return await this.describe();
+    } catch {
+      const { name, uuid } = this.stored;
+      const id = this.pid;
+      return {
+        ...{ name, uuid, persistent: true, inactiveDefinition: this.stored },
+        ...(id === undefined ? {} : { id }),
+        state: "blocked",
+        definition: this.#startedWith(),
+      };
+    }
+  }
+
+  /**
+   * Starts QEMU and, unless `paused`, the guest. What lives already is only brought to the wanted
+   * state. When this fails, nothing runs that did not before. Throws `config-unsupported`,
+   * `tool-missing`, `tool-failed` with QEMU's words.
+   */
+  async start(options: StartOptions): Promise<void> {
+    if (this.pid === undefined) await this.#launch(options);
+    await (options.paused ? this.pause() : this.resume());
+  }
+
+  /** Ends QEMU, as by pulling the plug; what it was is kept for `undoStop`. */
+  async stop(): Promise<void> {
+    const live = this.pid === undefined ? undefined : await this.#live().catch(() => undefined);
+    if (live) await writeStateFile(this.run.stateBeforeStop, live.state);
+    await endGuest(this.run);
+  }
+
+  /** Boots a guest that was stopped; what it had in memory is lost. */
+  async undoStop(): Promise<void> {
+    const before = readStateFile(this.run.stateBeforeStop, 64);
+    if (before !== undefined) await this.start({ paused: before === "paused" });
+  }
+
+  /** Throws `operation-invalid` when the guest is off. */
+  async pause(): Promise<void> {
+    await this.withMonitor((client) => client.execute("stop"));
+  }
+
+  /** Throws `operation-invalid` when the guest is off. */
+  async resume(): Promise<void> {
+    await this.withMonitor((client) => client.execute("cont"));
+  }
+
+  /** Presses the guest's power button; returns at once, whatever the guest makes of it. */
+  async pressPowerButton(): Promise<void> {
+    await this.withMonitor((client) => client.execute("system_powerdown"));
+  }
+
+  /** Works at QEMU's monitor. Throws `operation-invalid` when the guest is off. */
+  async withMonitor<Result>(work: (client: QmpClient) => Promise<Result>): Promise<Result> {
+    if (this.pid === undefined)
+      throw new DomsnapError("operation-invalid", "domain is not running", {
+        hint: `Start domain '${this.stored.name}' first.`,
+      });
+    return withQmp(this.run.monitor, { greetingTimeoutMs: GREETING_TIMEOUT_MS }, work);
+  }
+
+  async #launch(options: StartOptions): Promise<void> {
+    const { run, stored } = this;
+    const incoming = options.memoryFile === undefined ? undefined : "fd:3";
+    const { program, args } = formatCommandLine(stored, run, incoming);
+    [run.monitor, run.queryMonitor, run.agent].forEach(assertSocketPath);
+    await ensureStateFolder(run.path);
+    await rm(run.stateBeforeStop, { force: true });
+    await writeStateFile(run.definition, `${stored.xml}\n`);
+    const memory = options.memoryFile === undefined ? undefined : openMemory(options.memoryFile);
+    try {
+      await launchGuest(program, args, { folder: run.path, file3: memory });
+      if (memory !== undefined) await this.#awaitMemory();
+    } catch (thrown) {
+      await endGuest(run);
+      throw thrown;
+    } finally {
+      if (memory !== undefined) closeSync(memory);
+    }
+  }
+
+  /** QEMU ends by itself when it cannot make sense of the memory. */
+  async #awaitMemory(): Promise<void> {
+    for (;;) {
+      const live = await this.#live();
+      if (!live)
+        throw new DomsnapError("tool-failed", `QEMU did not take the memory: ${this.#lastWords()}`);
+      if (!live.awaitsMemory) return;
+      await sleep(MEMORY_POLL_MS);
+    }
+  }
+
+  #lastWords(): string {
+    const lines = readFileSync(this.run.log, "utf8").trim().split("\n");
+    return lines.slice(-LOG_TAIL_LINES).join("; ");
+  }
+
+  /** Undefined when QEMU is gone, also when it goes while it is asked. */
+  async #live(): Promise<GuestState | undefined> {
+    const targets = this.stored.disks.map(({ target }) => target);
+    const options = { greetingTimeoutMs: GREETING_TIMEOUT_MS };
+    try {
+      return await withQmp(this.run.queryMonitor, options, (client) => queryGuest(client, targets));
+    } catch (thrown) {
+      if (this.pid === undefined) return undefined;
+      throw thrown;
+    }
+  }
+
+  #liveDefinition({ images }: GuestState): DomainDefinition {
+    const definition = this.#startedWith();
+    const moved = definition.disks.flatMap((disk) => {
+      const image = images.get(disk.target);
+      if (!image || image.path === disk.source?.path) return [];
+      const format = IMAGE_FORMATS.find((known) => known === image.driver) ?? "raw";
+      const type = disk.type === "block" ? "file" : disk.type;
+      return [{ target: disk.target, type, source: { path: image.path }, format }];
+    });
+    return moved.length === 0 ? definition : relocateDisks(definition, moved);
+  }
+
+  #startedWith(): DomainDefinition {
+    const text = readStateFile(this.run.definition, DEFINITION_LIMIT_BYTES);
+    return text === undefined ? this.stored : parseDomain(text);
+  }
+}
+
+function openMemory(path: string): number {
+  try {
+    return openSync(path, "r");
+  } catch (thrown) {
+    throw systemError(thrown, `cannot open file '${path}'`);
+  }
+}

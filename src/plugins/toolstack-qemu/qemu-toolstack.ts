@@ -1,0 +1,64 @@
+import { DomsnapError } from "../../core/errors/index.js";
+import type { Domain } from "../../core/model/index.js";
+import type { DomainPower, DomainRegistry, Toolstack } from "../../core/ports/index.js";
+import { domsnapRules } from "../../core/rules/driver-rules.js";
+import type { DefinitionFolder } from "../lib/definition-folder.js";
+import { GuestHandler } from "./guest-handler.js";
+import { GuestPower } from "./guest-power.js";
+import { Guest } from "./guest.js";
+
+/**
+ * Guests that plain QEMU runs, from definitions in a folder. They are always persistent, and go on
+ * when domsnap ends. The id of a running one is the process number of its QEMU.
+ */
+export class QemuToolstack implements Toolstack {
+  readonly rules = domsnapRules;
+  readonly touchesImages = true;
+  readonly registry: DomainRegistry;
+  readonly handler: GuestHandler;
+  readonly power: DomainPower;
+
+  constructor(
+    readonly uri: string,
+    private readonly folder: string,
+    private readonly definitions: DefinitionFolder,
+  ) {
+    const find = (reference: string) => this.findGuest(reference);
+    this.handler = new GuestHandler(definitions, find);
+    this.power = new GuestPower(find);
+    this.registry = {
+      define: async (xml) => this.findDomain((await definitions.define(xml)).uuid),
+      undefine: (domainUuid) => this.#undefine(domainUuid),
+    };
+  }
+
+  /** A guest whose QEMU lives, but cannot be asked, is listed as `blocked`. */
+  async listDomains(): Promise<readonly Domain[]> {
+    return Promise.all(this.#guests().map((guest) => guest.describeForList()));
+  }
+
+  /** Throws `operation-failed` when the guest's monitor is busy. */
+  async findDomain(reference: string): Promise<Domain> {
+    return this.findGuest(reference).describe();
+  }
+
+  /** As `findDomain`, for those who work at QEMU itself. Throws `no-domain`. */
+  findGuest(reference: string): Guest {
+    const byId = /^[1-9]\d*$/.test(reference)
+      ? this.#guests().find(({ pid }) => pid === Number(reference))
+      : undefined;
+    return byId ?? new Guest(this.folder, this.definitions.find(reference));
+  }
+
+  #guests(): Guest[] {
+    return this.definitions.list().map((definition) => new Guest(this.folder, definition));
+  }
+
+  async #undefine(domainUuid: string): Promise<void> {
+    if (this.findGuest(domainUuid).pid !== undefined)
+      throw new DomsnapError("operation-invalid", "cannot undefine a domain while it is active", {
+        hint: "Stop the domain first.",
+      });
+    await this.definitions.undefine(domainUuid);
+  }
+}

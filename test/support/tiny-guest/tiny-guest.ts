@@ -1,0 +1,107 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+import type { ImageFormat } from "../../../src/core/model/index.js";
+import { escapeText } from "../../../src/xml/index.js";
+
+const script = fileURLToPath(new URL("../../../scripts/make-tiny-guest.mjs", import.meta.url));
+
+export interface TinyDisk {
+  readonly path: string;
+  readonly format: ImageFormat;
+}
+
+export interface TinyGuestOptions {
+  readonly name?: string;
+  readonly uuid?: string;
+  /** They become vda, vdb, and so on. */
+  readonly disks: readonly TinyDisk[];
+  readonly memoryMib?: number;
+  /** Further words for its kernel, see init.sh: `pause=0.2`. */
+  readonly words?: string;
+  /** Further elements below `<devices>`. */
+  readonly devices?: string;
+}
+
+let files: { readonly kernel: string; readonly initrd: string } | undefined;
+
+/** The kernel and the initramfs; made by the first who asks. */
+export function tinyGuestFiles(): { readonly kernel: string; readonly initrd: string } {
+  if (files) return files;
+  const lines = execFileSync(process.execPath, [script], { encoding: "utf8" }).split("\n");
+  const [kernel = "", initrd = ""] = lines;
+  return (files = { kernel, initrd });
+}
+
+/** The `<domain>` of a tiny guest. */
+export function tinyGuestXml(options: TinyGuestOptions): string {
+  const { kernel, initrd } = tinyGuestFiles();
+  const disks = options.disks.map(
+    ({ path, format }, index) => `    <disk type='file' device='disk'>
+      <driver name='qemu' type='${format}'/>
+      <source file='${escapeText(path)}'/>
+      <target dev='vd${"abcdefghijklmnop".charAt(index)}' bus='virtio'/>
+    </disk>
+`,
+  );
+  return `<domain type='qemu'>
+  <name>${escapeText(options.name ?? "guest")}</name>
+  <uuid>${options.uuid ?? "8a7b6c5d-0000-4000-8000-00000000d0c5"}</uuid>
+  <memory unit='MiB'>${options.memoryMib ?? 96}</memory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='x86_64' machine='pc'>hvm</type>
+    <kernel>${kernel}</kernel>
+    <initrd>${initrd}</initrd>
+    <cmdline>console=ttyS0 quiet ${options.words ?? ""}</cmdline>
+  </os>
+  <devices>
+${disks.join("")}${options.devices ?? ""}  </devices>
+</domain>
+`;
+}
+
+/** What a tiny guest has written to its console. */
+export class TinyConsole {
+  constructor(private readonly path: string) {}
+
+  get text(): string {
+    return readFileSync(this.path, "utf8");
+  }
+
+  /** The last complete step; 0 before the first. */
+  get ticks(): number {
+    return Number([...this.text.matchAll(/^tick (\d+)\r?$/gm)].at(-1)?.[1] ?? 0);
+  }
+
+  /** Lines in which the guest complains of a disk that does not hold what memory says. */
+  get torn(): readonly string[] {
+    return [...this.text.matchAll(/^torn .*$/gm)].map(([line]) => line.trim());
+  }
+
+  /** The stamps that the disks had when the guest booted: `vda=5 vdb=5`. */
+  get found(): string | undefined {
+    return /^found (.*?)\r?$/m.exec(this.text)?.[1];
+  }
+
+  /** Waits until the guest has come that far. Throws with the console when it takes too long. */
+  async waitForTick(tick: number, timeoutMs = 15_000): Promise<void> {
+    const deadlineMs = performance.now() + timeoutMs;
+    while (this.ticks < tick) {
+      if (performance.now() > deadlineMs)
+        throw new Error(`the guest did not reach tick ${tick}; its console: ${this.text}`);
+      await sleep(20);
+    }
+  }
+}
+
+/** The stamp that an image holds, as QEMU's own tools read it. The image must not be in use. */
+export function readStamp({ path, format }: TinyDisk): number {
+  const sector = execFileSync("qemu-img", [
+    ...["dd", "-f", format, "-O", "raw", "bs=512", "count=1"],
+    ...[`if=${path}`, "of=/dev/stdout"],
+  ]);
+  return Number(/^tick (\d+)\n/.exec(sector.toString())?.[1]);
+}

@@ -1,0 +1,167 @@
+"use strict";
+/*
+ * Loaded before the program (`node --require`) by the crash sweep; no part of what is published.
+ *
+ * Everything that changes the host goes through node's fs and child_process. Each such call is a
+ * fault point, so that new code is swept without anybody thinking of it. The environment says what
+ * happens there:
+ *
+ *   DOMSNAP_FAULT=list:FILE   write down every point that is passed, one line each
+ *   DOMSNAP_FAULT=N:ACTION    act at the N-th point (from 0):
+ *     kill     SIGKILL before the call; a program that was to be started is not
+ *     EIO, EACCES   the call fails and changes nothing
+ *     ENOSPC   as if the disk were full from here on: all later calls that need room fail as well
+ *     late     the call does its work, half of it when it writes, and fails then
+ *     during   programs only: SIGKILL right after the program has begun
+ *     after    programs only: SIGKILL when the program has ended, before its result is known
+ *     cut      programs only: the program itself is killed at its work
+ */
+const childProcess = require("node:child_process");
+const fs = require("node:fs");
+const { syncBuiltinESMExports } = require("node:module");
+const { basename } = require("node:path");
+
+const [target, action] = (process.env["DOMSNAP_FAULT"] ?? "").split(/:(.*)/s);
+delete process.env["DOMSNAP_FAULT"];
+const listFile = target === "list" ? action : undefined;
+const fatalIndex = target === "list" ? -1 : Number(target);
+
+const real = { appendFileSync: fs.appendFileSync, kill: process.kill.bind(process) };
+const NUMBERS = { EIO: -5, EACCES: -13, ENOSPC: -28 };
+const TEXTS = {
+  EIO: "Input/output error",
+  EACCES: "Permission denied",
+  ENOSPC: "No space left on device",
+};
+/** What only looks. Whatever is not named here counts as a change. */
+const LOOKS =
+  /^(_|[A-Z]|access|close|constants|create(Read|Write)Stream|exists|f?stat(fs)?|glob|l?stat|openAsBlob|opendir|promises|read|realpath|unwatch|watch)/;
+const NEEDS_ROOM = /^(open|write|append|mkdir|mkdtemp|copy|link|symlink|cp|truncate)/;
+
+let passed = 0;
+let full = false;
+let nested = false;
+
+/** What is to happen at this point: nothing, or one of the actions. */
+function pass(name, detail) {
+  const index = passed++;
+  if (listFile !== undefined) {
+    nested = true;
+    real.appendFileSync(listFile, `${name}\t${detail}\n`);
+    nested = false;
+  }
+  if (index !== fatalIndex) return full && NEEDS_ROOM.test(name) ? "ENOSPC" : undefined;
+  if (action === "kill") real.kill(process.pid, "SIGKILL");
+  if (action === "ENOSPC") full = true;
+  return action;
+}
+
+function failure(code, name) {
+  const known = code in NUMBERS ? code : "EIO";
+  const error = new Error(`${known}: ${TEXTS[known]}, ${name}`);
+  return Object.assign(error, { code: known, errno: NUMBERS[known], syscall: name });
+}
+
+/** The arguments of a write, for half of its bytes. */
+function halved(name, args) {
+  if (!/^write/.test(name)) return args;
+  const at = args.findIndex((value) => typeof value === "string" || ArrayBuffer.isView(value));
+  const dataAt = name.startsWith("writeFile") && args.length > 1 && at === 0 ? 1 : at;
+  const data = args[dataAt];
+  if (typeof data !== "string" && !ArrayBuffer.isView(data)) return args;
+  const bytes = typeof data === "string" ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const copy = [...args];
+  copy[dataAt] = bytes.subarray(0, Math.floor(bytes.length / 2));
+  if (typeof copy[dataAt + 2] === "number" && name.startsWith("write(")) copy[dataAt + 2] = copy[dataAt].length;
+  return copy;
+}
+
+function isChange(name, args) {
+  if (nested || LOOKS.test(name)) return false;
+  if (typeof args[0] === "number" && args[0] <= 2) return false;
+  if (!/^open(Sync)?$/.test(name)) return true;
+  const { O_WRONLY, O_RDWR, O_CREAT, O_TRUNC } = fs.constants;
+  const flags = args[1] ?? "r";
+  return typeof flags === "string" ? flags !== "r" : (flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)) !== 0;
+}
+
+function detailOf(args) {
+  return args
+    .filter((value) => typeof value === "string" && value.startsWith("/"))
+    .map((path) => basename(path))
+    .join(" > ");
+}
+
+function wrapPromised(owner, name, label) {
+  const original = owner[name];
+  owner[name] = async function (...args) {
+    const fault = isChange(name, args) ? pass(label, detailOf(args)) : undefined;
+    if (fault === undefined) return original.apply(this, args);
+    if (fault === "late") await original.apply(this, halved(name, args));
+    throw failure(fault, name);
+  };
+}
+
+function wrapSync(name) {
+  const original = fs[name];
+  fs[name] = function (...args) {
+    const fault = isChange(name, args) ? pass(name, detailOf(args)) : undefined;
+    if (fault === undefined) return original.apply(this, args);
+    if (fault === "late") original.apply(this, args);
+    throw failure(fault, name);
+  };
+}
+
+function wrapCallback(name) {
+  const original = fs[name];
+  fs[name] = function (...args) {
+    const callback = args.at(-1);
+    const fault =
+      typeof callback === "function" && isChange(name, args) ? pass(name, detailOf(args)) : undefined;
+    if (fault === undefined) return original.apply(this, args);
+    if (fault !== "late") return void process.nextTick(callback, failure(fault, name));
+    return original.apply(this, [...args.slice(0, -1), () => callback(failure(fault, name))]);
+  };
+  Object.assign(fs[name], original);
+}
+
+function wrapPrograms(name) {
+  const original = childProcess[name];
+  childProcess[name] = function (program, args, ...rest) {
+    const words = Array.isArray(args) ? args : [];
+    const fault = pass(`run ${basename(program)} ${words[0] ?? ""}`.trimEnd(), detailOf(words));
+    if (fault === undefined) return original.call(this, program, args, ...rest);
+    const shell = (script) => original.call(this, "/bin/sh", ["-c", script, "sh", program, ...words], ...rest);
+    if (fault in TEXTS) return shell(`echo "$1: ${TEXTS[fault]}" >&2; exit 1`);
+    if (fault === "late") return shell(`"$@"; echo "$1: ${TEXTS.EIO}" >&2; exit 1`);
+    if (fault === "after") return shell(`"$@"; kill -9 $PPID`);
+    if (fault === "cut") return shell(`exec timeout --signal=KILL 0.006 "$@"`);
+    const child = original.call(this, program, args, ...rest);
+    if (fault === "during") real.kill(process.pid, "SIGKILL");
+    return child;
+  };
+}
+
+for (const name of Object.keys(fs.promises))
+  if (typeof fs.promises[name] === "function" && !LOOKS.test(name)) wrapPromised(fs.promises, name, name);
+for (const name of Object.keys(fs))
+  if (typeof fs[name] === "function" && !LOOKS.test(name))
+    if (name.endsWith("Sync")) wrapSync(name);
+    else wrapCallback(name);
+wrapPrograms("spawn");
+wrapPrograms("spawnSync");
+
+// Every file handle shares one prototype, which only an open handle leads to.
+const openReal = fs.promises.open;
+let handlesWrapped = false;
+fs.promises.open = async function (...args) {
+  const handle = await openReal.apply(this, args);
+  if (!handlesWrapped) {
+    handlesWrapped = true;
+    const prototype = Object.getPrototypeOf(handle);
+    for (const name of ["write", "writev", "writeFile", "appendFile", "truncate", "sync", "datasync", "chmod", "chown", "utimes"])
+      wrapPromised(prototype, name, `${name}(handle)`);
+  }
+  return handle;
+};
+syncBuiltinESMExports();

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CLI, withFolder } from "./lib/domain-folder.mjs";
 import { domainXml, snapshotXml } from "./lib/documents.mjs";
-import { interleave, program, ratioOf, summary } from "./lib/measure.mjs";
+import { compare, interleave, program } from "./lib/measure.mjs";
 
 const BASE = "node -e 0";
 const GUEST_UUID = "1d4a1f6e-0b3c-4c0e-9a52-5f1d8e0c7a12";
@@ -28,7 +28,9 @@ export async function benchList({ rounds = 7 } = {}) {
       rounds,
       peers: [`node ${process.versions.node}`],
       rows: Object.keys(commands).flatMap((command) => [
-        ...COUNTS.map((count) => wallRow(command, count, times)),
+        ...COUNTS.map((count) => label(command, count)).map((subject) =>
+          compare(subject, times[subject], BASE, times[BASE]),
+        ),
         growthRow(command, times),
       ]),
       notes: [
@@ -39,17 +41,6 @@ export async function benchList({ rounds = 7 } = {}) {
   });
 }
 
-function wallRow(command, count, times) {
-  const own = times[label(command, count)];
-  return {
-    subject: label(command, count),
-    peer: BASE,
-    ratio: ratioOf(own, times[BASE]),
-    medianMs: summary(own).median,
-    peerMs: summary(times[BASE]).median,
-  };
-}
-
 /** The start of domsnap itself is in both counts, so the difference to the smallest is used. */
 function growthRow(command, times) {
   const [few, some, many] = COUNTS;
@@ -57,14 +48,8 @@ function growthRow(command, times) {
     times[label(command, count)].map(
       (time, round) => (time - times[label(command, few)][round]) / (count - few),
     );
-  return {
-    subject: `${command}: growth`,
-    peer: "linear",
-    ratio: ratioOf(perSnapshot(many), perSnapshot(some)),
-    goal: GROWTH_GOAL,
-    medianMs: summary(perSnapshot(many)).median,
-    peerMs: summary(perSnapshot(some)).median,
-  };
+  const subject = `${command}: growth`;
+  return compare(subject, perSnapshot(many), "linear", perSnapshot(some), GROWTH_GOAL);
 }
 
 function label(command, count) {

@@ -1,6 +1,6 @@
 import { CLI, defineGuest, withFolder } from "./lib/domain-folder.mjs";
 import { toolVersion } from "./lib/machine.mjs";
-import { interleave, program, ratioOf, summary } from "./lib/measure.mjs";
+import { compare, interleave, program } from "./lib/measure.mjs";
 
 const BASE = "node -e 0";
 const GOAL = 1.4;
@@ -27,15 +27,10 @@ export function benchStart({ rounds = 21 } = {}) {
       rounds,
     );
     const rows = Object.entries(times)
-      .filter(([name]) => name !== BASE)
-      .map(([subject, own]) => ({
-        subject,
-        peer: BASE,
-        ratio: ratioOf(own, times[BASE]),
-        ...(subject.startsWith("domsnap") && { goal: GOAL }),
-        medianMs: summary(own).median,
-        peerMs: summary(times[BASE]).median,
-      }));
+      .filter(([subject]) => subject !== BASE)
+      .map(([subject, own]) =>
+        compare(subject, own, BASE, times[BASE], subject.startsWith("domsnap") ? GOAL : undefined),
+      );
     return {
       title: "start: a command with nothing to do",
       rounds,

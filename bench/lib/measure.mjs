@@ -41,7 +41,21 @@ export function summary(numbers) {
   return { median, low: sorted[0], high: sorted.at(-1) };
 }
 
-/** The ratio of two contestants, taken round by round, so that a slow phase hits both sides. */
-export function ratioOf(times, base) {
-  return summary(times.map((time, round) => time / base[round]));
+/**
+ * A row of the report: one contestant's times against those of another, round by round, so that a
+ * slow phase of the machine hits both sides; `fastestRatio` is that of the best round of each, which
+ * a busy machine disturbs least. `peerTimes` is missing for a peer that is absent.
+ */
+export function compare(subject, times, peer, peerTimes, goal) {
+  const row = { subject, peer, medianMs: summary(times).median };
+  if (peerTimes === undefined) return row;
+  const { median, low, high } = summary(peerTimes);
+  return {
+    ...row,
+    fastestRatio: summary(times).low / low,
+    ratio: summary(times.map((time, round) => time / peerTimes[round])),
+    peerMs: median,
+    peerNoise: high / low,
+    ...(goal !== undefined && { goal }),
+  };
 }

@@ -1,6 +1,6 @@
 /**
  * The report as text. A benchmark is `{ title, rounds, peers, rows, notes }`, a row
- * `{ subject, peer, ratio, goal?, medianMs, peerMs }`; a row whose peer is absent has no ratio.
+ * as `compare` makes it; one whose peer is absent has no ratio.
  */
 export function formatReport({ machine, benchmarks }) {
   const head =
@@ -11,23 +11,35 @@ export function formatReport({ machine, benchmarks }) {
 
 function formatBenchmark({ title, rounds, peers, rows, notes }) {
   const table = formatTable([
-    ["", "against", "ratio", "range", "goal", "median", "peer"],
+    ["", "against", "ratio", "range", "fastest", "goal", "median", "peer"],
     ...rows.map(cells),
   ]);
   const facts = [`${String(rounds)} rounds in turn`, ...peers].join("; ");
   return [title, `(${facts})`, "", table, ...notes.map((note) => `- ${note}`)].join("\n");
 }
 
-function cells({ subject, peer, ratio, goal, medianMs, peerMs }) {
+function cells(row) {
+  const { subject, peer, ratio, fastestRatio, medianMs, peerMs } = row;
   return [
     subject,
     peer,
     ratio ? ratio.median.toFixed(2) : "-",
     ratio ? `${ratio.low.toFixed(2)}..${ratio.high.toFixed(2)}` : "",
-    goal === undefined ? "" : `${ratio?.median <= goal ? "ok" : "MISSED"} (<= ${String(goal)})`,
+    fastestRatio === undefined ? "" : fastestRatio.toFixed(2),
+    formatGoal(row),
     formatMs(medianMs),
     formatMs(peerMs),
   ];
+}
+
+/** A peer whose own time varies more than this says nothing about a goal. */
+const NOISE_LIMIT = 2;
+
+function formatGoal({ ratio, goal, peerNoise }) {
+  if (goal === undefined || !ratio) return "";
+  const limit = `at most ${String(goal)}`;
+  if (ratio.median <= goal) return `${limit}: ok`;
+  return peerNoise > NOISE_LIMIT ? `${limit}: too noisy to tell` : `${limit}: MISSED`;
 }
 
 function formatMs(ms) {

@@ -34,6 +34,8 @@ export interface CommandResult {
   readonly data: unknown;
   /** Sentences for standard error. */
   readonly warnings?: readonly string[];
+  /** Exit status of a command that has found something wrong; 0 when missing. */
+  readonly status?: number;
   /** Leave the shell, or the rest of the line. */
   readonly quit?: boolean;
 }
@@ -63,7 +65,7 @@ export interface CommandContext {
 export const COMMAND_GROUPS = {
   snapshot: "Snapshot",
   domain: "Domain Management",
-  document: "XML Documents",
+  xml: "XML Documents",
   host: "Host and Connection",
   domsnap: "Domsnap itself",
 } as const;

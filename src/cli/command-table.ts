@@ -8,6 +8,8 @@ import { explain } from "./commands/explain.js";
 import { help } from "./commands/help.js";
 import { list } from "./commands/list.js";
 import { exit, quit } from "./commands/quit.js";
+import { locks } from "./commands/locks.js";
+import { recover } from "./commands/recover.js";
 import { snapshotCreateAs } from "./commands/snapshot-create-as.js";
 import { snapshotCreate } from "./commands/snapshot-create.js";
 import { snapshotCurrent } from "./commands/snapshot-current.js";
@@ -52,6 +54,8 @@ export const COMMAND_TABLE: readonly CommandSpec[] = [
   exit,
   explain,
   help,
+  locks,
   pwd,
   quit,
+  recover,
 ];

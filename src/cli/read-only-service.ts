@@ -23,6 +23,8 @@ export function readOnlyService(service: SnapshotService): SnapshotService {
     info: (domain, name) => service.info(domain, name),
     current: (domain) => service.current(domain),
     parent: (domain, name) => service.parent(domain, name),
+    recover: refuse("recovery"),
+    locks: () => service.locks(),
     diskCapabilities: (domain) => service.diskCapabilities(domain),
     close: () => service.close(),
   };

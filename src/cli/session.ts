@@ -1,15 +1,14 @@
-import { asDomsnapError, EXIT } from "../core/errors/index.js";
-import type { ChangeOptions } from "../core/operations/results.js";
+import { EXIT } from "../core/errors/index.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
-import { asCommandError, CommandError, underHeadline, usageError } from "./command-error.js";
-import type { CommandContext, CommandResult, CommandSpec } from "./command-spec.js";
-import { formatCommandHelp } from "./render/help.js";
-import { editText } from "./editor.js";
-import type { CommandArguments } from "./grammar/command-arguments.js";
+import { asCommandError, underHeadline } from "./command-error.js";
+import { createContext } from "./command-context.js";
+import type { CommandResult, CommandSpec } from "./command-spec.js";
 import type { ParsedCommand } from "./grammar/parse-commands.js";
+import { watchSignals } from "./interruption.js";
 import type { CliStreams, SignalSource } from "./io.js";
 import { readOnlyService } from "./read-only-service.js";
 import { terminalText } from "./render/display-text.js";
+import { formatCommandHelp } from "./render/help.js";
 import { formatJson } from "./render/json.js";
 import { ProgressLine } from "./render/progress.js";
 import { formatError } from "./report-error.js";
@@ -69,15 +68,21 @@ export class Session {
   /** Runs one command; its failure is printed, never thrown. */
   async run(command: ParsedCommand): Promise<Outcome> {
     const json = this.#options.json || command.args.has("json");
-    const running = this.#watchSignals();
+    const running = watchSignals(this.#options);
     const progress = this.#progressLine();
     let outcome: Outcome;
     try {
-      const context = this.#context(command.args, running.signal, progress);
+      const context = createContext(command.args, {
+        ...this.#options,
+        signal: running.signal,
+        onProgress: progress && ((event) => progress.update(event)),
+        service: () => this.service(),
+        ask: this.#ask,
+      });
       const result = command.help ? helpResult(command.spec) : await command.spec.run(context);
       progress?.clear();
       this.#print(result, json);
-      outcome = { status: EXIT.ok, quit: result.quit === true };
+      outcome = { status: result.status ?? EXIT.ok, quit: result.quit === true };
     } catch (thrown) {
       progress?.clear();
       outcome = { status: this.report(thrown, json), quit: false };
@@ -96,15 +101,20 @@ export class Session {
     return error.reason.exitStatus;
   }
 
-  /** The connection, opened at the first call. Throws a CommandError. */
-  service(): Promise<SnapshotService> {
+  /** The connection, opened at the first call. Throws a CommandError; the next call tries again. */
+  async service(): Promise<SnapshotService> {
     this.#service ??= this.#open();
-    return this.#service;
+    try {
+      return await this.#service;
+    } catch (thrown) {
+      this.#service = undefined;
+      throw thrown;
+    }
   }
 
   /** Idempotent. */
   async close(): Promise<void> {
-    const service = await this.#service?.catch(() => undefined);
+    const service = await this.#service;
     this.#service = undefined;
     await service?.close();
   }
@@ -117,43 +127,14 @@ export class Session {
     return readonly ? readOnlyService(service) : service;
   }
 
-  #context(
-    args: CommandArguments,
-    signal: AbortSignal,
-    progress: ProgressLine | undefined,
-  ): CommandContext {
-    const { table, uri, env, quiet } = this.#options;
-    const dryRun = this.#options.dryRun || args.has("dry-run");
-    const lockTimeoutMs = () => lockTimeout(args);
-    return {
-      args,
-      table,
-      uri,
-      env,
-      quiet,
-      dryRun,
-      signal,
-      service: () => this.service(),
-      domain: async () => findDomain(await this.service(), args.requiredText("domain")),
-      changeOptions: (): ChangeOptions => ({
-        dryRun,
-        signal,
-        ...(progress && { onProgress: (event) => progress.update(event) }),
-        ...lockTimeoutMs(),
-      }),
-      edit: (text) => editText(text, env),
-      ask: (question) => this.#ask?.(question) ?? Promise.resolve(undefined),
-    };
-  }
-
   #print(result: CommandResult, json: boolean): void {
     const { stdout, stderr } = this.#options.streams;
-    for (const warning of result.warnings ?? [])
-      stderr.write(terminalText(`warning: ${warning}\n`));
     if (json) {
       stdout.write(formatJson(result.data));
       return;
     }
+    for (const warning of result.warnings ?? [])
+      stderr.write(terminalText(`warning: ${warning}\n`));
     const notice = this.#options.quiet ? "" : (result.notice ?? "");
     const text = (result.text ?? "") + notice;
     stdout.write(stdout.isTTY ? terminalText(text) : text);
@@ -164,48 +145,6 @@ export class Session {
     if (quiet || !streams.stderr.isTTY) return undefined;
     return new ProgressLine({ write: (text) => streams.stderr.write(text) });
   }
-
-  /** The first Ctrl-C lets the running command roll back, the second ends the process. */
-  #watchSignals(): { signal: AbortSignal; stop: () => void } {
-    const { signals, exit } = this.#options;
-    const controller = new AbortController();
-    const interrupt = (): void => {
-      if (controller.signal.aborted) exit?.(EXIT.interrupted);
-      else controller.abort();
-    };
-    signals?.on("SIGINT", interrupt);
-    signals?.on("SIGTERM", interrupt);
-    return {
-      signal: controller.signal,
-      stop: () => {
-        signals?.off("SIGINT", interrupt);
-        signals?.off("SIGTERM", interrupt);
-      },
-    };
-  }
-}
-
-async function findDomain(
-  service: SnapshotService,
-  reference: string,
-): ReturnType<SnapshotService["findDomain"]> {
-  try {
-    return await service.findDomain(reference);
-  } catch (thrown) {
-    const reason = asDomsnapError(thrown);
-    if (reason.code !== "no-domain") throw reason;
-    throw new CommandError([`failed to get domain '${reference}'`], reason);
-  }
-}
-
-function lockTimeout(args: CommandArguments): Pick<ChangeOptions, "lockTimeoutMs"> {
-  if (!args.has("lock-timeout")) return {};
-  const seconds = args.requiredText("lock-timeout");
-  if (!/^\d{1,6}(\.\d{1,3})?$/.test(seconds))
-    throw usageError(
-      `Numeric value '${seconds}' for <lock-timeout> option is malformed or out of range`,
-    );
-  return { lockTimeoutMs: Number(seconds) * 1000 };
 }
 
 function helpResult(spec: CommandSpec): CommandResult {

@@ -288,6 +288,7 @@ function describeGivingUp(world: WorldOf): void {
       expect(await world().settle(operation)).to.equal("done");
     }
     expect(await world().hashPresent(second)).to.equal(kept.present);
+    expect(world().warnings).to.deep.equal([]);
     for (const operation of giveUp) await world().runElsewhere(operation);
     expect(await world().hashPresent(second)).to.equal(kept.present);
     expect(await world().hashSecond(second)).to.equal(kept.second);

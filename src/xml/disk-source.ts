@@ -1,7 +1,8 @@
 import { DomsnapError } from "../core/errors/index.js";
 import type { DiskSource, StorageType } from "../core/model/index.js";
-import { childNamed, element, emptyAsAbsent, elementsOf, type XmlElement } from "./element.js";
+import { childNamed, element, emptyAsAbsent, type XmlElement } from "./element.js";
 import { parseNetworkSource } from "./network-source.js";
+import { parseNvmeSource } from "./nvme-source.js";
 import { dropUndefined } from "./optional.js";
 import { readXml } from "./reader.js";
 import { commonChildren } from "./source-children.js";
@@ -29,7 +30,7 @@ export function parseDiskSource(type: StorageType, node: XmlElement): DiskSource
     case "network":
       return networkSource(node);
     case "nvme":
-      return opaqueSource(nvmeElement(node));
+      return opaqueSource(parseNvmeSource(node));
     case "vhostuser":
       return opaqueSource(vhostUserElement(node));
     case "vhostvdpa":
@@ -46,10 +47,22 @@ export function sourceElement(
   source: DiskSource | undefined,
 ): XmlElement | undefined {
   if (source === undefined) return undefined;
-  if (source.xml !== undefined) return readXml(source.xml);
   const attribute = PATH_ATTRIBUTES[type];
+  const place = attribute === undefined ? {} : { [attribute]: source.path };
+  if (source.xml !== undefined) return withPlace(readXml(source.xml), place);
   if (source.path === undefined || attribute === undefined) return undefined;
-  return element("source", { protocol: source.protocol, [attribute]: source.path });
+  return element("source", { protocol: source.protocol, ...place });
+}
+
+/** A source that was written with labels only may have got its file later. */
+function withPlace(
+  kept: XmlElement,
+  place: Readonly<Record<string, string | undefined>>,
+): XmlElement {
+  const missing = [...element("source", place).attributes].filter(
+    ([attribute]) => !kept.attributes.has(attribute),
+  );
+  return { ...kept, attributes: new Map([...missing, ...kept.attributes]) };
 }
 
 function localSource(type: "file" | "block", node: XmlElement): DiskSource | undefined {
@@ -81,40 +94,6 @@ function opaqueSource(kept: XmlElement): DiskSource {
   return { xml: formatElement(kept) };
 }
 
-function nvmeElement(node: XmlElement): XmlElement {
-  const type = node.attributes.get("type");
-  if (type === undefined)
-    throw new DomsnapError("xml-error", "missing 'type' attribute to disk source");
-  if (type !== "pci") throw new DomsnapError("xml-error", `unsupported source type '${type}'`);
-  const namespace = node.attributes.get("namespace");
-  if (namespace === undefined)
-    throw new DomsnapError("xml-error", "missing 'namespace' attribute to disk source");
-  if (!/^\d{1,19}$/.test(namespace))
-    throw new DomsnapError("xml-error", `malformed namespace '${namespace}'`);
-  const managed = parseEnumAttribute(node, "managed", ["yes", "no"]);
-  const address = childNamed(node, "address");
-  if (address === undefined)
-    throw new DomsnapError("xml-error", "NVMe disk source is missing address");
-  return element("source", { type, managed: managed ?? "no", namespace }, [
-    element("address", pciAddress(address)),
-    ...commonChildren(node),
-  ]);
-}
-
-/** A PCI address with libvirt's widths; missing parts are zero. */
-function pciAddress(node: XmlElement): Record<string, string> {
-  const hex = (name: string, digits: number) =>
-    `0x${Number(node.attributes.get(name) ?? 0)
-      .toString(16)
-      .padStart(digits, "0")}`;
-  return {
-    domain: hex("domain", 4),
-    bus: hex("bus", 2),
-    slot: hex("slot", 2),
-    function: hex("function", 1),
-  };
-}
-
 function vhostUserElement(node: XmlElement): XmlElement {
   const type = node.attributes.get("type");
   const missing = (name: string) =>
@@ -124,8 +103,10 @@ function vhostUserElement(node: XmlElement): XmlElement {
     throw new DomsnapError("xml-error", "invalid 'type' attribute for vhostuser disk source");
   const path = node.attributes.get("path");
   if (path === undefined) throw missing("path");
-  const reconnect = elementsOf(node).filter((child) => child.name === "reconnect");
-  return element("source", { type, path }, [...reconnect.slice(0, 1), ...commonChildren(node)]);
+  const reconnect = childNamed(node, "reconnect");
+  if (reconnect) parseEnumAttribute(reconnect, "enabled", ["yes", "no"]);
+  const children = [...(reconnect ? [reconnect] : []), ...commonChildren(node)];
+  return element("source", { type, path }, children);
 }
 
 function vhostVdpaElement(node: XmlElement): XmlElement {

@@ -97,7 +97,7 @@ function parseUuid(
   if (written !== undefined) {
     const uuid = canonicalUuid(written);
     if (uuid === undefined) throw new DomsnapError("internal-error", "malformed uuid element");
-    return { uuid, withUuid: root };
+    return { uuid, withUuid: written === uuid ? root : insertUuid(root, uuid) };
   }
   const uuid = options.generateUuid?.();
   if (uuid === undefined)

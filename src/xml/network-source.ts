@@ -102,10 +102,23 @@ function protocolChildren(node: XmlElement, protocol: Protocol): XmlElement[] {
     ...snapshotName(node),
     ...first("config").filter((config) => config.attributes.has("file")),
     ...first("initiator"),
-    ...(WITH_SSL.has(protocol) ? first("ssl") : []),
-    ...(WITH_TRANSFER.has(protocol) ? [...first("readahead"), ...first("timeout")] : []),
+    ...(WITH_SSL.has(protocol) ? first("ssl").map(checkedSsl) : []),
+    ...(WITH_TRANSFER.has(protocol)
+      ? [...first("readahead"), ...first("timeout")].map(checkedTransfer)
+      : []),
     ...commonChildren(node).filter((child) => child.name !== "seclabel"),
   ];
+}
+
+function checkedSsl(node: XmlElement): XmlElement {
+  parseEnumAttribute(node, "verify", ["yes", "no"]);
+  return node;
+}
+
+function checkedTransfer(node: XmlElement): XmlElement {
+  const amount = node.attributes.get(node.name === "timeout" ? "seconds" : "size");
+  if (amount === undefined || /^\d{1,20}$/.test(amount)) return node;
+  throw new DomsnapError("xml-error", "invalid readahead size or timeout");
 }
 
 function snapshotName(node: XmlElement): XmlElement[] {

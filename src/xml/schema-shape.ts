@@ -65,7 +65,9 @@ function attributeProblems(node: XmlElement, shape: Shape): string[] {
     if (rule === undefined && isNamespace) continue;
     if (rule === undefined) problems.push(`Invalid attribute ${name} for element ${node.name}`);
     else if (!matches(rule instanceof RegExp ? rule : rule.optional, value))
-      problems.push(`Element ${node.name} has an invalid value for attribute ${name}: '${value}'`);
+      problems.push(
+        `Element ${node.name} has an invalid value for attribute ${name}: '${value.slice(0, 80)}'`,
+      );
   }
   for (const [name, rule] of allowed)
     if (rule instanceof RegExp && !node.attributes.has(name))
@@ -83,7 +85,7 @@ function textProblems(node: XmlElement, shape: Shape): string[] {
   return [
     shape.text === undefined
       ? `Did not expect text in element ${node.name} content`
-      : `Element ${node.name} has an invalid text: '${textOf(node)}'`,
+      : `Element ${node.name} has an invalid text: '${textOf(node).slice(0, 80)}'`,
   ];
 }
 

@@ -2,7 +2,7 @@ import type { DiskSnapshot, MemorySnapshot, SnapshotHead } from "../core/model/i
 import { IMAGE_FORMATS, SNAPSHOT_STATES, type SnapshotMode } from "../core/model/index.js";
 import { decodeReferences } from "./characters.js";
 import { dropUndefined } from "./optional.js";
-import { parseSnapshot } from "./snapshot.js";
+import { isOfflineState, parseSnapshot } from "./snapshot.js";
 
 /**
  * The light part of a record. Text in our own layout is read up to the first domain definition,
@@ -34,7 +34,8 @@ const escaped = (plain: string) => `(?=[^<'])${plain}*(?:${REFERENCE}${plain}*)*
 const TEXT = escaped("[^<>&\"'\\0-\\x08\\x0b-\\x1f\\ufffe\\uffff]");
 /** In attributes a reader would take raw tabs and line ends for blanks. */
 const VALUE = escaped("[^<>&\"'\\0-\\x1f\\ufffe\\uffff]");
-const HEADER = "(?:<!--(?:(?!--)[^\\r])*-->\\s*)?";
+const COMMENTED = "[^\\0-\\x08\\x0b-\\x1f\\ufffe\\uffff-]*";
+const HEADER = `(?:<!--${COMMENTED}(?:-(?!-)${COMMENTED})*-->[ \\n]*)?`;
 
 const FRONT = new RegExp(
   HEADER +
@@ -69,8 +70,7 @@ function scanHead(text: string): SnapshotHead | undefined {
   const state = SNAPSHOT_STATES.find((one) => one === stateWord);
   if (name === undefined || creationTime === undefined || !state || state === "nostate")
     return undefined;
-  const isOffline = state === "shutoff" || state === "disk-snapshot";
-  const memory = toMemory(memoryMode, memoryFile, isOffline);
+  const memory = toMemory(memoryMode, memoryFile, isOfflineState(state));
   const disks = scanDisks(scan, "disks");
   const revertDisks = disks && scanDisks(scan, "revertDisks");
   if (!memory || !disks || !revertDisks || !scan.take(END)) return undefined;

@@ -53,7 +53,7 @@ function parseExisting(root: XmlElement): ParsedSnapshot {
     throw new DomsnapError("xml-error", "a redefined snapshot must have a name");
   const creationTime = parseCreationTime(root);
   const state = parseState(root);
-  const offline = state === "shutoff" || state === "disk-snapshot";
+  const offline = isOfflineState(state);
   const domains = parseDomains(root);
   const memory = parseMemory(root, offline, offline ? "no" : "internal");
   const disks = parseDiskSnapshots(elementsAt(root, "disks"), true);
@@ -71,6 +71,11 @@ function parseExisting(root: XmlElement): ParsedSnapshot {
     ...domains,
     cookie: cookie && formatElement(cookie),
   });
+}
+
+/** Whether a snapshot of this state cannot hold memory. */
+export function isOfflineState(state: SnapshotState): boolean {
+  return state === "shutoff" || state === "disk-snapshot";
 }
 
 function parseCreationTime(root: XmlElement): bigint {

@@ -10,6 +10,8 @@ export function commonChildren(node: XmlElement): XmlElement[] {
   const [auth, encryption, reservations] = ["auth", "encryption", "reservations"].map((name) =>
     childNamed(node, name),
   );
+  if (auth && !auth.attributes.has("username"))
+    throw new DomsnapError("xml-error", "missing username for auth");
   if (encryption) assertEncryptionFormat(encryption);
   if (reservations) requireAttribute(reservations, "managed");
   return [

@@ -1,10 +1,5 @@
-import {
-  createNameMatcher,
-  ILLEGAL_CHARACTER,
-  isXmlCharacter,
-  PREDEFINED_ENTITIES,
-} from "./characters.js";
-import { syntaxError } from "./syntax-error.js";
+import { createNameMatcher, isXmlCharacter, PREDEFINED_ENTITIES } from "./characters.js";
+import { XmlCursor } from "./xml-cursor.js";
 import type { XmlLimits } from "./xml-limits.js";
 
 /** Encodings whose declaration is believed; the text is decoded by the time it is checked. */
@@ -24,19 +19,17 @@ interface OpenElement {
   readonly offset: number;
 }
 
-class WellFormedScanner {
-  private offset = 0;
+class WellFormedScanner extends XmlCursor {
   private nodes = 0;
   private readonly open: OpenElement[] = [];
   private readonly name = createNameMatcher();
-  private readonly illegalAt: number;
 
   constructor(
-    private readonly text: string,
-    private readonly documentName: string,
+    text: string,
+    documentName: string,
     private readonly limits: XmlLimits,
   ) {
-    this.illegalAt = text.search(ILLEGAL_CHARACTER);
+    super(text, documentName);
   }
 
   scanDocument(): void {
@@ -48,7 +41,7 @@ class WellFormedScanner {
     while (this.open.length > 0) this.scanContent();
     this.scanMisc();
     if (this.offset < this.text.length) this.fail("Extra content at the end of the document");
-    if (this.illegalAt >= 0) this.fail("illegal character");
+    this.assertNoIllegalCharacter();
   }
 
   /** Comments, instructions and blanks around the root. */
@@ -233,61 +226,5 @@ class WellFormedScanner {
   private count(): void {
     if (++this.nodes > this.limits.maxNodes)
       this.fail(`more than ${this.limits.maxNodes} elements and attributes`);
-  }
-
-  private match(pattern: RegExp): string {
-    pattern.lastIndex = this.offset;
-    const found = pattern.exec(this.text)?.[0] ?? "";
-    this.offset += found.length;
-    return found;
-  }
-
-  private at(literal: string): boolean {
-    return this.text.startsWith(literal, this.offset);
-  }
-
-  private take(literal: string): boolean {
-    if (!this.at(literal)) return false;
-    this.offset += literal.length;
-    return true;
-  }
-
-  /** Whether there were any. */
-  private skipBlanks(): boolean {
-    const start = this.offset;
-    let code = this.text.charCodeAt(this.offset);
-    while (code === 0x20 || code === 0x0a || code === 0x09 || code === 0x0d)
-      code = this.text.charCodeAt(++this.offset);
-    return this.offset > start;
-  }
-
-  private lineAt(offset: number): number {
-    let line = 1;
-    for (
-      let at = this.text.indexOf("\n");
-      at >= 0 && at < offset;
-      at = this.text.indexOf("\n", at + 1)
-    )
-      line++;
-    return line;
-  }
-
-  /** Where a literal stands next; what it ends reaches to the end of the text without it. */
-  private find(literal: string, from: number, problem: string): number {
-    const found = this.text.indexOf(literal, from);
-    if (found >= 0) return found;
-    this.offset = this.text.length;
-    this.fail(problem);
-  }
-
-  private fail(problem: string): never {
-    if (this.illegalAt < 0 || this.illegalAt > this.offset)
-      throw syntaxError(this.documentName, this.text, this.offset, problem);
-    const value = this.text.charCodeAt(this.illegalAt);
-    const illegal =
-      value < 0x20
-        ? `PCDATA invalid Char value ${value}`
-        : `Char 0x${value.toString(16).toUpperCase()} out of allowed range`;
-    throw syntaxError(this.documentName, this.text, this.illegalAt, illegal);
   }
 }

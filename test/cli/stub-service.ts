@@ -52,6 +52,8 @@ export function stubService(calls: Partial<SnapshotService> = {}): SnapshotServi
     parent: unexpected,
     delete: unexpected,
     revert: unexpected,
+    recover: unexpected,
+    locks: unexpected,
     diskCapabilities: unexpected,
     close: () => Promise.resolve(),
     ...calls,

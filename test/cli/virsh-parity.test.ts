@@ -87,6 +87,12 @@ describe("the command line beside virsh", () => {
       writeFile("a.xml", snapshotXml("a", { creationTime: 1_700_000_300 })),
       writeFile("domain.xml", domainXml("vm2", "111e5b94-c19a-4ea2-953d-9e83505aed9a")),
       writeFile("bad.xml", "<domainsnapshot><name>a</domainsnapshot>"),
+      writeFile(
+        "latin1.xml",
+        Buffer.from("<domainsnapshot><name>\xe9</name></domainsnapshot>", "latin1"),
+      ),
+      writeFile("empty.xml", ""),
+      writeFile("bom.xml", "\ufeff<domainsnapshot><name>bom</name></domainsnapshot>"),
       writeFile("node.xml", NODE_FILE),
       writeFile(
         "editor.sh",

@@ -6,14 +6,13 @@ import { expectBusy, playBatches, seed } from "./support/run.js";
 import { scenario } from "./support/scenario.js";
 
 const redefineFlags = fc.oneof(
-  { arbitrary: fc.constantFrom<CreateFlags>({}, { current: true }, { validate: true }),
-    weight: 18,
-  },
+  { arbitrary: fc.constantFrom<CreateFlags>({}, { current: true }), weight: 12 },
   {
     arbitrary: fc.constantFrom<CreateFlags>(
       { diskOnly: true },
       { live: true },
       { noMetadata: true },
+      { validate: true },
     ),
     weight: 1,
   },

@@ -7,20 +7,20 @@ import { TestDriverBench } from "./support/test-driver.js";
 import { treeCheck } from "./support/tree-check.js";
 
 const redefineFlags = fc.oneof(
-  { arbitrary: fc.constantFrom<CreateFlags>({}, { current: true }, { validate: true }),
-    weight: 18,
-  },
+  { arbitrary: fc.constantFrom<CreateFlags>({}, { current: true }), weight: 12 },
   {
     arbitrary: fc.constantFrom<CreateFlags>(
       { atomic: true, live: true, quiesce: true },
       { diskOnly: true },
       { noMetadata: true },
+      { validate: true },
+      { validate: true },
     ),
     weight: 1,
   },
 );
 const createFlags = fc.oneof(
-  { arbitrary: fc.constantFrom<CreateFlags>({}, { halt: true }, { validate: true }), weight: 9 },
+  { arbitrary: fc.constantFrom<CreateFlags>({}, { halt: true }), weight: 6 },
   {
     arbitrary: fc.constantFrom<CreateFlags>(
       { current: true },

@@ -64,10 +64,19 @@ const REFUSED_NEW: readonly string[] = [
   withSource("nvme", "<source type='foo'/>"),
   withSource("nvme", "<source type='pci'/>"),
   withSource("nvme", "<source type='pci' namespace='x'/>"),
+  withSource("nvme", "<source type='pci' namespace='18446744073709551616'/>"),
   withSource("nvme", "<source type='pci' namespace='1'/>"),
+  withSource("nvme", "<source type='pci' namespace='1' managed='maybe'><address/></source>"),
+  ...["domain='x'", "bus='-1'", "bus='300'", "slot='040'", "slot='1' function='0x9'"].map((part) =>
+    withSource("nvme", `<source type='pci' namespace='1'><address ${part}/></source>`),
+  ),
   withSource("vhostuser", "<source/>"),
   withSource("vhostuser", "<source type='foo'/>"),
   withSource("vhostuser", "<source type='unix'/>"),
+  withSource("vhostuser", "<source type='unix' path='/x'><reconnect enabled='x'/></source>"),
+  withSource("file", "<source file='/x'><auth/></source>"),
+  withSource("network", "<source protocol='https' name='x'><ssl verify='x'/></source>"),
+  withSource("network", "<source protocol='http' name='x'><timeout seconds='x'/></source>"),
   ...["<max_size>x</max_size>", "<max_size unit='zz'>1</max_size>", "<max_size>-1</max_size>"].map(
     (size) =>
       withDisk(

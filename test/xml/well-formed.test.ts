@@ -1,12 +1,18 @@
 import { expect } from "chai";
+import fc from "fast-check";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readXml } from "../../src/xml/index.js";
 import { WELL_FORMED_CASES } from "./well-formed-cases.js";
 
 const nested = (depth: number, inner = "") => "<a>".repeat(depth) + inner + "</a>".repeat(depth);
+
+const REDEFINITION = readFileSync(
+  join(import.meta.dirname, "../../fixtures/libvirt-xml/golden/layout.in.xml"),
+  "utf8",
+);
 
 const CASES: readonly Buffer[] = [
   ...WELL_FORMED_CASES.map((text) => Buffer.from(text, "latin1")),
@@ -26,26 +32,28 @@ describe("well-formedness", () => {
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "domsnap-xml-"));
-    CASES.forEach((bytes, index) => {
-      writeFileSync(join(folder, `${index}.xml`), bytes);
-    });
   });
   after(() => {
     rmSync(folder, { recursive: true });
   });
 
-  it(`is judged as by xmllint in ${CASES.length} cases`, () => {
-    const files = CASES.map((_, index) => `${index}.xml`);
+  function refusedByXmllint(documents: readonly Buffer[]): ReadonlySet<number> {
+    documents.forEach((bytes, index) => {
+      writeFileSync(join(folder, `${index}.xml`), bytes);
+    });
+    const files = documents.map((_, index) => `${index}.xml`);
     const { stderr, error } = spawnSync("xmllint", ["--noout", "--nonet", ...files], {
       cwd: folder,
+      maxBuffer: 64 * 2 ** 20,
       encoding: "utf8",
     });
-    expect(error).to.equal(undefined);
-    const refused = new Set(
-      [...stderr.matchAll(/^(\d+)\.xml:\d+: (?!namespace error|\S+ warning)/gm)].map(([, index]) =>
-        Number(index),
-      ),
-    );
+    if (error) throw error;
+    const complaints = /^(\d+)\.xml:\d+: (?!namespace error|\S+ warning)/gm;
+    return new Set([...stderr.matchAll(complaints)].map(([, index]) => Number(index)));
+  }
+
+  it(`is judged as by xmllint in ${CASES.length} cases`, () => {
+    const refused = refusedByXmllint(CASES);
     const different = CASES.flatMap((bytes, index) =>
       (messageOf(bytes) !== undefined) === refused.has(index)
         ? []
@@ -53,6 +61,29 @@ describe("well-formedness", () => {
     );
     expect(refused.size).to.be.greaterThan(90);
     expect(different).to.deep.equal([]);
+  });
+
+  it("is judged as by xmllint in 500 documents with random damage", () => {
+    const pieces = ["<", ">", "/>", "</", "&", ";", "&#", "'", '"', "=", "<!--", "--", "]]>", "<?"];
+    const damage = fc.record({
+      at: fc.nat(REDEFINITION.length),
+      cut: fc.nat(4),
+      text: fc.oneof(
+        fc.constantFrom(...pieces, "<![CDATA[", "?>", "<a>", " ", "x:", ""),
+        fc.string(),
+      ),
+    });
+    const damaged = fc
+      .sample(fc.array(damage, { minLength: 1, maxLength: 2 }), { numRuns: 500, seed: 1 })
+      .map((list) =>
+        list.reduce((text, { at, cut, text: piece }) => {
+          return text.slice(0, at) + piece + text.slice(at + cut);
+        }, REDEFINITION),
+      );
+    const refused = refusedByXmllint(damaged.map((text) => Buffer.from(text)));
+    expect(refused.size).to.be.within(100, 490);
+    const ours = damaged.map((text) => messageOf(Buffer.from(text)) !== undefined);
+    expect(damaged.filter((_, index) => ours[index] !== refused.has(index))).to.deep.equal([]);
   });
 
   it("has the words of virsh for the usual mistakes", () => {

@@ -1,7 +1,8 @@
+import type { DomainRegistry } from "../../core/ports/index.js";
 import { underHeadline } from "../command-error.js";
-import type { CommandSpec } from "../command-spec.js";
+import type { CommandResult, CommandSpec } from "../command-spec.js";
 import { domainJson } from "../render/json.js";
-import { readTextFile } from "./read-text-file.js";
+import { decodeDomain, readBytes } from "./read-xml-file.js";
 import { requireRegistry } from "./registry.js";
 
 export const define: CommandSpec = {
@@ -21,24 +22,33 @@ export const define: CommandSpec = {
   changes: true,
   async run(context) {
     const file = context.args.requiredText("file");
-    const xml = await readTextFile(file);
+    const bytes = await readBytes(file);
     const registry = await requireRegistry(context, "virDomainDefineXML");
-    if (context.dryRun) {
-      const { parseDomain } = await import("../../xml/domain.js");
-      const { name } = await underHeadline(`Failed to define domain from ${file}`, () =>
-        Promise.resolve().then(() => parseDomain(xml, { generateUuid: () => "" })),
-      );
-      return {
-        text: `Plan: define domain '${name}' from ${file}\n`,
-        data: { name, executed: false },
-      };
-    }
-    const domain = await underHeadline(`Failed to define domain from ${file}`, () =>
-      registry.define(xml),
-    );
-    return {
-      notice: `Domain '${domain.name}' defined from ${file}\n`,
-      data: { domain: domainJson(domain), executed: true },
-    };
+    return underHeadline(`Failed to define domain from ${file}`, async () => {
+      const xml = await decodeDomain(bytes);
+      return context.dryRun ? planDefinition(xml, file) : defineDomain(registry, xml, file);
+    });
   },
 };
+
+async function defineDomain(
+  registry: DomainRegistry,
+  xml: string,
+  file: string,
+): Promise<CommandResult> {
+  const domain = await registry.define(xml);
+  return {
+    notice: `Domain '${domain.name}' defined from ${file}\n`,
+    data: { domain: domainJson(domain), executed: true },
+  };
+}
+
+/** Reads the definition without keeping it. */
+async function planDefinition(xml: string, file: string): Promise<CommandResult> {
+  const { parseDomain } = await import("../../xml/domain.js");
+  const { name, uuid } = parseDomain(xml, { generateUuid: () => crypto.randomUUID() });
+  return {
+    text: `Plan: define domain '${name}' from ${file}\n`,
+    data: { domain: { name, uuid }, executed: false },
+  };
+}

@@ -2,7 +2,7 @@ import type { CommandSpec } from "../command-spec.js";
 import { snapshotJson } from "../render/json.js";
 import { changeOutput } from "./change-output.js";
 import { bool, CREATE_FLAG_OF_OPTION, CREATE_OPTIONS, DOMAIN } from "./common-options.js";
-import { readTextFile } from "./read-text-file.js";
+import { readSnapshotFile } from "./read-xml-file.js";
 
 export const snapshotCreate: CommandSpec = {
   name: "snapshot-create",
@@ -30,7 +30,7 @@ export const snapshotCreate: CommandSpec = {
     const { args } = context;
     const domain = await context.domain();
     const file = args.text("xmlfile");
-    const document = file === undefined ? "<domainsnapshot/>" : await readTextFile(file);
+    const document = file === undefined ? "<domainsnapshot/>" : await readSnapshotFile(file);
     const flags = args.flags({
       redefine: "redefine",
       current: "current",

@@ -4,14 +4,14 @@ import { usageError } from "../command-error.js";
 import type { CommandSpec } from "../command-spec.js";
 import type { CommandArguments } from "../grammar/command-arguments.js";
 import { bool, CREATE_FLAG_OF_OPTION, CREATE_OPTIONS } from "./common-options.js";
-import { readTextFile } from "./read-text-file.js";
+import { readDomainFile, readSnapshotFile } from "./read-xml-file.js";
 
 const STATES = ["shutoff", "running", "paused"] as const satisfies readonly DomainState[];
 const RULES = ["qemu", "test", "domsnap"] as const satisfies readonly DriverRules["name"][];
 
 export const xmlCheck: CommandSpec = {
   name: "xml check",
-  group: "document",
+  group: "xml",
   summary: "check a snapshot document as libvirt would",
   description:
     "Prints the document as it would be recorded, or the error that libvirt would answer with.\n" +
@@ -67,9 +67,9 @@ export const xmlCheck: CommandSpec = {
   async run({ args }) {
     const state = choice(args, "domain-state", STATES);
     const [document, domainXml, ...existing] = await Promise.all([
-      readTextFile(args.requiredText("file")),
-      readTextFile(args.requiredText("domain")),
-      ...args.list("existing").map(readTextFile),
+      readSnapshotFile(args.requiredText("file")),
+      readDomainFile(args.requiredText("domain")),
+      ...args.list("existing").map(readSnapshotFile),
     ]);
     const current = args.text("current-snapshot");
     const rules = await rulesOf(choice(args, "rules", RULES));

@@ -1,16 +1,16 @@
 import type { CommandSpec } from "../command-spec.js";
-import { readTextFile } from "./read-text-file.js";
+import { readSnapshotFile } from "./read-xml-file.js";
 
 export const xmlFormat: CommandSpec = {
   name: "xml format",
-  group: "document",
+  group: "xml",
   summary: "print a snapshot document in libvirt's layout",
   options: [
     { name: "file", kind: "string", required: true, summary: "snapshot XML", completes: "file" },
   ],
   changes: false,
   async run({ args }) {
-    const text = await readTextFile(args.requiredText("file"));
+    const text = await readSnapshotFile(args.requiredText("file"));
     const { formatSnapshotXml } = await import("../../xml/check.js");
     const xml = formatSnapshotXml(text);
     return { text: xml, data: { xml } };

@@ -9,6 +9,7 @@ import {
   parentOfSnapshot,
   snapshotInfo,
 } from "./list-snapshots.js";
+import { listLocks, recoverDomains } from "./recover-domains.js";
 import { revertToSnapshot } from "./revert-snapshot.js";
 import type { SnapshotService } from "./snapshot-service.js";
 
@@ -32,6 +33,8 @@ export function createSnapshotService(context: ServiceContext): SnapshotService 
     parent: (...args) => parentOfSnapshot(context, ...args),
     delete: (...args) => deleteSnapshot(context, ...args),
     revert: (...args) => revertToSnapshot(context, ...args),
+    recover: (...args) => recoverDomains(context, ...args),
+    locks: () => listLocks(context),
     diskCapabilities: (domain) => diskCapabilities(context, domain),
     close: () => context.connection.close(),
   };

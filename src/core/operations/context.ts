@@ -5,7 +5,13 @@ import { createRecordHandler } from "../execute/record-handler.js";
 import { recoverDomain } from "../execute/recover.js";
 import type { Domain } from "../model/index.js";
 import type { BackendId, Plan } from "../plan/operation.js";
-import type { Connection, DiskBackend, FileProbe, SnapshotDocuments } from "../ports/index.js";
+import type {
+  Connection,
+  DiskBackend,
+  FileProbe,
+  LockOptions,
+  SnapshotDocuments,
+} from "../ports/index.js";
 import type { ChangeOptions } from "./results.js";
 
 /** What every use case works with: one connection and the plugins around it. */
@@ -32,14 +38,17 @@ export async function changeDomain<Result>(
 ): Promise<Result> {
   const { lock, toolstack } = context.connection;
   const { uuid } = await toolstack.findDomain(reference);
-  const lockOptions = {
-    timeoutMs: options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS,
-    ...(options.signal ? { signal: options.signal } : {}),
-  };
-  return lock.run(uuid, lockOptions, async () => {
+  return lock.run(uuid, lockOptionsOf(options), async () => {
     await recoverDomain(uuid, environmentFor(context, options));
     return work(await toolstack.findDomain(uuid));
   });
+}
+
+export function lockOptionsOf({ lockTimeoutMs, signal }: ChangeOptions): LockOptions {
+  return {
+    timeoutMs: lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS,
+    ...(signal ? { signal } : {}),
+  };
 }
 
 /** A domain as it can be read, and why an interrupted operation on it could not be settled. */
@@ -106,7 +115,7 @@ export function findBackend(context: ServiceContext, id: BackendId): DiskBackend
   });
 }
 
-function environmentFor(
+export function environmentFor(
   { connection, ...context }: ServiceContext,
   options: ChangeOptions,
 ): ExecutionEnvironment {

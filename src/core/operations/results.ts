@@ -1,7 +1,8 @@
+import type { DomsnapError } from "../errors/index.js";
 import type { ProgressEvent } from "../execute/progress-event.js";
 import type { Domain, DomainSnapshot, ListFlags, SnapshotHead } from "../model/index.js";
-import type { Plan } from "../plan/operation.js";
-import type { DiskVerdict, RecordProblem } from "../ports/index.js";
+import type { Plan, Verb } from "../plan/operation.js";
+import type { DiskVerdict, JournalEntry, LockHolder, RecordProblem } from "../ports/index.js";
 
 /** Given to every call that may change something. */
 export interface ChangeOptions {
@@ -21,6 +22,39 @@ export interface ChangeResult {
   /** False for a dry run. */
   readonly executed: boolean;
   readonly warnings: readonly string[];
+}
+
+export type RecoveryOutcome = "rolled-back" | "completed";
+
+/** A change that has begun and not ended: by a process at work, or by one that is gone. */
+export interface OpenOperation {
+  readonly verb: Verb;
+  readonly snapshot: string;
+  readonly owner: JournalEntry["owner"];
+  /** How many operations of its plan are finished, of how many. */
+  readonly finished: number;
+  readonly total: number;
+  /** What recovery does about it if its process dies now. */
+  readonly next: RecoveryOutcome;
+}
+
+/** What recovery found and did for one domain. */
+export interface Recovery {
+  readonly domain: Pick<Domain, "name" | "uuid">;
+  /** Missing when the journal cannot be read. */
+  readonly operation?: OpenOperation;
+  /** Missing for a dry run, and when it failed. */
+  readonly outcome?: RecoveryOutcome;
+  readonly error?: DomsnapError;
+}
+
+/** A domain that is being changed, or whose last change was interrupted. */
+export interface LockInfo {
+  readonly domain: Pick<Domain, "name" | "uuid">;
+  readonly holder?: LockHolder;
+  readonly operation?: OpenOperation;
+  /** Why the journal cannot be read. */
+  readonly error?: DomsnapError;
 }
 
 export interface CreateResult extends ChangeResult {

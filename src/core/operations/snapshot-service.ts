@@ -12,6 +12,8 @@ import type {
   CreateResult,
   DiskCapabilities,
   ListQuery,
+  LockInfo,
+  Recovery,
   SnapshotInfo,
   SnapshotListing,
 } from "./results.js";
@@ -58,6 +60,13 @@ export interface SnapshotService {
     flags: RevertFlags,
     options?: ChangeOptions,
   ): Promise<ChangeResult>;
+  /**
+   * Settles what interrupted processes left, of one domain or of all. One that cannot be settled is
+   * told in its `error` and keeps its journal. Waits for a process that is still at work.
+   */
+  recover(domain?: string, options?: ChangeOptions): Promise<readonly Recovery[]>;
+  /** The domains that are being changed, and those whose last change was interrupted. */
+  locks(): Promise<readonly LockInfo[]>;
   diskCapabilities(domain: string): Promise<readonly DiskCapabilities[]>;
   close(): Promise<void>;
 }

@@ -13,6 +13,8 @@ export interface JournalEntry {
 export interface Journal {
   /** The interrupted plan of a domain, if any. Throws `recovery-failed` when it cannot be read. */
   read(domainUuid: string): Promise<JournalEntry | undefined>;
+  /** Uuids of all domains that have one, readable or not. */
+  list(): Promise<readonly string[]>;
   begin(plan: Plan): Promise<void>;
   started(domainUuid: string, index: number): Promise<void>;
   finished(domainUuid: string, index: number): Promise<void>;
@@ -25,8 +27,20 @@ export interface LockOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Held for one domain by one process at a time; the kernel frees it when its owner dies. */
+/** Who holds a lock. */
+export interface LockHolder {
+  /** In words, for people: `process 4711 on host1`. */
+  readonly description: string;
+  readonly sinceMs?: number;
+}
+
+/**
+ * Held for one domain by one process at a time; the kernel frees it when its owner dies and the
+ * programs that it had started on images have ended.
+ */
 export interface DomainLock {
+  /** Who holds it at this moment. */
+  holder(domainUuid: string): Promise<LockHolder | undefined>;
   /** Runs `work` while holding the lock. Throws `locked` after the time is up. */
   run<Result>(
     domainUuid: string,

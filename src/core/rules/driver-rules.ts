@@ -46,6 +46,8 @@ export interface DriverRules {
    * between them and any of them may be left out.
    */
   readonly offlineDisksStandAlone: boolean;
+  /** Formats that can hold internal snapshots; missing leaves it to the disk backends. */
+  readonly internalFormats?: ReadonlySet<ImageFormat>;
   /** Formats that an external file may have; missing leaves it to the disk backends. */
   readonly externalFormats?: ReadonlySet<ImageFormat>;
   /** Given to an external disk without a format; missing leaves it to the disk backends. */
@@ -68,6 +70,7 @@ export const qemuRules: DriverRules = {
   defaultName: "creation-time",
   checksFeasibility: true,
   offlineDisksStandAlone: false,
+  internalFormats: new Set<ImageFormat>(["qcow2"]),
   externalFormats: new Set<ImageFormat>(["qcow2", "qed"]),
   defaultExternalFormat: "qcow2",
   revertsExternal: false,

@@ -43,7 +43,7 @@ export function assertFeasible(question: FeasibilityQuestion): void {
 function assertInternal(
   disk: DomainDisk,
   snapshot: DecidedDisk,
-  { domain, state }: FeasibilityQuestion,
+  { domain, state, rules }: FeasibilityQuestion,
 ): void {
   const active = isActive(domain);
   if (active && state === "disk-snapshot")
@@ -51,7 +51,7 @@ function assertInternal(
       `active qemu domains require external disk snapshots; disk ${snapshot.name} requested internal`,
     );
   if (!active) assertLocal("internal", disk);
-  if (disk.format !== undefined && disk.format !== "qcow2")
+  if (rules.internalFormats && disk.format && !rules.internalFormats.has(disk.format))
     throw unsupported(
       `internal snapshot for disk ${snapshot.name} unsupported for storage type ${disk.format}`,
     );

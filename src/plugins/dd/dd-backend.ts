@@ -5,6 +5,7 @@ import { findBackedBy } from "../lib/backing-chain.js";
 import { readCopySource } from "../lib/copy-file.js";
 import { claimingBackend } from "../lib/disk-claims.js";
 import { generalRefusal, imageOfDisk, POSSIBLE, refuse, refuseFor } from "../lib/disk-verdict.js";
+import { assertNotBackedOn } from "../lib/image-guard.js";
 import { DdHandler } from "./dd-handler.js";
 
 export interface DdBackendOptions {
@@ -39,9 +40,8 @@ export class DdBackend implements DiskBackend {
     if (!image) return refuse(`disk '${disk.target}' has no image`, "Leave it out.");
     try {
       await readCopySource(image.path);
-      const dependents = wish.verb === "revert" ? await this.findDependents(image) : [];
-      const [dependent] = dependents;
-      return dependent === undefined ? POSSIBLE : refuseDependent(image, dependent);
+      if (wish.verb === "revert") await assertNotBackedOn(image, this.imageFolders);
+      return POSSIBLE;
     } catch (error) {
       return refuseFor(error);
     }
@@ -78,11 +78,4 @@ export class DdBackend implements DiskBackend {
       );
     return undefined;
   }
-}
-
-function refuseDependent(image: ImageRef, dependent: string): DiskVerdict {
-  return refuse(
-    `image '${dependent}' backs on image '${image.path}' and would be destroyed`,
-    "Delete the snapshots that were made later first.",
-  );
 }

@@ -7,10 +7,11 @@ import type {
   SnapshotStep,
 } from "../../core/plan/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
-import { findBackedBy, realImagePath } from "../lib/backing-chain.js";
+import { realImagePath } from "../lib/backing-chain.js";
 import { copyOntoDevice, readCopySource, type CopySource } from "../lib/copy-file.js";
 import { isVacant, renameDurably, unlinkDurably } from "../lib/durable-files.js";
 import { everyAsync } from "../lib/every-async.js";
+import { assertNotBackedOn } from "../lib/image-guard.js";
 import { dropPartial, fileExists, unmakeFile, type FileBefore } from "../lib/new-file.js";
 import { probeFile } from "../lib/probe-file.js";
 import { startsWithContent } from "../lib/same-content.js";
@@ -119,13 +120,7 @@ export class DdHandler implements OperationHandler<DiskOperation> {
         "no-space",
         `device '${image.path}' has ${image.sizeBytes} bytes, the snapshot needs ${copy.sizeBytes}`,
       );
-    const [dependent] = await findBackedBy(step.image.path, this.imageFolders);
-    if (dependent !== undefined)
-      throw new DomsnapError(
-        "image-in-use",
-        `image '${dependent}' backs on image '${step.image.path}' and would be destroyed`,
-        { hint: "Delete the snapshots that were made later first." },
-      );
+    await assertNotBackedOn(step.image, this.imageFolders);
   }
 
   private async remove(steps: readonly RemoveStep[], context: OperationContext): Promise<void> {

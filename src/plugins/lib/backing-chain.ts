@@ -34,10 +34,8 @@ export async function assertSafeChain(image: Pick<ImageRef, "path" | "format">):
     if (seen.size >= MAX_CHAIN_IMAGES)
       throw unsafe(path, `more than ${MAX_CHAIN_IMAGES} images back on one another`);
     seen.add(real);
-    if (format !== "qcow2" && format !== "qed") return;
-    const header = await readImageHeader(path);
-    if (header?.format !== format) throw unsafe(path, `it is not a ${format} image`);
-    if (header.externalData) throw unsafe(path, "it keeps its data in another file");
+    const header = await readOwnHeader({ path, format });
+    if (!header) return;
     if (!header.backing) return;
     const backing = plainBackingPath(header.backing.name, path);
     if (backing === undefined)
@@ -45,6 +43,23 @@ export async function assertSafeChain(image: Pick<ImageRef, "path" | "format">):
     format = await backingFormat(header, path, backing);
     path = backing;
   }
+}
+
+/**
+ * The header of a qcow2 or qed image; undefined for other formats, whose content means nothing.
+ * Throws `disk-unsupported` for an image of another format than told, and for one that names
+ * another file to hold its data.
+ */
+export async function readOwnHeader(image: {
+  readonly path: string;
+  readonly format: string;
+}): Promise<ImageHeader | undefined> {
+  const { path, format } = image;
+  if (format !== "qcow2" && format !== "qed") return undefined;
+  const header = await readImageHeader(path);
+  if (header?.format !== format) throw unsafe(path, `it is not a ${format} image`);
+  if (header.externalData) throw unsafe(path, "it keeps its data in another file");
+  return header;
 }
 
 /** The absolute path of an image that is there, links resolved. Throws `image-missing`. */
@@ -93,7 +108,9 @@ export async function findBackedBy(
 
 async function isDependent(path: string, target: string): Promise<boolean> {
   const header = await readImageHeader(path).catch(() => undefined);
-  return header !== undefined && refersTo(header, path, target);
+  if (!header || !(await refersTo(header, path, target))) return false;
+  // A guest can write any header into its raw disk, also one that names the disk itself.
+  return (await realOrResolved(path)) !== target;
 }
 
 async function refersTo(header: ImageHeader, path: string, target: string): Promise<boolean> {

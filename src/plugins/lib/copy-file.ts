@@ -68,6 +68,7 @@ export async function cloneFile(
   // Not fs.copyFile: it gives the target the mode of the source, and unlinks it on failure.
   const args = ["--reflink=always", "--preserve=timestamps", "--", source.path, target];
   const { exitStatus } = await runTool("cp", args, {
+    keepsLock: true,
     ...(options.signal && { signal: options.signal }),
     answerStatuses: [0, 1],
   });
@@ -89,7 +90,10 @@ export async function copySparsely(
   const watch = setInterval(() => void reportGrowth(source, target, options), PROGRESS_INTERVAL_MS);
   try {
     const args = ["--sparse=always", "--preserve=timestamps", "--", source.path, target];
-    await runTool("cp", args, options.signal && { signal: options.signal });
+    await runTool("cp", args, {
+      keepsLock: true,
+      ...(options.signal && { signal: options.signal }),
+    });
   } catch (error) {
     throw await outOfSpace(error, source, target);
   } finally {
@@ -111,6 +115,7 @@ export async function copyOntoDevice(
     throw noSpace(device.path, source.sizeBytes, device.sizeBytes);
   const operands = ["bs=4M", "iflag=fullblock", "oflag=direct", "conv=notrunc,fsync"];
   await runTool("dd", [`if=${source.path}`, `of=${device.path}`, ...operands, "status=progress"], {
+    keepsLock: true,
     ...(options.signal && { signal: options.signal }),
     onOutput: (text) => {
       const bytes = [...text.matchAll(/(\d+) bytes/g)].at(-1)?.[1];

@@ -127,6 +127,7 @@ export class QemuImg {
         this.program,
         [command, ...args, ...describeImage(command, image), ...(more.operands ?? [])],
         {
+          keepsLock: true,
           ...(options.signal && { signal: options.signal }),
           ...(onFraction && { onOutput: (text) => reportFraction(text, onFraction) }),
           ...(more.answerStatuses && { answerStatuses: more.answerStatuses }),

@@ -1,4 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
+import { heldLock } from "./held-lock.js";
 
 export interface ToolOptions {
   /** Aborting ends the program (SIGTERM, then SIGKILL); the call throws `cancelled`. */
@@ -9,6 +10,11 @@ export interface ToolOptions {
   readonly onOutput?: (text: string) => void;
   /** A program that writes more than this on one stream is ended. Default 16 MiB. */
   readonly maxOutputChars?: number;
+  /**
+   * The program works on images: it keeps the domain's lock until it ends, so that nobody repairs
+   * what it still changes should we die.
+   */
+  readonly keepsLock?: boolean;
   /** Exit statuses that are an answer and no failure. Default: 0 only. */
   readonly answerStatuses?: readonly number[];
 }
@@ -48,10 +54,12 @@ export async function runTool(
   if (options.signal?.aborted) throw cancelled(program);
   // Loaded on first use: most commands of the CLI run no program, and execa takes long to load.
   const { execa } = await import("execa");
+  const lock = options.keepsLock ? heldLock() : undefined;
+  const inherited: readonly number[] = lock === undefined ? [] : [lock];
   const child = execa(program, args, {
     reject: false,
     env: { LC_ALL: "C" },
-    stdin: "ignore",
+    stdio: ["ignore", "pipe", "pipe", ...inherited],
     maxBuffer: options.maxOutputChars ?? DEFAULT_MAX_OUTPUT_CHARS,
     ...(options.signal && { cancelSignal: options.signal }),
     ...(options.timeoutMs !== undefined && { timeout: options.timeoutMs }),

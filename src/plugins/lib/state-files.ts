@@ -1,6 +1,15 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  unlinkSync,
+} from "node:fs";
 import { mkdir, open, rename, rm, unlink, type FileHandle } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import { syncFolder } from "./durable-files.js";
@@ -33,6 +42,17 @@ export async function writeStateFile(path: string, content: string): Promise<voi
     throw systemError(thrown, `cannot write file '${path}'`);
   }
   await syncFolder(dirname(path));
+}
+
+/** Removes what writers that died have left. Only for one who knows that nobody writes there. */
+export function removeTemporaries(folder: string): void {
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true }))
+      if (entry.name.endsWith(TEMPORARY_SUFFIX) && !entry.isDirectory())
+        unlinkSync(join(folder, entry.name));
+  } catch (thrown) {
+    throw systemError(thrown, `cannot clean folder '${folder}'`);
+  }
 }
 
 async function openNew(path: string): Promise<FileHandle> {

@@ -8,6 +8,11 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export class TurnQueue {
   readonly #tails = new Map<string, Promise<void>>();
 
+  /** Whether anybody works or waits. */
+  isBusy(key: string): boolean {
+    return this.#tails.has(key);
+  }
+
   /**
    * Runs `work` when everybody before has finished. Throws `locked` with `busyMessage` when the
    * time is up before that, and `cancelled` on abort; `work` is then not called.

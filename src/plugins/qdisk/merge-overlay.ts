@@ -5,9 +5,9 @@ import type { OperationContext } from "../../core/ports/index.js";
 import { assertSafeChain, backsOn } from "../lib/backing-chain.js";
 import { readCopySource } from "../lib/copy-file.js";
 import { syncFile } from "../lib/durable-files.js";
+import { assertNotBackedOn } from "../lib/image-guard.js";
 import { probeFile } from "../lib/probe-file.js";
 import type { QemuImg } from "../lib/qemu-img.js";
-import { assertNotBackedOn } from "./image-guard.js";
 
 /**
  * Writes overlays down into the images below them. The overlay stays until it is discarded by an

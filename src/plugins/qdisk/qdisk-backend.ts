@@ -1,10 +1,15 @@
 import type { DiskSnapshot, DomainDisk, ImageRef } from "../../core/model/index.js";
 import type { DiskBackend, DiskVerdict, DiskWish, ImageInfo } from "../../core/ports/index.js";
-import { assertSafeChain, findBackedBy, realImagePath } from "../lib/backing-chain.js";
+import {
+  assertSafeChain,
+  findBackedBy,
+  readOwnHeader,
+  realImagePath,
+} from "../lib/backing-chain.js";
 import { claimingBackend } from "../lib/disk-claims.js";
 import { generalRefusal, imageOfDisk, POSSIBLE, refuse, refuseFor } from "../lib/disk-verdict.js";
+import { assertNotBackedOn } from "../lib/image-guard.js";
 import { QemuImg } from "../lib/qemu-img.js";
-import { assertNotBackedOn } from "./image-guard.js";
 import { QdiskHandler } from "./qdisk-handler.js";
 
 export interface QdiskBackendOptions {
@@ -53,6 +58,8 @@ export class QdiskBackend implements DiskBackend {
 
   async inspect(image: ImageRef): Promise<ImageInfo> {
     await realImagePath(image.path);
+    // Not the whole chain: an image whose backing file is gone can still be looked at.
+    await readOwnHeader(image);
     return this.qemuImg.info(image, { shared: true });
   }
 

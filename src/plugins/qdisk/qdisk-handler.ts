@@ -8,9 +8,9 @@ import type {
 } from "../../core/plan/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
 import { everyAsync } from "../lib/every-async.js";
+import { assertNotBackedOn } from "../lib/image-guard.js";
 import type { QemuImg } from "../lib/qemu-img.js";
 import { isUnlinkedOrNeeded, unlinkUnneeded } from "../lib/unlink-unneeded.js";
-import { assertNotBackedOn } from "./image-guard.js";
 import { InternalSnapshots } from "./internal-snapshots.js";
 import { OverlayMerger } from "./merge-overlay.js";
 import { OverlayFiles, type OverlayStep } from "./overlay-files.js";

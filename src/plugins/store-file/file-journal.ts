@@ -20,7 +20,7 @@ import {
   parseJournal,
   type JournalMark,
 } from "./journal-format.js";
-import { domainFolder } from "./state-folder.js";
+import { domainFolder, domainsBelow } from "./state-folder.js";
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
 
@@ -45,6 +45,14 @@ export class FileJournal implements Journal {
     } catch (thrown) {
       throw asRecoveryFailure(thrown);
     }
+  }
+
+  /** Throws `system-error` when the state folder cannot be read. */
+  // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
+  async list(): Promise<readonly string[]> {
+    return domainsBelow(this.stateFolder).filter((uuid) =>
+      existsSync(domainFolder(this.stateFolder, uuid).journal),
+    );
   }
 
   /** Throws `internal-error` when a plan is there already: it would be lost. */

@@ -1,5 +1,4 @@
 import { readdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { DomsnapError } from "../../core/errors/index.js";
@@ -15,7 +14,6 @@ import {
   assertRealFolder,
   ensureStateFolder,
   readStateFile,
-  TEMPORARY_SUFFIX,
   writeStateFile,
 } from "../lib/state-files.js";
 import { errnoOf, strerror } from "../lib/system-error.js";
@@ -34,9 +32,6 @@ const CURRENT_LIMIT_BYTES = 4096;
  * Writing needs the domain's lock; reading does not, as every file is always whole.
  */
 export class FileSnapshotStore implements SnapshotStore {
-  /** Domains whose leftovers of a crashed writer were removed. */
-  readonly #cleaned = new Set<string>();
-
   constructor(
     private readonly stateFolder: string,
     private readonly documents: SnapshotDocuments,
@@ -94,15 +89,10 @@ export class FileSnapshotStore implements SnapshotStore {
     await writeStateFile(folder.current, name);
   }
 
-  /** Makes the folder of a domain and, once, removes what a crashed writer left in it. */
+  /** Makes the folder of a domain. */
   async #prepare(domainUuid: string): Promise<DomainFolder> {
     const folder = domainFolder(this.stateFolder, domainUuid);
     await ensureStateFolder(folder.path);
-    if (!this.#cleaned.has(domainUuid)) {
-      for (const entry of readdirSync(folder.path))
-        if (entry.endsWith(TEMPORARY_SUFFIX)) await rm(join(folder.path, entry), { force: true });
-      this.#cleaned.add(domainUuid);
-    }
     return folder;
   }
 }

@@ -4,13 +4,14 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import type { DomainLock, LockOptions } from "../../core/ports/index.js";
-import { ensureStateFolder, readStateFile } from "../lib/state-files.js";
-import { systemError } from "../lib/system-error.js";
+import type { DomainLock, LockHolder, LockOptions } from "../../core/ports/index.js";
+import { ensureStateFolder, readStateFile, removeTemporaries } from "../lib/state-files.js";
+import { whileHolding } from "../lib/held-lock.js";
+import { errnoOf, systemError } from "../lib/system-error.js";
 import { throwIfAborted, TurnQueue } from "../lib/turn-queue.js";
 import { domainFolder } from "./state-folder.js";
 
-const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 50;
@@ -19,13 +20,29 @@ const OWNER_LIMIT_BYTES = 1024;
 /**
  * Locks a domain by an open-file-description lock (`F_OFD_SETLK`) of the kernel on
  * `STATE/UUID/lock`. Such a lock belongs to an open file: it goes away with its owner, however
- * that dies, and is not inherited by the programs we start. The file itself means nothing and
- * stays; its content tells people who the last owner was.
+ * that dies. Programs that work on images inherit the open file: when the owner is killed, nobody
+ * begins to repair before they have ended as well. The file itself means nothing and stays; its
+ * content tells people who the last owner was.
  */
 export class KernelFileLock implements DomainLock {
   readonly #queue = new TurnQueue();
 
   constructor(private readonly stateFolder: string) {}
+
+  async holder(domainUuid: string): Promise<LockHolder | undefined> {
+    const { lock } = domainFolder(this.stateFolder, domainUuid);
+    const handle = await openExisting(lock);
+    if (!handle) return undefined;
+    try {
+      const { tryLock } = await import("fs-native-extensions");
+      if (tryLock(handle.fd, { shared: true })) return undefined;
+      return { description: readOwner(lock), sinceMs: (await handle.stat()).mtimeMs };
+    } catch (thrown) {
+      throw systemError(thrown, `cannot look at lock file '${lock}'`);
+    } finally {
+      await handle.close();
+    }
+  }
 
   async run<Result>(
     domainUuid: string,
@@ -38,7 +55,8 @@ export class KernelFileLock implements DomainLock {
       await ensureStateFolder(path);
       const handle = await acquire(lock, deadlineMs, options.signal);
       try {
-        return await work();
+        removeTemporaries(path);
+        return await whileHolding(handle.fd, work);
       } finally {
         // Closing frees the lock.
         await handle.close();
@@ -85,6 +103,15 @@ async function openLockFile(path: string): Promise<FileHandle> {
     return await open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   } catch (thrown) {
     throw systemError(thrown, `cannot lock file '${path}'`);
+  }
+}
+
+async function openExisting(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return undefined;
+    throw systemError(thrown, `cannot look at lock file '${path}'`);
   }
 }
 

@@ -1,6 +1,8 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { DomsnapError } from "../../core/errors/index.js";
+import { errnoOf, systemError } from "../lib/system-error.js";
 import { RECORD_SUFFIX } from "./record-name.js";
 
 const CANONICAL_UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -31,4 +33,14 @@ export function domainFolder(stateFolder: string, domainUuid: string): DomainFol
     lock: join(path, "lock"),
     record: (name) => join(path, name + RECORD_SUFFIX),
   };
+}
+
+/** Uuids of the domains that have a folder. Throws `system-error`. */
+export function domainsBelow(stateFolder: string): string[] {
+  try {
+    return readdirSync(stateFolder).filter((name) => CANONICAL_UUID.test(name));
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return [];
+    throw systemError(thrown, `cannot open directory '${stateFolder}'`);
+  }
 }

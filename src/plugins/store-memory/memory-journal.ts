@@ -22,6 +22,10 @@ export class MemoryJournal implements Journal {
     });
   }
 
+  list(): Promise<readonly string[]> {
+    return Promise.resolve([...this.#entries.keys()]);
+  }
+
   /** Throws `internal-error` when a plan is there already: it would be lost. */
   // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
   async begin(plan: Plan): Promise<void> {

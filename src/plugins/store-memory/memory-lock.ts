@@ -1,4 +1,4 @@
-import type { DomainLock, LockOptions } from "../../core/ports/index.js";
+import type { DomainLock, LockHolder, LockOptions } from "../../core/ports/index.js";
 import { TurnQueue } from "../lib/turn-queue.js";
 
 const BUSY = "the snapshots of the domain are being changed by this process";
@@ -6,6 +6,11 @@ const BUSY = "the snapshots of the domain are being changed by this process";
 /** Queues the changes of a domain inside one process. */
 export class MemoryLock implements DomainLock {
   readonly #queue = new TurnQueue();
+
+  holder(domainUuid: string): Promise<LockHolder | undefined> {
+    const busy = this.#queue.isBusy(domainUuid);
+    return Promise.resolve(busy ? { description: "this process" } : undefined);
+  }
 
   run<Result>(
     domainUuid: string,

@@ -30,7 +30,8 @@ export class GuestPower implements DomainPower {
 
   async resume(domainUuid: string): Promise<void> {
     const guest = this.find(domainUuid);
-    if ((await guest.describe()).state === "running")
+    const { state } = await guest.describe();
+    if (state === "running")
       throw new DomsnapError("operation-invalid", "domain is already running");
     await guest.resume();
   }

@@ -7,15 +7,17 @@ import { withQmp } from "../lib/qmp/index.js";
 import { toolMissing } from "../lib/run-tool.js";
 import { readStateFile } from "../lib/state-files.js";
 import { errnoOf, systemError } from "../lib/system-error.js";
+import type { GuestCommandLine } from "./command-line.js";
 import { argumentsOf, identifyProcess, isAlive, type ProcessIdentity } from "./process-facts.js";
 import type { RunFolder } from "./run-folder.js";
 
 const PID_FILE_LIMIT_BYTES = 64;
-const MAX_COMPLAINT_CHARS = 2000;
+const LOG_LIMIT_BYTES = 16 * 1024 * 1024;
+const MAX_WORDS_CHARS = 2000;
 const POLL_PAUSE_MS = 10;
+
 /** QEMU writes back its caches when it ends, which takes long on a slow medium. */
-const QUIT_TIMEOUT_MS = 15_000;
-const KILL_TIMEOUT_MS = 15_000;
+const END_TIMEOUTS = { greetingMs: 1000, quitMs: 15_000, killMs: 15_000 };
 
 /**
  * The QEMU of a guest; `undefined` when none lives. A pid file can outlive its QEMU (`kill -9`, a
@@ -31,22 +33,22 @@ export function findGuestProcess(run: RunFolder): ProcessIdentity | undefined {
 
 /**
  * Runs a QEMU that turns itself into a daemon (`-daemonize`): it is ready when this returns, and
- * outlives us. It is run in `folder`; `file3` is an open file that it gets as descriptor 3. Throws `tool-missing`, and
+ * outlives us. `file3` is an open file that it gets as descriptor 3. Throws `tool-missing`, and
  * `tool-failed` with QEMU's words.
  */
 export async function launchGuest(
-  program: string,
-  args: readonly string[],
-  { folder, file3 }: { readonly folder: string; readonly file3?: number | undefined },
+  run: RunFolder,
+  { program, args }: GuestCommandLine,
+  file3?: number,
 ): Promise<void> {
+  const files = file3 === undefined ? [] : [file3];
   const child = spawn(program, args, {
-    cwd: folder,
-    stdio: ["ignore", "ignore", "pipe", ...(file3 === undefined ? [] : [file3])],
-    env: { ...process.env, LC_ALL: "C" },
+    cwd: run.path,
+    stdio: ["ignore", "ignore", "pipe", ...files],
   });
   let complaint = "";
   child.stderr?.on("data", (chunk: Buffer) => {
-    complaint = (complaint + chunk.toString()).slice(-MAX_COMPLAINT_CHARS);
+    complaint = (complaint + chunk.toString()).slice(0, MAX_WORDS_CHARS);
   });
   try {
     const [status] = (await once(child, "close")) as [number | null];
@@ -55,7 +57,14 @@ export async function launchGuest(
     if (errnoOf(thrown) === "ENOENT") throw toolMissing(program);
     throw systemError(thrown, `cannot run '${program}'`);
   }
-  throw new DomsnapError("tool-failed", `${program}: ${complaint.trim() || "ended at once"}`);
+  throw new DomsnapError("tool-failed", complaint.trim() || lastWords(run));
+}
+
+/** What QEMU put into its log before it ended, without the times. */
+export function lastWords(run: RunFolder): string {
+  const log = readStateFile(run.log, LOG_LIMIT_BYTES)?.trim() ?? "";
+  const words = log.slice(-MAX_WORDS_CHARS).replace(/^\S+Z (?=qemu-)/gm, "");
+  return words || "QEMU ended at once";
 }
 
 /**
@@ -63,13 +72,13 @@ export async function launchGuest(
  * SIGTERM when its monitor is busy, by SIGKILL when all that does not help. Does nothing when none
  * lives. Throws `operation-failed` with libvirt's text when even SIGKILL has no effect.
  */
-export async function endGuest(run: RunFolder): Promise<void> {
+export async function endGuest(run: RunFolder, timeouts = END_TIMEOUTS): Promise<void> {
   const guest = findGuestProcess(run);
   if (!guest) return;
-  if (!(await quit(run))) signal(guest, "SIGTERM");
-  if (await ended(guest, QUIT_TIMEOUT_MS)) return;
+  if (!(await quit(run, timeouts.greetingMs))) signal(guest, "SIGTERM");
+  if (await ended(guest, timeouts.quitMs)) return;
   signal(guest, "SIGKILL");
-  if (await ended(guest, KILL_TIMEOUT_MS)) return;
+  if (await ended(guest, timeouts.killMs)) return;
   throw new DomsnapError(
     "operation-failed",
     `Failed to terminate process ${guest.pid} with SIGKILL: Device or resource busy`,
@@ -77,10 +86,10 @@ export async function endGuest(run: RunFolder): Promise<void> {
   );
 }
 
-async function quit(run: RunFolder): Promise<boolean> {
+async function quit(run: RunFolder, timeoutMs: number): Promise<boolean> {
   try {
-    await withQmp(run.queryMonitor, { greetingTimeoutMs: 1000 }, (client) =>
-      client.execute("quit", {}, { timeoutMs: 1000 }),
+    await withQmp(run.queryMonitor, { greetingTimeoutMs: timeoutMs }, (client) =>
+      client.execute("quit", {}, { timeoutMs }),
     );
     return true;
   } catch {

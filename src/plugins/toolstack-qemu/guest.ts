@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
@@ -9,7 +9,7 @@ import { assertSocketPath, withQmp, type QmpClient } from "../lib/qmp/index.js";
 import { ensureStateFolder, readStateFile, writeStateFile } from "../lib/state-files.js";
 import { systemError } from "../lib/system-error.js";
 import { formatCommandLine } from "./command-line.js";
-import { endGuest, findGuestProcess, launchGuest } from "./guest-process.js";
+import { endGuest, findGuestProcess, lastWords, launchGuest } from "./guest-process.js";
 import { queryGuest, type GuestState } from "./guest-state.js";
 import { runFolder, type RunFolder } from "./run-folder.js";
 
@@ -20,9 +20,9 @@ export interface StartOptions {
 }
 
 const GREETING_TIMEOUT_MS = 3000;
+const SHORT_TIMEOUT_MS = 1000;
 const MEMORY_POLL_MS = 50;
 const DEFINITION_LIMIT_BYTES = 10 * 1024 * 1024;
-const LOG_TAIL_LINES = 3;
 
 /** One guest and the QEMU that runs it, if any. The caller holds the domain's lock to change it. */
 export class Guest {
@@ -49,7 +49,7 @@ export class Guest {
   async describe(): Promise<Domain> {
     const { name, uuid } = this.stored;
     const pid = this.pid;
-    const live = pid === undefined ? undefined : await this.#live();
+    const live = await this.#live();
     if (pid === undefined || !live)
       return { name, uuid, state: "shutoff", persistent: true, definition: this.stored };
     return {
@@ -90,7 +90,7 @@ export class Guest {
 
   /** Ends QEMU, as by pulling the plug; what it was is kept for `undoStop`. */
   async stop(): Promise<void> {
-    const live = this.pid === undefined ? undefined : await this.#live().catch(() => undefined);
+    const live = await this.#live(SHORT_TIMEOUT_MS).catch(() => undefined);
     if (live) await writeStateFile(this.run.stateBeforeStop, live.state);
     await endGuest(this.run);
   }
@@ -128,14 +128,14 @@ export class Guest {
   async #launch(options: StartOptions): Promise<void> {
     const { run, stored } = this;
     const incoming = options.memoryFile === undefined ? undefined : "fd:3";
-    const { program, args } = formatCommandLine(stored, run, incoming);
+    const commandLine = formatCommandLine(stored, run, incoming);
     [run.monitor, run.queryMonitor, run.agent].forEach(assertSocketPath);
     await ensureStateFolder(run.path);
-    await rm(run.stateBeforeStop, { force: true });
+    for (const leftover of [run.stateBeforeStop, run.log]) await rm(leftover, { force: true });
     await writeStateFile(run.definition, `${stored.xml}\n`);
     const memory = options.memoryFile === undefined ? undefined : openMemory(options.memoryFile);
     try {
-      await launchGuest(program, args, { folder: run.path, file3: memory });
+      await launchGuest(run, commandLine, memory);
       if (memory !== undefined) await this.#awaitMemory();
     } catch (thrown) {
       await endGuest(run);
@@ -150,23 +150,22 @@ export class Guest {
     for (;;) {
       const live = await this.#live();
       if (!live)
-        throw new DomsnapError("tool-failed", `QEMU did not take the memory: ${this.#lastWords()}`);
+        throw new DomsnapError(
+          "tool-failed",
+          `QEMU did not take the memory: ${lastWords(this.run)}`,
+        );
       if (!live.awaitsMemory) return;
       await sleep(MEMORY_POLL_MS);
     }
   }
 
-  #lastWords(): string {
-    const lines = readFileSync(this.run.log, "utf8").trim().split("\n");
-    return lines.slice(-LOG_TAIL_LINES).join("; ");
-  }
-
   /** Undefined when QEMU is gone, also when it goes while it is asked. */
-  async #live(): Promise<GuestState | undefined> {
+  async #live(greetingTimeoutMs = GREETING_TIMEOUT_MS): Promise<GuestState | undefined> {
+    if (this.pid === undefined) return undefined;
     const targets = this.stored.disks.map(({ target }) => target);
-    const options = { greetingTimeoutMs: GREETING_TIMEOUT_MS };
+    const ask = (client: QmpClient) => queryGuest(client, targets);
     try {
-      return await withQmp(this.run.queryMonitor, options, (client) => queryGuest(client, targets));
+      return await withQmp(this.run.queryMonitor, { greetingTimeoutMs }, ask);
     } catch (thrown) {
       if (this.pid === undefined) return undefined;
       throw thrown;

@@ -95,6 +95,7 @@ class World {
       };
     return {
       read: (uuid) => journal.read(uuid),
+      list: () => journal.list(),
       begin: guard((plan: Plan) => journal.begin(plan)),
       started: guard((uuid: string, index: number) => journal.started(uuid, index)),
       finished: guard((uuid: string, index: number) => journal.finished(uuid, index)),

@@ -34,6 +34,7 @@ export interface DiskRequestSketch {
 export type SourceSketch =
   | { readonly kind: "file"; readonly name: string }
   | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "labels" }
   | { readonly kind: "network"; readonly protocol: string; readonly name?: string | undefined };
 
 /** Stands for the document's own name, as a parent. */
@@ -72,7 +73,7 @@ const networkSource = fc.record({
 });
 const source: fc.Arbitrary<SourceSketch> = rarely(
   fileSource,
-  fc.oneof(textSource, networkSource),
+  fc.oneof(textSource, networkSource, fc.constant({ kind: "labels" as const })),
   6,
 );
 
@@ -233,6 +234,8 @@ function sourceElement(
       return element("source", { [attribute]: `${directory}/${source.name}` });
     case "text":
       return element("source", { [attribute]: source.text });
+    case "labels":
+      return element("source", {}, [element("seclabel", { model: "dac", relabel: "no" })]);
     case "network":
       return element("source", { protocol: source.protocol, name: source.name }, [
         element("host", { name: "host" }),

@@ -135,6 +135,11 @@ describe("backing chains", () => {
       ).to.have.members(places.map(folder.file));
     });
 
+    it("is not misled by a raw disk into which a guest wrote its own name", async () => {
+      await createOn("disk", "disk", "raw");
+      expect(await findBackedBy(folder.file("disk"))).to.deep.equal([]);
+    });
+
     it("knows what backs on an image that is gone", async () => {
       await createOn("top", folder.file("gone"), "qcow2");
       expect(await findBackedBy(folder.file("gone"))).to.deep.equal([folder.file("top")]);

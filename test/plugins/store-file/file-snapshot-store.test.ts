@@ -8,14 +8,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "chai";
 import fc from "fast-check";
 
 import { DomsnapError } from "../../../src/core/errors/index.js";
-import { FileSnapshotStore } from "../../../src/plugins/store-file/index.js";
+import { FileSnapshotStore, KernelFileLock } from "../../../src/plugins/store-file/index.js";
 import {
   describeSnapshotStore,
   expectError,
@@ -154,13 +154,15 @@ describe("FileSnapshotStore", () => {
       expect(name.toString().trim()).to.equal("guest");
     });
 
-    it("of a crashed writer are ignored, and gone after the next write", async () => {
+    it("of a crashed writer are ignored, and gone when the next one has the lock", async () => {
       plant("lost.xml.new", "<domainsnaps");
       plant("current.new", "los");
       plant("sample.xml.new", "<domainsnaps");
       expect(await store.index(SAMPLE_UUID)).to.deep.equal({ heads: [], problems: [] });
-      await store.write(SAMPLE_UUID, sampleSnapshot());
-      expect(readdirSync(folder)).to.deep.equal(["sample.xml"]);
+      await new KernelFileLock(dirname(folder)).run(SAMPLE_UUID, { timeoutMs: 0 }, () =>
+        store.write(SAMPLE_UUID, sampleSnapshot()),
+      );
+      expect(readdirSync(folder)).to.deep.equal(["lock", "sample.xml"]);
     });
 
     it("that cannot be written leave the old record and no other trace", async () => {

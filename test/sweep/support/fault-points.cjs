@@ -62,18 +62,17 @@ function failure(code, name) {
   return Object.assign(error, { code: known, errno: NUMBERS[known], syscall: name });
 }
 
-/** The arguments of a write, for half of its bytes. */
+/** The arguments of a write of half the bytes; those of any other call as they are. */
 function halved(name, args) {
-  if (!/^write/.test(name)) return args;
-  const at = args.findIndex((value) => typeof value === "string" || ArrayBuffer.isView(value));
-  const dataAt = name.startsWith("writeFile") && args.length > 1 && at === 0 ? 1 : at;
+  if (!name.startsWith("write") || name === "writev") return args;
+  const dataAt = name === "writeFile" && typeof args[1] !== "object" && args.length > 1 ? 1 : 0;
   const data = args[dataAt];
   if (typeof data !== "string" && !ArrayBuffer.isView(data)) return args;
-  const bytes = typeof data === "string" ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  const copy = [...args];
-  copy[dataAt] = bytes.subarray(0, Math.floor(bytes.length / 2));
-  if (typeof copy[dataAt + 2] === "number" && name.startsWith("write(")) copy[dataAt + 2] = copy[dataAt].length;
-  return copy;
+  const bytes = Buffer.from(data);
+  const half = bytes.subarray(0, Math.floor(bytes.length / 2));
+  if (name === "writeFile") return args.toSpliced(dataAt, 1, half);
+  const position = typeof data === "string" ? args[1] : args[3];
+  return [half, 0, half.length, position];
 }
 
 function isChange(name, args) {

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,16 +15,17 @@ export async function exec(program: string, ...args: string[]): Promise<string> 
   return (await execute(program, args)).stdout;
 }
 
-/** Plays the guest with QEMU's own tools. */
+/** Files that qemu-img made before, by format and content: most tests begin with the same. */
+const madeBefore = new Map<string, Buffer>();
+
+/** Plays the guest with QEMU's own tools; a raw image is its content. */
 export const qemuImages: Omit<DiskBackendFixture, "backend"> = {
   async makeImage(path: string, format: ImageFormat, content: Buffer): Promise<ImageRef> {
-    await withScratch(async (scratch) => {
-      await writeFile(scratch, content);
-      await exec("qemu-img", "convert", "-f", "raw", "-O", format, scratch, path);
-    });
+    await writeFile(path, await convertRaw(format, content));
     return { path, type: "file", format };
   },
   readImage({ path, format }: ImageRef): Promise<Buffer> {
+    if (format === "raw") return readFile(path);
     return withScratch(async (scratch) => {
       await exec("qemu-img", "convert", "-f", format, "-O", "raw", path, scratch);
       return readFile(scratch);
@@ -33,6 +35,20 @@ export const qemuImages: Omit<DiskBackendFixture, "backend"> = {
     await guestWrites(image, byte, 0, "64k");
   },
 };
+
+async function convertRaw(format: ImageFormat, content: Buffer): Promise<Buffer> {
+  if (format === "raw") return content;
+  const key = `${format} ${createHash("sha256").update(content).digest("hex")}`;
+  const file =
+    madeBefore.get(key) ??
+    (await withScratch(async (scratch) => {
+      await writeFile(scratch, content);
+      await exec("qemu-img", "convert", "-f", "raw", "-O", format, scratch, `${scratch}.made`);
+      return readFile(`${scratch}.made`);
+    }));
+  madeBefore.set(key, file);
+  return file;
+}
 
 /** Fills a range of an image with one byte. */
 export async function guestWrites(

@@ -1,7 +1,7 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { ImageRef } from "../../core/model/index.js";
-import { findBackedBy, realImagePath } from "../lib/backing-chain.js";
-import { probeFile } from "../lib/probe-file.js";
+import { findBackedBy, realImagePath } from "./backing-chain.js";
+import { probeFile } from "./probe-file.js";
 
 /**
  * Throws `image-in-use` if any image but the `accepted` ones backs on `image`: writing to it would

@@ -1,0 +1,63 @@
+import { asDomsnapError } from "../core/errors/index.js";
+import type { ProgressEvent } from "../core/execute/progress-event.js";
+import type { Domain } from "../core/model/index.js";
+import type { ChangeOptions } from "../core/operations/results.js";
+import type { SnapshotService } from "../core/operations/snapshot-service.js";
+import { CommandError, usageError } from "./command-error.js";
+import type { CommandContext } from "./command-spec.js";
+import { editText } from "./editor.js";
+import type { CommandArguments } from "./grammar/command-arguments.js";
+
+/** What the session gives to each of its commands. */
+export interface ContextSource extends Pick<
+  CommandContext,
+  "table" | "uri" | "env" | "quiet" | "dryRun" | "signal" | "service"
+> {
+  readonly onProgress: ((event: ProgressEvent) => void) | undefined;
+  readonly ask: CommandContext["ask"] | undefined;
+}
+
+/** The view that one command has of its session. */
+export function createContext(args: CommandArguments, source: ContextSource): CommandContext {
+  const { table, uri, env, quiet, signal, service, onProgress, ask } = source;
+  const dryRun = source.dryRun || args.has("dry-run");
+  return {
+    args,
+    table,
+    uri,
+    env,
+    quiet,
+    dryRun,
+    signal,
+    service,
+    domain: async () => findDomain(await service(), args.requiredText("domain")),
+    changeOptions: () => ({
+      dryRun,
+      signal,
+      ...(onProgress && { onProgress }),
+      ...lockTimeout(args),
+    }),
+    edit: (text) => editText(text, env),
+    ask: ask ?? (() => Promise.resolve(undefined)),
+  };
+}
+
+async function findDomain(service: SnapshotService, reference: string): Promise<Domain> {
+  try {
+    return await service.findDomain(reference);
+  } catch (thrown) {
+    const reason = asDomsnapError(thrown);
+    if (reason.code !== "no-domain") throw reason;
+    throw new CommandError([`failed to get domain '${reference}'`], reason);
+  }
+}
+
+function lockTimeout(args: CommandArguments): Pick<ChangeOptions, "lockTimeoutMs"> {
+  if (!args.has("lock-timeout")) return {};
+  const seconds = args.requiredText("lock-timeout");
+  if (!/^\d{1,6}(\.\d{1,3})?$/.test(seconds))
+    throw usageError(
+      `Numeric value '${seconds}' for <lock-timeout> option is malformed or out of range`,
+    );
+  return { lockTimeoutMs: Number(seconds) * 1000 };
+}

@@ -1,0 +1,69 @@
+import { expect } from "chai";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createContainer, openSnapshotService } from "../../src/index.js";
+import { ConnectionProvider } from "../../src/plugin.js";
+import { describeToolstack } from "../../src/testing/index.js";
+import { inventoryModule } from "./inventory-toolstack.js";
+
+/** A domain with one raw disk and without QEMU, so that the dd backend takes it. */
+function domainXml(image: string): string {
+  return `<domain type='xen'>
+  <name>web</name>
+  <uuid>7f1c4c8e-52a1-4a3b-9f0e-4d6d2f3b8c10</uuid>
+  <memory unit='KiB'>65536</memory>
+  <os>
+    <type>hvm</type>
+  </os>
+  <devices>
+    <disk type='file' device='disk'>
+      <driver name='file' type='raw'/>
+      <source file='${image}'/>
+      <target dev='xvda' bus='xen'/>
+    </disk>
+  </devices>
+</domain>`;
+}
+
+async function makeInventory() {
+  const folder = await mkdtemp(join(tmpdir(), "domsnap-guide-"));
+  const image = join(folder, "web.raw");
+  const file = join(folder, "inventory.json");
+  await writeFile(image, "first state");
+  await writeFile(file, JSON.stringify({ web: domainXml(image) }));
+  const uri = pathToFileURL(file).href.replace(/^file:/, "inventory:");
+  return { image, uri, remove: () => rm(folder, { recursive: true }) };
+}
+
+describe("plugin guide", () => {
+  it("adds a toolstack that takes snapshots", async () => {
+    const { image, uri, remove } = await makeInventory();
+    try {
+      const service = await openSnapshotService(uri, createContainer([inventoryModule]));
+      await service.create("web", "<domainsnapshot><name>s1</name></domainsnapshot>", {});
+      await writeFile(image, "later state");
+      await service.revert("web", "s1", {});
+      expect(await readFile(image, "utf8")).to.equal("first state");
+      expect((await service.list("web")).heads.map(({ name }) => name)).to.deep.equal(["s1"]);
+      await service.close();
+    } finally {
+      await remove();
+    }
+  });
+});
+
+describeToolstack("inventory of the plugin guide", {
+  runsDomains: false,
+  async open() {
+    const { uri, remove } = await makeInventory();
+    const providers = createContainer([inventoryModule]).getAll<ConnectionProvider>(
+      ConnectionProvider,
+    );
+    const provider = providers.find(({ schemes }) => schemes.includes("inventory"));
+    if (!provider) throw new Error("the module binds no provider");
+    const { toolstack } = await provider.open(uri);
+    return { toolstack, domain: "web", dispose: remove };
+  },
+});

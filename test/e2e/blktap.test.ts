@@ -1,0 +1,112 @@
+import { expect } from "chai";
+
+import { TapLab, type TapContents } from "./support/tap-lab.js";
+
+describe("tapdisk's disks through the command line", function () {
+  this.timeout(60_000);
+  let lab: TapLab;
+  beforeEach(async () => {
+    lab = await TapLab.create();
+  });
+  afterEach(() => {
+    lab.remove();
+  });
+
+  const create = async (name: string, byte: number): Promise<TapContents> => {
+    await lab.write(byte);
+    const kept = await lab.contents();
+    lab.domsnap("snapshot-create-as", "xenguest", name, "--disk-only");
+    return kept;
+  };
+
+  it("creates three snapshots, deletes the middle one, reverts to the first, deletes all", async () => {
+    const first = await create("first", 1);
+    const second = await create("second", 2);
+    expect(await lab.contentsOf("first")).to.deep.equal(first);
+    const third = await create("third", 3);
+    await lab.write(4);
+    const present = await lab.contents();
+    const paths = (await lab.active())["xvda"]?.path;
+    expect(paths, "the domain's path stays").to.equal(lab.path("a.vhd"));
+    for (const [name, kept] of Object.entries({ first, second, third }))
+      expect(await lab.contentsOf(name), name).to.deep.equal(kept);
+
+    lab.domsnap("snapshot-delete", "xenguest", "second");
+    expect(await lab.contents()).to.deep.equal(present);
+    expect(await lab.contentsOf("first")).to.deep.equal(first);
+    expect(await lab.contentsOf("third")).to.deep.equal(third);
+
+    lab.domsnap("snapshot-revert", "xenguest", "first");
+    expect(await lab.contents()).to.deep.equal(first);
+    expect(await lab.contentsOf("first")).to.deep.equal(first);
+    expect(await lab.contentsOf("third")).to.deep.equal(third);
+    await lab.write(5);
+    const changed = await lab.contents();
+
+    lab.domsnap("snapshot-delete", "xenguest", "third");
+    expect(await lab.contents()).to.deep.equal(changed);
+    expect(await lab.contentsOf("first")).to.deep.equal(first);
+
+    lab.domsnap("snapshot-delete", "xenguest", "first");
+    expect(await lab.contents()).to.deep.equal(changed);
+    expect(lab.imageFiles()).to.deep.equal(["a.vhd", "b.vhd", "c.img"]);
+    expect(lab.domsnap("snapshot-list", "xenguest", "--name").trim()).to.equal("");
+  });
+
+  it("goes to any snapshot and back, with branches", async () => {
+    const kept: Record<string, TapContents> = {};
+    kept["one"] = await create("one", 11);
+    kept["two"] = await create("two", 12);
+    lab.domsnap("snapshot-revert", "xenguest", "one");
+    expect(await lab.contents()).to.deep.equal(kept["one"]);
+    kept["three"] = await create("three", 13);
+    lab.domsnap("snapshot-revert", "xenguest", "two");
+    expect(await lab.contents()).to.deep.equal(kept["two"]);
+    kept["four"] = await create("four", 14);
+    lab.domsnap("snapshot-revert", "xenguest", "three");
+    expect(await lab.contents()).to.deep.equal(kept["three"]);
+    for (const [name, state] of Object.entries(kept))
+      expect(await lab.contentsOf(name), name).to.deep.equal(state);
+
+    const refused = lab.try("snapshot-delete", "xenguest", "one");
+    expect(refused.status).to.equal(1);
+    expect(refused.stderr).to.include("multiple children");
+    for (const name of ["four", "two", "one"]) {
+      lab.domsnap("snapshot-delete", "xenguest", name);
+      delete kept[name];
+      expect(await lab.contents(), name).to.deep.equal(kept["three"]);
+      for (const [other, state] of Object.entries(kept))
+        expect(await lab.contentsOf(other), other).to.deep.equal(state);
+    }
+    lab.domsnap("snapshot-delete", "xenguest", "three");
+    expect(lab.imageFiles()).to.deep.equal(["a.vhd", "b.vhd", "c.img"]);
+  });
+
+  it("goes on in a file that the document names", async () => {
+    await lab.write(21);
+    const kept = await lab.contents();
+    const file = lab.path("overlay.vhd");
+    lab.domsnap(
+      ...["snapshot-create-as", "xenguest", "named", "--disk-only"],
+      ...["--diskspec", `xvda,file=${file}`, "--diskspec", "xvdb,snapshot=no"],
+      ...["--diskspec", "xvdc,snapshot=no"],
+    );
+    expect((await lab.active())["xvda"]?.path).to.equal(file);
+    await lab.write(22);
+    const present = await lab.contents();
+    expect((await lab.contentsOf("named"))["xvda"]).to.equal(kept["xvda"]);
+    lab.domsnap("snapshot-delete", "xenguest", "named");
+    expect(await lab.contents()).to.deep.equal(present);
+    expect((await lab.active())["xvda"]?.path).to.equal(file);
+    expect(lab.imageFiles()).to.deep.equal(["b.vhd", "c.img", "overlay.vhd"]);
+  });
+
+  it("says why it takes no internal snapshot", async () => {
+    const before = lab.imageFiles();
+    const { status, stderr } = lab.try("snapshot-create-as", "xenguest", "inside");
+    expect(status).to.equal(1);
+    expect(stderr).to.include("internal snapshot for disk xvda unsupported");
+    expect(lab.imageFiles()).to.deep.equal(before);
+    await lab.contents();
+  });
+});

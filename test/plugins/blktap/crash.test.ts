@@ -1,0 +1,233 @@
+import { randomBytes } from "node:crypto";
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { expect } from "chai";
+
+import type { DiskOperation } from "../../../src/core/plan/operation.js";
+import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
+import { checkVhd, hostImageFiles, repairVhd } from "../../../src/plugins/lib/vhd/index.js";
+import { makeFolder } from "../support/state-folder.js";
+import { Crash, FaultyFiles, LOSSES, type Loss } from "../lib/vhd/support/faulty-files.js";
+import { writeAsGuest } from "../lib/vhd/support/guest-vhd.js";
+import { makeDynamic } from "../lib/vhd/support/vhd-images.js";
+import { contextOf, freeze, hashOf, image, mergeStep, operations } from "./support.js";
+
+const MIB = 1024 * 1024;
+const SIZE = 5 * MIB + 512;
+
+/** A scene on disk: made once, copied for each crash. */
+interface Scene {
+  readonly operations: (at: (name: string) => string) => readonly DiskOperation[];
+  readonly make: (at: (name: string) => string) => Promise<void>;
+  /** Hash of the present state; the same before and after, but for a revert. */
+  readonly present: (at: (name: string) => string) => string;
+}
+
+const backendWith = (files: FaultyFiles) => new BlktapBackend({ files }).handler;
+const survivor = () => new BlktapBackend().handler;
+
+describe("blktap after a crash", function () {
+  this.timeout(60_000);
+  let root: string;
+  let dispose: () => Promise<void>;
+  beforeEach(async () => {
+    ({ path: root, dispose } = await makeFolder());
+  });
+  afterEach(() => dispose());
+
+  const guestDisk = async (path: string, format: "vhd" | "raw") => {
+    if (format === "raw") writeFileSync(path, randomBytes(SIZE));
+    else {
+      await makeDynamic(path, SIZE);
+      writeAsGuest(path, "vhd", 512 * 5, randomBytes(512 * 20));
+      writeAsGuest(path, "vhd", SIZE - 512, randomBytes(512));
+    }
+  };
+  const guestGoesOn = (path: string) => {
+    writeAsGuest(path, "vhd", 512 * 8, Buffer.alloc(512 * 4));
+    writeAsGuest(path, "vhd", 2 * MIB, randomBytes(2 * MIB));
+    writeAsGuest(path, "vhd", SIZE - 1024, randomBytes(512));
+  };
+
+  /** Runs a scene with a crash at every change; `recover` must bring back one of two states. */
+  const tryEveryCrash = async (
+    scene: Scene,
+    losses: readonly Loss[],
+    recover: (at: (name: string) => string, ops: readonly DiskOperation[]) => Promise<void>,
+  ): Promise<number> => {
+    const original = join(root, "original");
+    mkdirSync(original);
+    await scene.make((name) => join(original, name));
+    let crashes = 0;
+    for (const loss of losses)
+      for (let crashAt = 0; ; crashAt++) {
+        const folder = join(root, "copy");
+        rmSync(folder, { recursive: true, force: true });
+        mkdirSync(folder);
+        for (const name of readdirSync(original))
+          copyFileSync(join(original, name), join(folder, name));
+        const at = (name: string) => join(folder, name);
+        const ops = scene.operations(at);
+        const files = new FaultyFiles(crashAt, loss);
+        const crashed = await runAll(backendWith(files), ops);
+        if (!crashed) break;
+        crashes += 1;
+        await recover(at, ops).catch((error: unknown) => {
+          throw new Error(`crash at change ${crashAt}, losing ${loss}: ${String(error)}`);
+        });
+      }
+    return crashes;
+  };
+
+  const runAll = async (handler: BlktapBackend["handler"], ops: readonly DiskOperation[]) => {
+    try {
+      for (const operation of ops) await handler.run(operation, contextOf());
+      return false;
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error;
+      return true;
+    }
+  };
+
+  for (const format of ["vhd", "raw"] as const) {
+    const created: Scene = {
+      make: async (at) => {
+        await guestDisk(at("a"), format);
+        await guestDisk(at("b"), format);
+      },
+      operations: (at) => [
+        operations.snapshot("s", [
+          freeze(image(at("a"), format), at("a.s")),
+          { ...freeze(image(at("b"), format), at("b.s")), target: "xvdb" },
+        ]),
+      ],
+      present: (at) => hashOf(at("a"), format),
+    };
+
+    it(`takes back the create of a ${format} disk at every step`, async () => {
+      let before = "";
+      const crashes = await tryEveryCrash(created, LOSSES, async (at, [create]) => {
+        before ||= created.present((name) => join(root, "original", name));
+        await survivor().undo(create!, contextOf());
+        await survivor().undo(create!, contextOf());
+        expect(hashOf(at("a"), format)).to.equal(before);
+        expect(readdirSync(at(""))).to.deep.equal(["a", "b"]);
+        expect(await survivor().settle(create!)).to.equal("not-done");
+      });
+      expect(crashes).to.be.greaterThan(30);
+    });
+
+    it(`carries through the create of a ${format} disk from every step`, async () => {
+      await tryEveryCrash(created, ["none", "all"], async (at, [create]) => {
+        const before = created.present((name) => join(root, "original", name));
+        await survivor().run(create!, contextOf());
+        expect(await survivor().settle(create!)).to.equal("done");
+        expect(hashOf(at("a"))).to.equal(before);
+        expect(hashOf(at("a.s"), format)).to.equal(before);
+        expect(readdirSync(at(""))).to.deep.equal(["a", "a.s", "b", "b.s"]);
+        expect(await checkVhd(hostImageFiles, at("a"))).to.deep.equal([]);
+      });
+    });
+
+    for (const isInner of [false, true]) {
+      const what = `a ${format} image with ${isInner ? "an inner overlay" : "the topmost one"}`;
+      const merged: Scene = {
+        make: async (at) => {
+          await guestDisk(at("a"), format);
+          await survivor().run(
+            operations.snapshot("s", [freeze(image(at("a"), format), at("a.s"))]),
+            contextOf(),
+          );
+          guestGoesOn(at("a"));
+          if (!isInner) return;
+          await survivor().run(
+            operations.snapshot("t", [freeze(image(at("a")), at("a.t"))]),
+            contextOf(),
+          );
+          writeAsGuest(at("a"), "vhd", 512, randomBytes(512));
+        },
+        operations: (at) => [
+          operations.merge([
+            isInner
+              ? mergeStep(image(at("a.s"), format), at("a.t"), [at("a")])
+              : mergeStep(image(at("a.s"), format), at("a")),
+          ]),
+        ],
+        present: (at) => hashOf(at("a")),
+      };
+      it(`carries through the merge of ${what} from every step`, async () => {
+        const crashes = await tryEveryCrash(merged, LOSSES, async (at, [merge]) => {
+          const before = merged.present((name) => join(root, "original", name));
+          await survivor().run(merge!, contextOf());
+          expect(await survivor().settle(merge!)).to.equal("done");
+          await survivor().run(merge!, contextOf());
+          expect(hashOf(at("a"))).to.equal(before);
+          if (isInner) expect(hashOf(at("a.t"))).to.equal(hashOf(join(root, "original", "a.t")));
+          expect(readdirSync(at(""))).to.deep.equal(isInner ? ["a", "a.t"] : ["a"]);
+          expect(await checkVhd(hostImageFiles, at("a"))).to.deep.equal([]);
+        });
+        expect(crashes).to.be.greaterThan(15);
+      });
+    }
+
+    it(`reverts a ${format} disk or stays, from every step`, async () => {
+      const reverted: Scene = {
+        make: async (at) => {
+          await guestDisk(at("a"), format);
+          await survivor().run(
+            operations.snapshot("s", [freeze(image(at("a"), format), at("a.s"))]),
+            contextOf(),
+          );
+          guestGoesOn(at("a"));
+        },
+        operations: (at) => {
+          const steps = [
+            {
+              target: "xvda",
+              mode: "external" as const,
+              image: image(at("a.s"), format),
+              file: image(at("a")),
+            },
+          ];
+          return [operations.stage(steps), operations.revert(steps)];
+        },
+        present: (at) => hashOf(at("a")),
+      };
+      await tryEveryCrash(reverted, LOSSES, async (at, [stage, revert]) => {
+        const before = reverted.present((name) => join(root, "original", name));
+        const frozen = hashOf(join(root, "original", "a.s"), format);
+        const isStaged = (await survivor().settle(stage!)) === "done";
+        if (isStaged) await survivor().run(revert!, contextOf());
+        else if ((await survivor().settle(revert!)) !== "done") {
+          expect(hashOf(at("a"))).to.equal(before);
+          await survivor().undo(stage!, contextOf());
+        }
+        expect([before, frozen]).to.include(hashOf(at("a")));
+        if (isStaged) expect(hashOf(at("a"))).to.equal(frozen);
+        expect(hashOf(at("a.s"), format)).to.equal(frozen);
+        expect(readdirSync(at(""))).to.deep.equal(["a", "a.s"]);
+      });
+    });
+  }
+
+  it("repairs a footer from every step", async () => {
+    const path = join(root, "leaf");
+    await makeDynamic(path, SIZE);
+    writeAsGuest(path, "vhd", 512, randomBytes(512), { dies: true });
+    copyFileSync(path, `${path}.original`);
+    const before = hashOf(path);
+    for (const loss of LOSSES)
+      for (let crashAt = 0; ; crashAt++) {
+        copyFileSync(`${path}.original`, path);
+        const crashed = await repairVhd(new FaultyFiles(crashAt, loss), path).then(
+          () => false,
+          (error: unknown) => error instanceof Crash,
+        );
+        await repairVhd(hostImageFiles, path);
+        expect(hashOf(path), `crash at change ${crashAt}, losing ${loss}`).to.equal(before);
+        expect(await checkVhd(hostImageFiles, path)).to.deep.equal([]);
+        if (!crashed) break;
+      }
+  });
+});

@@ -8,6 +8,7 @@
 // All contestants of a benchmark run in turn in one process tree, so that whatever else the
 // machine does hits all of them. Read the ratios; absolute times belong to the machine.
 import { parseArgs } from "node:util";
+import { benchBlktapMerge } from "./blktap-merge.mjs";
 import { benchCopy } from "./copy.mjs";
 import { benchDocument } from "./document.mjs";
 import { machineFacts } from "./lib/machine.mjs";
@@ -15,7 +16,13 @@ import { formatReport } from "./lib/report.mjs";
 import { benchList } from "./list.mjs";
 import { benchStart } from "./start.mjs";
 
-const BENCHMARKS = { start: benchStart, document: benchDocument, list: benchList, copy: benchCopy };
+const BENCHMARKS = {
+  start: benchStart,
+  document: benchDocument,
+  list: benchList,
+  copy: benchCopy,
+  "blktap-merge": benchBlktapMerge,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -10,6 +10,27 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
+/**
+ * Built-in modules of Node that take milliseconds to load and that most commands never touch. In
+ * the bundle each is loaded when one of its exports is first used.
+ */
+const LAZY_BUILTINS = /^(node:)?(child_process|crypto|fs\/promises|worker_threads)$/;
+
+const lazyBuiltins = {
+  name: "lazy-builtins",
+  setup(bundle) {
+    const namespace = "lazy-builtin";
+    bundle.onResolve({ filter: LAZY_BUILTINS }, ({ path, namespace: importer }) =>
+      importer === namespace ? { path, external: true } : { path, namespace },
+    );
+    bundle.onLoad({ filter: LAZY_BUILTINS, namespace }, async ({ path }) => {
+      const names = Object.keys(await import(path)).filter((name) => name !== "default");
+      const getters = names.map((name) => `get ${name}() { return require("${path}").${name}; }`);
+      return { contents: `module.exports = { ${getters.join(", ")} };` };
+    });
+  },
+};
+
 rmSync(join(root, "dist"), { recursive: true, force: true });
 run("npx", ["tsc", "-p", "tsconfig.build.json"]);
 
@@ -26,6 +47,7 @@ await build({
   tsconfig: "tsconfig.json",
   // A native module cannot be part of a bundle.
   external: ["fs-native-extensions"],
+  plugins: [lazyBuiltins],
   // The code cache's script has no loader for import(); what is left of it becomes require().
   supported: { "dynamic-import": false },
   // `import.meta.url` does not exist in CommonJS; this is what it would be.

@@ -34,6 +34,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "core/rules",
     "core/ports",
     "xml",
+    "plugins/lib",
   ],
   testing: ["core", "xml"],
 };

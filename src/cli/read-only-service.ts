@@ -23,6 +23,7 @@ export function readOnlyService(service: SnapshotService): SnapshotService {
     info: (domain, name) => service.info(domain, name),
     current: (domain) => service.current(domain),
     parent: (domain, name) => service.parent(domain, name),
+    undefine: refuse("virDomainUndefine"),
     recover: refuse("recovery"),
     locks: () => service.locks(),
     diskCapabilities: (domain) => service.diskCapabilities(domain),

@@ -19,7 +19,12 @@ export {
   type XmlElement,
   type XmlNode,
 } from "./element.js";
-export { checkSnapshotXml, type CheckedSnapshot, type SnapshotCheck } from "./check.js";
+export {
+  checkSnapshotXml,
+  formatSnapshotXml,
+  type CheckedSnapshot,
+  type SnapshotCheck,
+} from "./check.js";
 export { decodeXmlBytes } from "./decode-bytes.js";
 export { readXml, type ReadXmlOptions } from "./reader.js";
 export { formatSnapshot, type FormatSnapshotOptions } from "./snapshot-format.js";

@@ -383,7 +383,7 @@ describe("runCli", () => {
     });
 
     it("check takes the flags and the state of the domain", async () => {
-      const line = `xml check ${folder}/s.xml --domain ${folder}/vm.xml --domain-state running --disk-only`;
+      const line = `xml check ${folder}/s.xml --domain ${folder}/vm.xml --domain-state running --disk-only --ignore-files`;
       const { stdout } = await runInProcess([line]);
       expect(stdout).to.include("  <state>disk-snapshot</state>\n");
       expect(stdout).to.include("<source file='/img/a.s1'/>");

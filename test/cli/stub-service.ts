@@ -52,6 +52,7 @@ export function stubService(calls: Partial<SnapshotService> = {}): SnapshotServi
     parent: unexpected,
     delete: unexpected,
     revert: unexpected,
+    undefine: unexpected,
     recover: unexpected,
     locks: unexpected,
     diskCapabilities: unexpected,

@@ -27,6 +27,13 @@ function domainXml(image: string): string {
 </domain>`;
 }
 
+const DOCUMENT = `<domainsnapshot>
+  <name>s1</name>
+  <disks>
+    <disk name='xvda' snapshot='external'/>
+  </disks>
+</domainsnapshot>`;
+
 async function makeInventory() {
   const folder = await mkdtemp(join(tmpdir(), "domsnap-guide-"));
   const image = join(folder, "web.raw");
@@ -42,7 +49,7 @@ describe("plugin guide", () => {
     const { image, uri, remove } = await makeInventory();
     try {
       const service = await openSnapshotService(uri, createContainer([inventoryModule]));
-      await service.create("web", "<domainsnapshot><name>s1</name></domainsnapshot>", {});
+      await service.create("web", DOCUMENT, {});
       await writeFile(image, "later state");
       await service.revert("web", "s1", {});
       expect(await readFile(image, "utf8")).to.equal("first state");

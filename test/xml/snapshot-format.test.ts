@@ -61,6 +61,16 @@ describe("formatSnapshot", () => {
     ]);
   });
 
+  it("puts a generated path into a source that was written with labels only", () => {
+    const labels = "<source>\n  <seclabel model='dac' relabel='no'/>\n</source>";
+    const source = { path: "/x.n", xml: labels };
+    const disks = [{ name: "vda", mode: "external" as const, type: "file" as const, source }];
+    const text = formatSnapshot({ name: "n", creationTime: 0n, disks });
+    expect(text).to.contain(
+      "      <source file='/x.n'>\n        <seclabel model='dac' relabel='no'/>\n      </source>\n",
+    );
+  });
+
   it("writes both definitions, the second under its own name", () => {
     const snapshot: DomainSnapshot = {
       name: "n",

@@ -53,6 +53,7 @@ export const xmlCheck: CommandSpec = {
       summary: "whose rules: libvirt's qemu (default) or test driver, or domsnap",
       completes: RULES,
     },
+    bool("ignore-files", "go by the documents alone, do not look at what stands at their paths"),
     bool("redefine", "the document is about a snapshot that exists"),
     bool("current", "with --redefine: it becomes the current one"),
     ...CREATE_OPTIONS,
@@ -74,12 +75,14 @@ export const xmlCheck: CommandSpec = {
     const current = args.text("current-snapshot");
     const rules = await rulesOf(choice(args, "rules", RULES));
     const { checkSnapshotXml } = await import("../../xml/check.js");
+    const { probeFile } = await import("../../plugins/lib/probe-file.js");
     const { snapshot, xml } = checkSnapshotXml({
       document,
       domain: { xml: domainXml, ...(state !== undefined && { state }) },
       existing,
       flags: args.flags({ redefine: "redefine", current: "current", ...CREATE_FLAG_OF_OPTION }),
       rules,
+      ...(!args.has("ignore-files") && { probe: probeFile }),
       ...(current !== undefined && { current }),
     });
     return { text: xml, data: { name: snapshot.name, xml } };

@@ -39,8 +39,8 @@ function parseCommand(
   const line = new CommandLine(spec, options);
   let onlyData = false;
   for (let word = nextWord(words); word !== undefined; word = nextWord(words)) {
-    if (onlyData || !word.startsWith("--")) line.addData(word);
-    else if (word === "--") onlyData = true;
+    if (word === "--" && !onlyData) onlyData = true;
+    else if (onlyData || !/^--[A-Za-z0-9]/.test(word)) line.addData(word);
     else line.addOption(word.slice(2), () => nextWord(words));
   }
   return line.finish();

@@ -21,9 +21,16 @@ function formatPlan(plan: Plan): string {
 }
 
 function titleOf({ verb, snapshot, domain }: Plan): string {
-  return verb === "revert"
-    ? `revert domain '${domain.name}' to snapshot '${snapshot}'`
-    : `${verb} snapshot '${snapshot}' of domain '${domain.name}'`;
+  switch (verb) {
+    case "revert":
+      return `revert domain '${domain.name}' to snapshot '${snapshot}'`;
+    case "undefine":
+      return `undefine domain '${domain.name}'`;
+    case "create":
+    case "redefine":
+    case "delete":
+      return `${verb} snapshot '${snapshot}' of domain '${domain.name}'`;
+  }
 }
 
 function formatWarning(warning: string): string {

@@ -11,6 +11,7 @@ import {
 } from "./list-snapshots.js";
 import { listLocks, recoverDomains } from "./recover-domains.js";
 import { revertToSnapshot } from "./revert-snapshot.js";
+import { undefineDomain } from "./undefine-domain.js";
 import type { SnapshotService } from "./snapshot-service.js";
 
 /** The use cases, bound to one connection. Holds no state of its own. */
@@ -35,6 +36,7 @@ export function createSnapshotService(context: ServiceContext): SnapshotService 
     revert: (...args) => revertToSnapshot(context, ...args),
     recover: (...args) => recoverDomains(context, ...args),
     locks: () => listLocks(context),
+    undefine: (...args) => undefineDomain(context, ...args),
     diskCapabilities: (domain) => diskCapabilities(context, domain),
     close: () => context.connection.close(),
   };

@@ -15,6 +15,11 @@ export interface ChangeOptions {
   readonly lockTimeoutMs?: number;
 }
 
+export interface UndefineOptions extends ChangeOptions {
+  /** Remove the records of all snapshots as well; their images stay. */
+  readonly snapshotsMetadata?: boolean;
+}
+
 export interface ChangeResult {
   readonly domain: Pick<Domain, "name" | "uuid">;
   /** One plan, or several when descendants are deleted: in the order of execution. */

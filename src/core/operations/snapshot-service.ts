@@ -16,6 +16,7 @@ import type {
   Recovery,
   SnapshotInfo,
   SnapshotListing,
+  UndefineOptions,
 } from "./results.js";
 
 /**
@@ -67,6 +68,11 @@ export interface SnapshotService {
   recover(domain?: string, options?: ChangeOptions): Promise<readonly Recovery[]>;
   /** The domains that are being changed, and those whose last change was interrupted. */
   locks(): Promise<readonly LockInfo[]>;
+  /**
+   * Removes a domain's definition. Throws `operation-invalid` while it has snapshots, unless their
+   * records are to go too; `no-support` where definitions are kept elsewhere. No image is touched.
+   */
+  undefine(domain: string, options?: UndefineOptions): Promise<ChangeResult>;
   diskCapabilities(domain: string): Promise<readonly DiskCapabilities[]>;
   close(): Promise<void>;
 }

@@ -122,7 +122,7 @@ export type DomainOperation = OperationOf<
   "domain.define" | "domain.start" | "domain.stop" | "domain.pause" | "domain.resume"
 >;
 
-export type Verb = "create" | "redefine" | "revert" | "delete";
+export type Verb = "create" | "redefine" | "revert" | "delete" | "undefine";
 
 /**
  * What one call will do, in order. Operations before `commitAt` are undone when something fails or

@@ -104,10 +104,17 @@ export function prepareCreate(request: CreateRequest): DomainSnapshot {
     memory,
     disks,
     domain: domain.definition,
-    ...(domain.inactiveDefinition === undefined || !isActive(domain)
-      ? {}
-      : { inactiveDomain: domain.inactiveDefinition }),
+    ...nextBootDefinition(domain, rules),
   };
+}
+
+function nextBootDefinition(
+  domain: Domain,
+  rules: DriverRules,
+): Pick<DomainSnapshot, "inactiveDomain"> {
+  const { inactiveDefinition } = domain;
+  const recorded = rules.recordsInactiveDefinition && isActive(domain) && inactiveDefinition;
+  return recorded ? { inactiveDomain: inactiveDefinition } : {};
 }
 
 interface SnapshotKind {

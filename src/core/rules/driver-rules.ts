@@ -46,6 +46,8 @@ export interface DriverRules {
    * between them and any of them may be left out.
    */
   readonly offlineDisksStandAlone: boolean;
+  /** Whether the next-boot definition of an active domain is recorded beside the live one. */
+  readonly recordsInactiveDefinition: boolean;
   /** Formats that can hold internal snapshots; missing leaves it to the disk backends. */
   readonly internalFormats?: ReadonlySet<ImageFormat>;
   /** Formats that an external file may have; missing leaves it to the disk backends. */
@@ -70,6 +72,7 @@ export const qemuRules: DriverRules = {
   defaultName: "creation-time",
   checksFeasibility: true,
   offlineDisksStandAlone: false,
+  recordsInactiveDefinition: true,
   internalFormats: new Set<ImageFormat>(["qcow2"]),
   externalFormats: new Set<ImageFormat>(["qcow2", "qed"]),
   defaultExternalFormat: "qcow2",
@@ -99,6 +102,7 @@ export const testRules: DriverRules = {
   defaultName: "creation-time",
   checksFeasibility: false,
   offlineDisksStandAlone: false,
+  recordsInactiveDefinition: false,
   revertsExternal: true,
   deletesExternalDescendants: true,
 };
@@ -115,6 +119,7 @@ export const domsnapRules: DriverRules = {
   defaultName: "next-free-creation-time",
   checksFeasibility: true,
   offlineDisksStandAlone: true,
+  recordsInactiveDefinition: true,
   revertsExternal: true,
   deletesExternalDescendants: true,
 };

@@ -1,6 +1,5 @@
 import { DomsnapError } from "../errors/index.js";
 import {
-  isActive,
   isExternalSnapshot,
   type Domain,
   type DomainSnapshot,
@@ -54,17 +53,9 @@ export function revertTarget(request: RevertRequest): RevertTarget {
       "revert-risky",
       "snapshot without memory state, removal of existing managed saved state strongly recommended to avoid corruption",
     );
-  if (!rules.checksFeasibility) assertNoRespawn(request, online);
   const state = targetState(request);
   const withMemory = snapshot.memory !== undefined && snapshot.memory.mode !== "no";
   return { state, fromMemory: online && withMemory && state !== "shutoff" };
-}
-
-/** libvirt: test driver, which otherwise keeps the process of an active guest. */
-function assertNoRespawn({ domain, flags }: RevertRequest, online: boolean): void {
-  const wantsActive = flags.running === true || flags.paused === true;
-  if (isActive(domain) && !online && wantsActive && flags.force !== true)
-    throw new DomsnapError("revert-risky", "must respawn guest to start inactive snapshot");
 }
 
 function targetState({ snapshot, flags, rules }: RevertRequest): RevertTarget["state"] {

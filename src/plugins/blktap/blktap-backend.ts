@@ -14,7 +14,7 @@ import {
 import { BlktapHandler } from "./blktap-handler.js";
 import { ImageUsers } from "./image-users.js";
 import { assertExtensible, chainFormat } from "./new-overlay.js";
-import { TapCtl } from "./tap-ctl.js";
+import type { TapCtl } from "./tap-ctl.js";
 
 export interface BlktapBackendOptions {
   readonly files?: ImageFiles;

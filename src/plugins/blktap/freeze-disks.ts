@@ -173,7 +173,7 @@ export class DiskFreezer {
     const keepsName = frozen.path === present.path;
     const image = await this.files.identify(present.path);
     const taken = await this.files.identify(newName);
-    if (image && taken && image.id === taken.id) return keepsName ? "foreign" : "linked";
+    if (image && taken?.id === image.id) return keepsName ? "foreign" : "linked";
     if (await standsOn(this.files, overlay.path, frozen.path).catch(() => false))
       return taken || before === "absent" ? "switched" : "foreign";
     if (image) {

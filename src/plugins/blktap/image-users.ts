@@ -36,65 +36,57 @@ export class ImageUsers {
   ): Promise<Result> {
     const tapdisks = await this.#tapdisksOf(paths);
     this.#assertNobodyElse(paths, tapdisks);
-    const paused: Tapdisk[] = [];
     let result: Result;
     try {
-      for (const tapdisk of tapdisks) {
-        // Told first: a pause that fails half-way may have stopped the guest all the same.
-        paused.push(tapdisk);
-        await this.#pause(tapdisk);
-      }
+      for (const tapdisk of tapdisks) await this.tapCtl.pause(tapdisk);
+      await this.#assertPaused(tapdisks);
       result = await work();
     } catch (error) {
-      await this.#resumeAll(paused).catch((failure: unknown) => {
-        throw new DomsnapError(
-          asDomsnapError(error).code,
-          `${asDomsnapError(error).detail}; ${asDomsnapError(failure).detail}`,
-          { cause: error, hint: asDomsnapError(failure).hint ?? "" },
-        );
-      });
-      throw error;
+      // All of them: a pause that failed may have stopped its guest all the same.
+      const failures = await this.#resumeAll(tapdisks);
+      throw failures.length > 0 ? stillPaused(failures, asDomsnapError(error)) : error;
     }
-    await this.#resumeAll(paused);
+    const failures = await this.#resumeAll(tapdisks);
+    if (failures.length > 0) throw stillPaused(failures);
     return result;
   }
 
-  async #pause(tapdisk: Tapdisk): Promise<void> {
-    await this.tapCtl.pause(tapdisk);
-    const now = (await this.tapCtl.list())?.find(sameDisk(tapdisk));
-    if (!now || !isPaused(now))
+  async #assertPaused(tapdisks: readonly Tapdisk[]): Promise<void> {
+    if (tapdisks.length === 0) return;
+    const now = (await this.tapCtl.list()) ?? [];
+    const running = tapdisks.find(
+      (tapdisk) => !now.some((one) => isSame(one, tapdisk) && isPaused(one)),
+    );
+    if (running)
       throw new DomsnapError(
         "tool-failed",
-        `${nameOf(tapdisk)} said that it paused, and it did not`,
+        `${nameOf(running)} said that it paused, and it did not`,
       );
   }
 
-  /** All are tried before the first failure is told. */
-  async #resumeAll(tapdisks: readonly Tapdisk[]): Promise<void> {
+  /** Tries all of them and returns what went wrong, one sentence for each. */
+  async #resumeAll(tapdisks: readonly Tapdisk[]): Promise<string[]> {
     const failures: string[] = [];
     for (const tapdisk of tapdisks) {
       const failure = await this.#resume(tapdisk);
       if (failure !== undefined) failures.push(failure);
     }
-    if (failures.length === 0) return;
-    throw new DomsnapError("tool-failed", failures.join("; "), {
-      hint: "The guest waits and loses nothing; run 'tap-ctl unpause' when the cause is removed.",
-    });
+    return failures;
   }
 
   async #resume(tapdisk: Tapdisk): Promise<string | undefined> {
     let failure = "";
     for (let attempt = 0; attempt < UNPAUSE_ATTEMPTS; attempt++) {
       try {
-        const now = (await this.tapCtl.list())?.find(sameDisk(tapdisk));
-        if (!now || !isPaused(now)) return undefined;
         await this.tapCtl.unpause(tapdisk);
+        return undefined;
       } catch (error) {
         failure = asDomsnapError(error).detail;
       }
+      // Asking comes second: as long as it is paused, the guest waits.
+      const now = await this.tapCtl.list().catch(() => undefined);
+      if (now?.every((one) => !isSame(one, tapdisk) || !isPaused(one))) return undefined;
     }
-    const last = (await this.tapCtl.list().catch(() => undefined))?.find(sameDisk(tapdisk));
-    if (last && !isPaused(last)) return undefined;
     return `${nameOf(tapdisk)} could not be resumed: ${failure}`;
   }
 
@@ -127,8 +119,17 @@ function inUse(paths: readonly string[], user: string, hint: string): DomsnapErr
   });
 }
 
-function sameDisk({ pid, minor }: Tapdisk): (other: Tapdisk) => boolean {
-  return (other) => other.pid === pid && other.minor === minor;
+function isSame(one: Tapdisk, other: Tapdisk): boolean {
+  return one.pid === other.pid && one.minor === other.minor;
+}
+
+/** What went wrong, if anything did before, and the disks that stand still since. */
+function stillPaused(failures: readonly string[], error?: DomsnapError): DomsnapError {
+  const detail = [...(error ? [error.detail] : []), ...failures].join("; ");
+  return new DomsnapError(error?.code ?? "tool-failed", detail, {
+    cause: error,
+    hint: "The guest waits and loses nothing; run 'tap-ctl unpause' when the cause is removed.",
+  });
 }
 
 function nameOf({ pid, minor }: Tapdisk): string {

@@ -55,7 +55,8 @@ export async function runTool(
   // Loaded on first use: most commands of the CLI run no program, and execa takes long to load.
   const { execa } = await import("execa");
   const lock = options.keepsLock ? heldLock() : undefined;
-  const inherited: readonly number[] = lock === undefined ? [] : [lock];
+  // execa takes any descriptor; its types only know small ones.
+  const inherited = lock === undefined ? [] : [lock as 3];
   const child = execa(program, args, {
     reject: false,
     env: { LC_ALL: "C" },

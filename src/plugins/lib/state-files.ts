@@ -44,14 +44,28 @@ export async function writeStateFile(path: string, content: string): Promise<voi
   await syncFolder(dirname(path));
 }
 
-/** Removes what writers that died have left. Only for one who knows that nobody writes there. */
+/** Whether a writer that is at work or dead has left incomplete files. Throws `system-error`. */
+export function hasTemporaries(folder: string): boolean {
+  return temporariesIn(folder).length > 0;
+}
+
+/** Removes them. Only for one who knows that nobody writes there. Throws `system-error`. */
 export function removeTemporaries(folder: string): void {
+  for (const path of temporariesIn(folder))
+    try {
+      unlinkSync(path);
+    } catch (thrown) {
+      throw systemError(thrown, `cannot unlink file '${path}'`);
+    }
+}
+
+function temporariesIn(folder: string): string[] {
   try {
-    for (const entry of readdirSync(folder, { withFileTypes: true }))
-      if (entry.name.endsWith(TEMPORARY_SUFFIX) && !entry.isDirectory())
-        unlinkSync(join(folder, entry.name));
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.name.endsWith(TEMPORARY_SUFFIX) && !entry.isDirectory())
+      .map((entry) => join(folder, entry.name));
   } catch (thrown) {
-    throw systemError(thrown, `cannot clean folder '${folder}'`);
+    throw systemError(thrown, `cannot open directory '${folder}'`);
   }
 }
 

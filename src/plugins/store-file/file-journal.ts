@@ -9,6 +9,7 @@ import { unlinkDurably } from "../lib/durable-files.js";
 import {
   assertRealFolder,
   ensureStateFolder,
+  hasTemporaries,
   readStateFile,
   writeStateFile,
 } from "../lib/state-files.js";
@@ -47,12 +48,13 @@ export class FileJournal implements Journal {
     }
   }
 
-  /** Throws `system-error` when the state folder cannot be read. */
+  /** Those of whose files one was being written count as well. Throws `system-error`. */
   // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
   async list(): Promise<readonly string[]> {
-    return domainsBelow(this.stateFolder).filter((uuid) =>
-      existsSync(domainFolder(this.stateFolder, uuid).journal),
-    );
+    return domainsBelow(this.stateFolder).filter((uuid) => {
+      const folder = domainFolder(this.stateFolder, uuid);
+      return existsSync(folder.journal) || hasTemporaries(folder.path);
+    });
   }
 
   /** Throws `internal-error` when a plan is there already: it would be lost. */

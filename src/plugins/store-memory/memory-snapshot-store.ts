@@ -3,7 +3,7 @@ import type { DomainSnapshot } from "../../core/model/index.js";
 import type { SnapshotIndex, SnapshotStore } from "../../core/ports/index.js";
 
 interface Records {
-  /** In the order of their first writing, which is that of linking. */
+  /** In the order of their last writing, which is that of linking. */
   readonly byName: Map<string, DomainSnapshot>;
   current: string | undefined;
 }
@@ -32,8 +32,11 @@ export class MemorySnapshotStore implements SnapshotStore {
     return Promise.reject(new DomsnapError("no-domain-snapshot", detail));
   }
 
+  /** A record that is written again is linked anew, in front of its siblings, as libvirt does. */
   write(domainUuid: string, snapshot: DomainSnapshot): Promise<void> {
-    this.#records(domainUuid).byName.set(snapshot.name, snapshot);
+    const { byName } = this.#records(domainUuid);
+    byName.delete(snapshot.name);
+    byName.set(snapshot.name, snapshot);
     return Promise.resolve();
   }
 

@@ -1,7 +1,7 @@
-import { array, looseObject, nullish, object, optional, string } from "valibot";
+import { looseObject, string } from "valibot";
 
 import type { DomainState } from "../../core/model/index.js";
-import { readReply, type QmpClient } from "../lib/qmp/index.js";
+import { parseBlockDevices, readReply, type QmpClient } from "../lib/qmp/index.js";
 import { deviceIdOf } from "./disk-arguments.js";
 
 /** What QEMU says of its guest. */
@@ -15,13 +15,6 @@ export interface GuestState {
 
 const Status = looseObject({ status: string() });
 
-const BlockDevices = array(
-  looseObject({
-    qdev: optional(string()),
-    inserted: nullish(object({ file: string(), drv: string() })),
-  }),
-);
-
 /** Asks QEMU. `targets` are those of the guest's disks. Throws as `QmpClient.execute`. */
 export async function queryGuest(
   client: QmpClient,
@@ -32,14 +25,12 @@ export async function queryGuest(
     client.execute("query-block"),
   ]);
   const runState = readReply("query-status", Status, status).status;
-  const byDevice = new Map(
-    readReply("query-block", BlockDevices, devices).flatMap(({ qdev, inserted }) =>
-      qdev !== undefined && inserted ? [[deviceIdIn(qdev), inserted] as const] : [],
-    ),
+  const tops = new Map(
+    parseBlockDevices(devices).map(({ qdev = "", top }) => [deviceIdIn(qdev), top]),
   );
   const images = targets.flatMap((target) => {
-    const inserted = byDevice.get(deviceIdOf(target));
-    return inserted ? [[target, { path: inserted.file, driver: inserted.drv }] as const] : [];
+    const { path, driver } = tops.get(deviceIdOf(target)) ?? {};
+    return path === undefined || driver === undefined ? [] : [[target, { path, driver }] as const];
   });
   return {
     state: domainStateOf(runState),

@@ -3,8 +3,14 @@ import { closeSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import { IMAGE_FORMATS, type Domain, type DomainDefinition } from "../../core/model/index.js";
+import {
+  IMAGE_FORMATS,
+  type Domain,
+  type DomainDefinition,
+  type DomainDisk,
+} from "../../core/model/index.js";
 import { parseDomain, relocateDisks } from "../../xml/index.js";
+import { assertSafeChain } from "../lib/backing-chain.js";
 import { assertSocketPath, withQmp, type QmpClient } from "../lib/qmp/index.js";
 import { ensureStateFolder, readStateFile, writeStateFile } from "../lib/state-files.js";
 import { systemError } from "../lib/system-error.js";
@@ -81,7 +87,7 @@ export class Guest {
   /**
    * Starts QEMU and, unless `paused`, the guest. What lives already is only brought to the wanted
    * state. When this fails, nothing runs that did not before. Throws `config-unsupported`,
-   * `tool-missing`, `tool-failed` with QEMU's words.
+   * `image-missing`, `disk-unsupported`, `tool-missing`, `tool-failed` with QEMU's words.
    */
   async start(options: StartOptions): Promise<void> {
     if (this.pid === undefined) await this.#launch(options);
@@ -130,6 +136,8 @@ export class Guest {
     const incoming = options.memoryFile === undefined ? undefined : "fd:3";
     const commandLine = formatCommandLine(stored, run, incoming);
     [run.monitor, run.queryMonitor, run.agent].forEach(assertSocketPath);
+    // QEMU opens whatever the headers of images name, be it on the network.
+    for (const disk of stored.disks) await assertSafeDisk(disk);
     await ensureStateFolder(run.path);
     for (const leftover of [run.stateBeforeStop, run.log]) await rm(leftover, { force: true });
     await writeStateFile(run.definition, `${stored.xml}\n`);
@@ -188,6 +196,10 @@ export class Guest {
     const text = readStateFile(this.run.definition, DEFINITION_LIMIT_BYTES);
     return text === undefined ? this.stored : parseDomain(text);
   }
+}
+
+async function assertSafeDisk({ source, format = "raw" }: DomainDisk): Promise<void> {
+  if (source?.path !== undefined) await assertSafeChain({ path: source.path, format });
 }
 
 function openMemory(path: string): number {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { element, formatElement, type XmlElement } from "../../../src/xml/index.js";
+import { element, type XmlElement } from "../../../src/xml/index.js";
 
 /** A domain of a differential test, before it has a name and files. */
 export interface DomainSketch {
@@ -182,8 +182,4 @@ function diskElement(sketch: DiskSketch, directory: string): XmlElement {
 function formatOf(kind: DiskKind): string | undefined {
   if (kind === "no-format") return undefined;
   return kind === "qcow2" || kind === "missing" ? "qcow2" : "raw";
-}
-
-export function formatDomain(domain: XmlElement): string {
-  return formatElement(domain);
 }

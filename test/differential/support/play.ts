@@ -36,7 +36,11 @@ export function play(stage: Stage, scenarios: readonly PlacedScenario[]): Outcom
   }));
   const said = runVirsh(
     stage.session,
-    acts.flatMap(({ steps, tree }) => [...steps, ...tree]),
+    acts.flatMap(({ scenario, steps, tree }) => [
+      ...steps,
+      ...tree,
+      `dumpxml ${scenario.name} --inactive`,
+    ]),
   );
   const outcomes = acts.map(({ scenario, probe, steps, tree }): Outcome => {
     const saidToSteps = said.splice(0, steps.length);
@@ -44,8 +48,19 @@ export function play(stage: Stage, scenarios: readonly PlacedScenario[]): Outcom
       answerOf(saidToSteps.slice(2 * index, 2 * index + 2), step),
     );
     const saidOfTree = said.splice(0, tree.length);
-    const { disagreement, recorded } = compareSteps(scenario, answers, stage.rules, probe);
+    const definition = (said.shift() ?? "").trim();
+    const { disagreement, recorded, domainXml } = compareSteps(
+      scenario,
+      answers,
+      stage.rules,
+      probe,
+    );
     if (disagreement !== undefined) return { disagreements: [disagreement], answers };
+    if (definition !== domainXml)
+      return {
+        disagreements: [`libvirt goes on with\n${definition}\ndomsnap goes on with\n${domainXml}`],
+        answers,
+      };
     if (!scenario.tree) return { disagreements: [], answers };
     return {
       disagreements: treeDisagreements(scenario, scenario.tree, recorded, stage.rules, saidOfTree),

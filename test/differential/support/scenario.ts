@@ -3,6 +3,7 @@ import type { CreateFlags, DomainSnapshot, DomainState } from "../../../src/core
 import type { FileProbe } from "../../../src/core/ports/index.js";
 import { DomsnapError } from "../../../src/core/errors/index.js";
 import type { DriverRules } from "../../../src/core/rules/index.js";
+import { parseDomain, relocateDisks } from "../../../src/xml/index.js";
 import { checkSnapshotXml, type CheckedSnapshot } from "../../../src/xml/check.js";
 import { errorIn, quoted } from "./virsh.js";
 import {
@@ -73,7 +74,7 @@ export function scenario(
       domain: sketch,
       steps: [...redefined, ...created]
         .map((one, index, all) => withParent(one, all.slice(0, index)))
-        .map((one) => withoutCrash(one, sketch)),
+        .map((one) => withKnownName(withoutCrash(one, sketch))),
     }));
 }
 
@@ -84,6 +85,13 @@ function withParent(step: Step, earlier: readonly Step[]): Step {
   if (parent === ITSELF) return { ...step, document: { ...rest, name, parent: name } };
   const isKept = parent === "nobody" || (isEarlier && parent !== name);
   return { ...step, document: { ...rest, name, parent: isKept ? parent : undefined } };
+}
+
+/** Without a record, nobody can tell which name libvirt's clock made. */
+function withKnownName(step: Step): Step {
+  const { document, flags } = step;
+  if (flags.noMetadata !== true || flags.redefine === true) return step;
+  return { ...step, document: { ...document, name: document.name ?? "a" } };
 }
 
 /**
@@ -125,6 +133,8 @@ export interface Comparison {
   readonly disagreement?: string;
   /** What both have recorded. */
   readonly recorded: RecordedSnapshots;
+  /** The domain's definition afterwards, by our rules. */
+  readonly domainXml: string;
 }
 
 /** Runs our rules over the steps, up to the first disagreement. */
@@ -137,13 +147,14 @@ export function compareSteps(
   const records = new Map<string, CheckedSnapshot>();
   let current: string | undefined;
   let state: DomainState = placed.domain.state;
+  let { domainXml } = placed;
   for (const [index, step] of placed.steps.entries()) {
     const answer = answers[index] ?? {};
     const document = sketchedDocument(step.document, { ...placed, sketch: placed.domain });
     const ours = attempt(() =>
       checkSnapshotXml({
         document,
-        domain: { xml: placed.domainXml, state },
+        domain: { xml: domainXml, state },
         existing: [...records.values()].map(recordOf),
         ...(current === undefined ? {} : { current }),
         flags: step.flags,
@@ -157,8 +168,12 @@ export function compareSteps(
       return {
         disagreement: report(placed, step, document, state, difference),
         recorded: { records: new Map(), current },
+        domainXml,
       };
-    if (ours instanceof DomsnapError || step.flags.noMetadata === true) continue;
+    if (ours instanceof DomsnapError || answer.error !== undefined) continue;
+    const changesImages = step.flags.redefine !== true && rules.checksFeasibility;
+    if (changesImages) domainXml = onNewFiles(domainXml, ours.snapshot);
+    if (step.flags.noMetadata === true) continue;
     const { name } = ours.snapshot;
     // A redefined snapshot is linked anew, in front of its siblings.
     records.delete(name);
@@ -167,7 +182,15 @@ export function compareSteps(
     if (step.flags.halt === true) state = "shutoff";
   }
   const snapshots = [...records].map(([name, { snapshot }]) => [name, snapshot] as const);
-  return { recorded: { records: new Map(snapshots), current } };
+  return { recorded: { records: new Map(snapshots), current }, domainXml };
+}
+
+/** The definition of a domain that is off, after it was moved onto the files of a snapshot. */
+function onNewFiles(domainXml: string, { disks }: DomainSnapshot): string {
+  const relocations = disks.flatMap(({ name, type, source, format, mode }) =>
+    mode === "external" && source && format ? [{ target: name, type, source, format }] : [],
+  );
+  return relocateDisks(parseDomain(domainXml), relocations).xml;
 }
 
 /** As a store gives it back; libvirt does not print a creation time of 0, and then cannot read it. */

@@ -11,10 +11,11 @@ import { makeFolder } from "../support/state-folder.js";
 import { Crash, FaultyFiles, LOSSES, type Loss } from "../lib/vhd/support/faulty-files.js";
 import { writeAsGuest } from "../lib/vhd/support/guest-vhd.js";
 import { makeDynamic } from "../lib/vhd/support/vhd-images.js";
-import { contextOf, freeze, hashOf, image, mergeStep, operations } from "./support.js";
+import { contextOf, freeze, hashOf, image, mergeStep, operations } from "./support/operations.js";
 
 const MIB = 1024 * 1024;
-const SIZE = 5 * MIB + 512;
+/** Two blocks, the second one cut. */
+const SIZE = 3 * MIB + 512;
 
 /** A scene on disk: made once, copied for each crash. */
 interface Scene {
@@ -41,12 +42,11 @@ describe("blktap after a crash", function () {
     else {
       await makeDynamic(path, SIZE);
       writeAsGuest(path, "vhd", 512 * 5, randomBytes(512 * 20));
-      writeAsGuest(path, "vhd", SIZE - 512, randomBytes(512));
     }
   };
   const guestGoesOn = (path: string) => {
     writeAsGuest(path, "vhd", 512 * 8, Buffer.alloc(512 * 4));
-    writeAsGuest(path, "vhd", 2 * MIB, randomBytes(2 * MIB));
+    writeAsGuest(path, "vhd", 2 * MIB, randomBytes(MIB / 2));
     writeAsGuest(path, "vhd", SIZE - 1024, randomBytes(512));
   };
 
@@ -107,7 +107,8 @@ describe("blktap after a crash", function () {
 
     it(`takes back the create of a ${format} disk at every step`, async () => {
       let before = "";
-      const crashes = await tryEveryCrash(created, LOSSES, async (at, [create]) => {
+      const losses = format === "vhd" ? LOSSES : (["none", "some"] as const);
+      const crashes = await tryEveryCrash(created, losses, async (at, [create]) => {
         before ||= created.present((name) => join(root, "original", name));
         await survivor().undo(create!, contextOf());
         await survivor().undo(create!, contextOf());
@@ -115,7 +116,7 @@ describe("blktap after a crash", function () {
         expect(readdirSync(at(""))).to.deep.equal(["a", "b"]);
         expect(await survivor().settle(create!)).to.equal("not-done");
       });
-      expect(crashes).to.be.greaterThan(30);
+      expect(crashes).to.be.greaterThan(12);
     });
 
     it(`carries through the create of a ${format} disk from every step`, async () => {

@@ -37,7 +37,7 @@ describe("MemorySnapshotStore", () => {
     expect(heads.map((head) => head.name)).to.deep.equal(["a/b", ".a", ".."]);
   });
 
-  it("keeps the order of linking, whatever the times say", async () => {
+  it("keeps the order of linking, whatever the times say, and links anew what is written again", async () => {
     const store = new MemorySnapshotStore();
     for (const [name, creationTime] of [
       ["new", 9n],
@@ -46,6 +46,6 @@ describe("MemorySnapshotStore", () => {
     ] as const)
       await store.write(SAMPLE_UUID, sampleSnapshot({ name, creationTime }));
     const { heads } = await store.index(SAMPLE_UUID);
-    expect(heads.map((head) => head.name)).to.deep.equal(["new", "old"]);
+    expect(heads.map((head) => head.name)).to.deep.equal(["old", "new"]);
   });
 });

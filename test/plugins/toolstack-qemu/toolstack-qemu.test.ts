@@ -313,9 +313,23 @@ describe("toolstack-qemu", () => {
       expect((await find()).state).to.equal("shutoff");
     };
 
-    it("tells QEMU's reason when an image is missing", async () => {
+    it("tells which image is missing", async () => {
       renameSync(world.disks[0]?.path ?? "", join(world.folder, "elsewhere"));
-      await failedStart("tool-failed", /a\.qcow2.*No such file or directory/);
+      await failedStart("image-missing", /a\.qcow2/);
+    });
+
+    it("opens nothing that the header of an image names and the definition does not", async () => {
+      const [disk] = world.disks;
+      const elsewhere = "nbd://192.0.2.1/export";
+      const size = [
+        "-o",
+        `backing_file=${elsewhere},backing_fmt=raw`,
+        "-u",
+        disk?.path ?? "",
+        "1M",
+      ];
+      execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", ...size]);
+      await failedStart("disk-unsupported", /nbd/);
     });
 
     it("tells QEMU's reason when an image is in use", async () => {

@@ -1,3 +1,6 @@
+export * from "./block-graph.js";
+export * from "./memory-sink.js";
+export * from "./migration.js";
 export { assertSocketPath } from "./monitor-socket.js";
 export {
   QmpClient,

@@ -17,9 +17,10 @@ export interface IdleQemu {
 export async function startIdleQemu(...args: readonly string[]): Promise<IdleQemu> {
   const folder = mkdtempSync(join(tmpdir(), "domsnap-qmp-"));
   const socket = join(folder, "qmp");
-  const machine = ["-machine", "none", "-nodefaults", "-display", "none", "-S"];
+  const machine = ["-nodefaults", "-display", "none", "-S"];
   const monitor = ["-qmp", `unix:${socket},server=on,wait=off`];
-  const child = spawn("qemu-system-x86_64", [...machine, ...monitor, ...args], {
+  const kind = args.includes("-machine") ? [] : ["-machine", "none"];
+  const child = spawn("qemu-system-x86_64", [...kind, ...machine, ...monitor, ...args], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   let complaint = "";

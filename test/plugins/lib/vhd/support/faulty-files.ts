@@ -75,8 +75,7 @@ export class FaultyFiles implements ImageFiles {
       write: async (buffer, offset) => {
         await this.alive(() => this.remember(file, offset, buffer.length));
         const isLast = this.changes === this.crashAt;
-        if (isLast && this.loss === "torn")
-          await file.write(buffer.subarray(0, Math.floor(buffer.length / 2)), offset);
+        if (isLast && this.loss === "torn") await file.write(firstHalf(buffer, offset), offset);
         await this.change(() => file.write(buffer, offset));
       },
       truncate: async (sizeBytes) => {
@@ -112,4 +111,10 @@ export class FaultyFiles implements ImageFiles {
       if (this.loss === "all") await file.truncate(sizeBefore);
     }
   }
+}
+
+/** Disks write sectors whole. */
+function firstHalf(buffer: Buffer, offset: number): Buffer {
+  const middle = Math.floor((offset + buffer.length / 2) / 512) * 512;
+  return buffer.subarray(0, Math.max(0, middle - offset));
 }

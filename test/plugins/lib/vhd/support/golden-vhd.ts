@@ -56,9 +56,7 @@ export function goldenSparse(vhd: GoldenVhd): Buffer {
   const table = Buffer.alloc(Math.ceil((entries * 4) / SECTOR) * SECTOR);
   table.fill(0xff, 0, entries * 4);
   const batmap =
-    vhd.batmap === false
-      ? Buffer.alloc(0)
-      : goldenBatmap(1536 + table.length, vhd.sizeBytes, entries);
+    vhd.batmap === false ? Buffer.alloc(0) : goldenBatmap(1536 + table.length, entries);
   const locatorsAt = 1536 + table.length + batmap.length;
   const parts: Buffer[] = [];
   const paths = vhd.parent?.paths ?? [];
@@ -112,7 +110,7 @@ function goldenHeader(
   return withSum(bytes, 36);
 }
 
-function goldenBatmap(at: number, sizeBytes: number, entries: number): Buffer {
+function goldenBatmap(at: number, entries: number): Buffer {
   const sectors = Math.max(1, Math.ceil(Math.ceil(entries / 8) / SECTOR));
   const bytes = Buffer.alloc(SECTOR + sectors * SECTOR);
   bytes.write("tdbatmap", 0);

@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 
-import type { ImageRef } from "../../../src/core/model/index.js";
+import type { ImageRef } from "../../../../src/core/model/index.js";
 import type {
   DiskOperation,
   MergeStep,
   RevertStep,
   SnapshotStep,
-} from "../../../src/core/plan/operation.js";
-import type { OperationContext } from "../../../src/core/ports/index.js";
-import { readAsGuest } from "../lib/vhd/support/guest-vhd.js";
+} from "../../../../src/core/plan/operation.js";
+import type { OperationContext } from "../../../../src/core/ports/index.js";
+import { readAsGuest } from "../../lib/vhd/support/guest-vhd.js";
 
 /** Plain disk operations, as the planner makes them for paths that stay. */
 export const operations = {

@@ -1,0 +1,145 @@
+export type FindingSeverity = "error" | "warning" | "note";
+
+interface FindingKind {
+  readonly severity: FindingSeverity;
+  /** What it means for the user. */
+  readonly meaning: string;
+  /** What to do when there is no repair, or beside it. */
+  readonly advice: string;
+}
+
+/**
+ * Everything that `check` can find, by its stable code. An `error` means that a state cannot be
+ * gone back to, or soon could not; a `warning` that something is not as it should be; a `note` that
+ * something is unusual and harmless.
+ */
+export const FINDINGS = {
+  interrupted: {
+    severity: "warning",
+    meaning: "a change was begun and not ended",
+    advice: "run 'domsnap recover'",
+  },
+  "journal-unreadable": {
+    severity: "error",
+    meaning: "nobody can tell how far an interrupted change got; changes are refused until then",
+    advice: "restore the journal from a backup, or use the version of domsnap that wrote it",
+  },
+  "record-unreadable": {
+    severity: "error",
+    meaning: "a snapshot cannot be listed, and no image is removed while it may need it",
+    advice: "restore the file from a backup, or move it away once its images are not needed",
+  },
+  "current-missing": {
+    severity: "warning",
+    meaning: "the mark of the current snapshot leads nowhere, so the next one becomes a root",
+    advice: "set it with 'domsnap snapshot-current DOMAIN NAME'",
+  },
+  "parent-missing": {
+    severity: "warning",
+    meaning: "the snapshot hangs below one that does not exist; it is shown as a root",
+    advice: "the repair makes it a root",
+  },
+  "parent-loop": {
+    severity: "error",
+    meaning: "snapshots are each other's ancestors",
+    advice: "the repair makes one of them a root",
+  },
+  "image-missing": {
+    severity: "error",
+    meaning: "an image is not there, so the states that need it are lost",
+    advice: "bring the file back to its path",
+  },
+  "image-unreadable": {
+    severity: "error",
+    meaning: "an image is not what its definition says, or is damaged",
+    advice: "look at it with 'qemu-img check', or restore it from a backup",
+  },
+  "snapshot-file-missing": {
+    severity: "error",
+    meaning: "the file that holds the snapshot's state is not there",
+    advice: "bring it back, or forget the snapshot with 'snapshot-delete --metadata'",
+  },
+  "snapshot-file-size": {
+    severity: "error",
+    meaning: "a frozen copy is smaller or larger than the disk it is a copy of",
+    advice: "a revert would change the size of the disk; restore the copy from a backup",
+  },
+  "internal-missing": {
+    severity: "error",
+    meaning: "the image does not hold the snapshot that the record says it holds",
+    advice: "restore the image, or forget the snapshot with 'snapshot-delete --metadata'",
+  },
+  "internal-ambiguous": {
+    severity: "error",
+    meaning: "the image holds several snapshots of that name; none of them will be touched",
+    advice: "delete the wrong ones with 'qemu-img snapshot -d'",
+  },
+  "internal-unrecorded": {
+    severity: "note",
+    meaning: "the image holds a snapshot that no record tells of",
+    advice: "record it with 'snapshot-create --redefine', or remove it with 'qemu-img snapshot -d'",
+  },
+  "overlay-unlinked": {
+    severity: "error",
+    meaning: "an overlay does not stand on the image that its record says it froze",
+    advice: "correct the overlay with 'qemu-img rebase -u' if the contents are still equal",
+  },
+  "overlay-unknown": {
+    severity: "warning",
+    meaning: "an image that no snapshot or domain names stands on one of this domain's",
+    advice: "it keeps the image below from being merged; remove it if nothing uses it",
+  },
+  "chain-loop": {
+    severity: "error",
+    meaning: "images stand on one another in a circle",
+    advice: "restore one of the images from a backup",
+  },
+  "chain-long": {
+    severity: "warning",
+    meaning: "so many images stand on one another that soon no overlay can be added",
+    advice: "delete old snapshots: that merges their images",
+  },
+  "image-shared": {
+    severity: "warning",
+    meaning: "two domains use one image; what one writes changes the states of the other",
+    advice: "give each domain an image of its own",
+  },
+  "file-leftover": {
+    severity: "warning",
+    meaning: "an incomplete file of an attempt that was given up takes room",
+    advice: "the repair removes it",
+  },
+  "file-unknown": {
+    severity: "warning",
+    meaning: "something that domsnap did not put there is among its records",
+    advice: "look at it and move it away",
+  },
+  "file-open": {
+    severity: "warning",
+    meaning: "others than the owner may use a file that holds a guest's secrets",
+    advice: "the repair takes the permissions away",
+  },
+  "domain-unknown": {
+    severity: "warning",
+    meaning: "there are records of a domain that is not defined here",
+    advice: "define the domain again, or move the folder away",
+  },
+} as const satisfies Record<string, FindingKind>;
+
+export type FindingCode = keyof typeof FINDINGS;
+
+/** What would put a finding right. Each is atomic and may be repeated. */
+export type Repair =
+  | { readonly kind: "recover" }
+  | { readonly kind: "make-root"; readonly snapshot: string }
+  | { readonly kind: "clear-current" }
+  | { readonly kind: "restrict-file"; readonly path: string }
+  | { readonly kind: "remove-file"; readonly path: string };
+
+export interface Finding {
+  readonly code: FindingCode;
+  /** What it is about: a path, or the name of a snapshot. */
+  readonly subject: string;
+  readonly detail: string;
+  readonly repair?: Repair;
+}

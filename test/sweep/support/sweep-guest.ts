@@ -1,0 +1,252 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { openSnapshotService } from "../../../src/container.js";
+import type { DomainDefinition, DomainSnapshot, ImageFormat } from "../../../src/core/model/index.js";
+import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
+import { imagesOfFormat, type DiskKind } from "./disk-kinds.js";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const preload = join(root, "test", "sweep", "support", "fault-points.cjs");
+const program = process.env["DOMSNAP_PROGRAM"] ?? join(root, "bin", "domsnap.cjs");
+
+const IMAGE_BYTES = 256 * 1024;
+const UUID = "11111111-2222-4333-8444-555555555555";
+/** A command that hangs is a failure of its own. */
+const LONGEST_RUN_MS = 60_000;
+
+export interface Run {
+  readonly status: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** All that matters of a guest: what is recorded, what is held, and every file. */
+export type Observation = Readonly<Record<string, unknown>>;
+
+/**
+ * A guest that is off, with one disk of each given kind, in a folder that can be saved and put
+ * back. Changed by the real program, looked at through the library and outside tools.
+ */
+export class SweepGuest {
+  /** In memory if possible: a sweep flushes files to the disk a million times. */
+  readonly home = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "sweep-"));
+  readonly folder = join(this.home, "guest");
+  readonly definitions = join(this.folder, "domains");
+  readonly uri = `file://${this.definitions}`;
+  readonly #saved = join(this.home, "saved");
+
+  private constructor(readonly kinds: readonly DiskKind[]) {
+    mkdirSync(this.definitions, { recursive: true });
+  }
+
+  static async make(kinds: readonly DiskKind[]): Promise<SweepGuest> {
+    const guest = new SweepGuest(kinds);
+    for (const [index, { format }] of kinds.entries())
+      await imagesOfFormat(format).makeImage(
+        guest.#imagePath(index),
+        format,
+        Buffer.alloc(IMAGE_BYTES, 17 + index),
+      );
+    const file = join(guest.home, "guest.xml");
+    writeFileSync(file, guest.#domainXml());
+    guest.must("define", file);
+    return guest;
+  }
+
+  static target(index: number): string {
+    return `vd${String.fromCharCode(97 + index)}`;
+  }
+
+  remove(): void {
+    rmSync(this.home, { recursive: true, force: true });
+  }
+
+  save(): void {
+    copyTree(this.folder, this.#saved);
+  }
+
+  restore(): void {
+    copyTree(this.#saved, this.folder);
+  }
+
+  /** Runs a command that has to succeed. */
+  must(...args: string[]): string {
+    const run = this.run(args);
+    if (run.status !== 0)
+      throw new Error(`domsnap ${args.join(" ")}: status ${run.status}\n${run.stderr}`);
+    return run.stdout;
+  }
+
+  /** Runs a command to its end, or to what a fault makes of it. */
+  run(args: readonly string[], fault?: string): Run {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [...(fault === undefined ? [] : ["--require", preload]), program, "-q", "-c", this.uri, ...args],
+      {
+        encoding: "utf8",
+        timeout: LONGEST_RUN_MS,
+        env: {
+          ...process.env,
+          NO_COLOR: "1",
+          EDITOR: "sed -i s/before/after/",
+          ...(fault === undefined ? {} : { DOMSNAP_FAULT: fault }),
+        },
+      },
+    );
+    return { status: status ?? undefined, stdout, stderr };
+  }
+
+  /** Writes a snapshot document for `snapshot-create`, outside of the guest's folder. */
+  document(name: string, disks: string): string {
+    const file = join(this.home, `${name}.document`);
+    writeFileSync(
+      file,
+      `<domainsnapshot><name>${name}</name><description>before</description>` +
+        `<disks>${disks}</disks></domainsnapshot>`,
+    );
+    return file;
+  }
+
+  /** What the guest would do while it runs. */
+  async write(byte: number): Promise<void> {
+    const { definition } = await (await this.service()).findDomain("guest");
+    for (const image of imagesOf(definition).values())
+      await imagesOfFormat(image.format).writeImage({ ...image, type: "file" }, byte);
+  }
+
+  /** A new connection each time: it knows nothing of what was before. */
+  service(): Promise<SnapshotService> {
+    return openSnapshotService(this.uri);
+  }
+
+  hasJournal(): boolean {
+    return existsSync(join(this.definitions, "snapshots", UUID, "journal"));
+  }
+
+  /** Looks at everything. Moments of time are left out, so that two runs compare. */
+  async observe(): Promise<Observation> {
+    const service = await this.service();
+    const { definition } = await service.findDomain("guest");
+    const { heads, current, problems } = await service.list("guest");
+    const snapshots: Record<string, unknown> = {};
+    for (const { name } of heads)
+      snapshots[name] = {
+        xml: withoutTimes(await service.getXml("guest", name, { secure: true })),
+        holds: await heldBy(await service.get("guest", name)),
+      };
+    return {
+      definition: withoutTimes(definition.xml),
+      current,
+      problems,
+      shows: await contentsOf(imagesOf(definition)),
+      snapshots,
+      files: this.#files(),
+    };
+  }
+
+  /** Every file with its permissions; the lock stays, and means nothing. */
+  #files(): string[] {
+    return readdirSync(this.folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => !name.endsWith("/lock"))
+      .map((name) => {
+        const { mode } = lstatSync(join(this.folder, name));
+        return `${withoutTimes(name)} ${(mode & 0o7777).toString(8)}`;
+      })
+      .sort();
+  }
+
+  #imagePath(index: number): string {
+    return join(this.folder, `disk${String(index)}.img`);
+  }
+
+  #domainXml(): string {
+    const disks = this.kinds.map(
+      ({ driver, format }, index) =>
+        `<disk type='file' device='disk'><driver name='${driver}' type='${format}'/>` +
+        `<source file='${this.#imagePath(index)}'/>` +
+        `<target dev='${SweepGuest.target(index)}' bus='virtio'/></disk>`,
+    );
+    return (
+      `<domain type='xen'><name>guest</name><uuid>${UUID}</uuid><memory unit='MiB'>64</memory>` +
+      `<os><type>hvm</type></os><devices>${disks.join("")}</devices></domain>`
+    );
+  }
+}
+
+interface Image {
+  readonly path: string;
+  readonly format: ImageFormat;
+}
+
+function imagesOf({ disks }: DomainDefinition): Map<string, Image> {
+  return new Map(
+    disks.map(({ target, source, format }) => [
+      target,
+      { path: source?.path ?? "", format: format ?? "raw" },
+    ]),
+  );
+}
+
+/** What a snapshot holds, read from where its record says, without reverting to it. */
+async function heldBy({ name, domain, disks }: DomainSnapshot): Promise<Record<string, string>> {
+  if (!domain) throw new Error(`snapshot '${name}' has no domain`);
+  const images = imagesOf(domain);
+  const held: Record<string, string> = {};
+  for (const disk of disks) {
+    const image = images.get(disk.name);
+    if (!image || disk.mode === "no" || disk.mode === "manual") continue;
+    if (disk.mode === "internal") held[disk.name] = hashOfInternal(image, name);
+    else if (disk.format === "raw")
+      held[disk.name] = await hashOf({ path: disk.source?.path ?? "", format: "raw" });
+    else held[disk.name] = await hashOf(image);
+  }
+  return held;
+}
+
+async function contentsOf(images: ReadonlyMap<string, Image>): Promise<Record<string, string>> {
+  const contents: Record<string, string> = {};
+  for (const [target, image] of images) contents[target] = await hashOf(image);
+  return contents;
+}
+
+async function hashOf(image: Image): Promise<string> {
+  return sha256(await imagesOfFormat(image.format).readImage({ ...image, type: "file" }));
+}
+
+function hashOfInternal({ path, format }: Image, tag: string): string {
+  const flat = `${path}.flat`;
+  try {
+    execFileSync("qemu-img", ["convert", "-f", format, "-l", `snapshot.name=${tag}`, "-O", "raw", path, flat]);
+    return sha256(readFileSync(flat));
+  } finally {
+    rmSync(flat, { force: true });
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+}
+
+/** Seconds of this century, in overlay names and creation times. */
+function withoutTimes(text: string): string {
+  return text.replace(/\b1[6-9]\d{8}\b|\b20\d{8}\b/g, "TIME");
+}
+
+function copyTree(from: string, to: string): void {
+  rmSync(to, { recursive: true, force: true });
+  execFileSync("cp", ["-a", "--sparse=always", "--", from, to]);
+}

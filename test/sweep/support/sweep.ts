@@ -1,0 +1,158 @@
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+
+import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
+
+import type { Scenario } from "./scenarios.js";
+import { SweepGuest, type Observation, type Run } from "./sweep-guest.js";
+
+/** What can happen at a point; programs that are run can fail in more ways. */
+export const FAULTS = ["kill", "EIO", "ENOSPC", "EACCES", "late"] as const;
+export const PROGRAM_FAULTS = [...FAULTS, "during", "after", "cut"] as const;
+export type Fault = (typeof PROGRAM_FAULTS)[number];
+
+/** How a run with a fault ended: by itself, or by recovery. */
+export type Outcome = "old state" | "new state" | "refused, unchanged" | "completed in spite of it";
+
+const LONGEST_PROGRAM_MS = 10_000;
+
+export interface FaultRun {
+  readonly scenario: string;
+  readonly point: string;
+  readonly index: number;
+  readonly fault: Fault;
+  readonly outcome?: Outcome;
+  /** What is wrong, if something is. */
+  readonly problem?: string;
+}
+
+export interface SweepOptions {
+  /** Which of all runs to do: all when missing. */
+  readonly pick?: (run: Pick<FaultRun, "index" | "fault" | "point">) => boolean;
+  readonly onRun?: (run: FaultRun) => void;
+}
+
+export interface ScenarioSweep {
+  readonly scenario: string;
+  readonly points: readonly string[];
+  readonly runs: readonly FaultRun[];
+}
+
+/**
+ * Runs a command once to write down the fault points that it passes, and then once for each point
+ * and fault. After each run whatever was interrupted is recovered; then the guest has to be wholly
+ * in a state before or after a step of the command, with nothing left over.
+ */
+export async function sweep(scenario: Scenario, options: SweepOptions = {}): Promise<ScenarioSweep> {
+  const guest = await SweepGuest.make(scenario.disks);
+  try {
+    await scenario.prepare(guest);
+    guest.save();
+    const { points, states } = await record(scenario, guest);
+    const runs: FaultRun[] = [];
+    for (const [index, point] of points.entries())
+      for (const fault of point.startsWith("run ") ? PROGRAM_FAULTS : FAULTS) {
+        if (options.pick?.({ index, fault, point }) === false) continue;
+        const run = { scenario: scenario.name, point, index, fault };
+        const result = { ...run, ...(await tryFault(scenario, guest, run, states)) };
+        options.onRun?.(result);
+        runs.push(result);
+      }
+    return { scenario: scenario.name, points, runs };
+  } finally {
+    guest.remove();
+  }
+}
+
+/** The points of a run without faults, and the states that a run with one may end in. */
+async function record(scenario: Scenario, guest: SweepGuest) {
+  const states: Observation[] = [await guest.observe()];
+  for (const step of scenario.steps ?? []) {
+    guest.must(...step(guest));
+    states.push(await guest.observe());
+  }
+  guest.restore();
+  const list = join(guest.home, "points");
+  const run = guest.run(scenario.command(guest), `list:${list}`);
+  if (run.status !== 0) throw new Error(`${scenario.name}: ${run.status}\n${run.stderr}`);
+  states.push(await guest.observe());
+  const points = readFileSync(list, "utf8").split("\n").slice(0, -1);
+  rmSync(list);
+  return { points, states };
+}
+
+async function tryFault(
+  scenario: Scenario,
+  guest: SweepGuest,
+  { index, fault }: Pick<FaultRun, "index" | "fault">,
+  states: readonly Observation[],
+): Promise<Pick<FaultRun, "outcome" | "problem">> {
+  guest.restore();
+  const run = guest.run(scenario.command(guest), `${index}:${fault}`);
+  const tail = `\nstatus ${run.status}\n${run.stderr}`;
+  try {
+    const settled = run.status === 0 || run.status === 1;
+    if (settled && guest.hasJournal()) return { problem: `ended with a journal${tail}` };
+    const service = await guest.service();
+    const [recovery] = settled ? [] : await service.recover();
+    if (recovery?.error) return { problem: `not recovered: ${recovery.error.message}${tail}` };
+    if (guest.hasJournal()) return { problem: `a journal is left after recovery${tail}` };
+    if (!(await becomesFree(service))) return { problem: `still locked${tail}` };
+    const found = await guest.observe();
+    const state = states.findIndex((candidate) => isDeepStrictEqual(candidate, found));
+    if (state < 0) return { problem: `in between: ${difference(states, found)}${tail}` };
+    const last = states.length - 1;
+    const wrong = wrongClaim(run, state, last);
+    return wrong === undefined
+      ? { outcome: outcomeOf(run, state, last) }
+      : { problem: `${wrong}${tail}` };
+  } catch (thrown) {
+    return { problem: `${thrown instanceof Error ? thrown.message : String(thrown)}${tail}` };
+  }
+}
+
+/** A program that was started outlives the kill for a moment and keeps the lock meanwhile. */
+async function becomesFree(service: SnapshotService): Promise<boolean> {
+  for (let waitedMs = 0; waitedMs < LONGEST_PROGRAM_MS; waitedMs += 20) {
+    if ((await service.locks()).length === 0) return true;
+    await sleep(20);
+  }
+  return false;
+}
+
+/** What the exit status says has to be true. */
+function wrongClaim({ status }: Run, state: number, last: number): string | undefined {
+  if (status === 0 && state !== last) return "claims success, but did not finish";
+  if (status === 1 && state === last) return "claims failure, but finished";
+  return undefined;
+}
+
+function outcomeOf({ status }: Run, state: number, last: number): Outcome {
+  if (status === 0) return "completed in spite of it";
+  if (status === 1) return "refused, unchanged";
+  return state === last ? "new state" : "old state";
+}
+
+/** What keeps a state from being the most similar one that is allowed. */
+function difference(states: readonly Observation[], found: Observation): string {
+  const all = states.map((state) => [...differences(state, found, "")]);
+  all.sort((a, b) => a.length - b.length);
+  return (all[0] ?? []).join("; ");
+}
+
+function* differences(wanted: unknown, found: unknown, path: string): Generator<string> {
+  if (isDeepStrictEqual(wanted, found)) return;
+  if (Array.isArray(wanted) && Array.isArray(found)) {
+    for (const item of wanted) if (!found.includes(item)) yield `${path} lacks ${String(item)}`;
+    for (const item of found) if (!wanted.includes(item)) yield `${path} has ${String(item)}`;
+  } else if (isRecord(wanted) && isRecord(found)) {
+    for (const key of new Set([...Object.keys(wanted), ...Object.keys(found)]))
+      yield* differences(wanted[key], found[key], `${path}/${key}`);
+  } else yield `${path} is ${JSON.stringify(found)}, not ${JSON.stringify(wanted)}`;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}

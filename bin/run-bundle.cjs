@@ -2,7 +2,6 @@
 // Runs the bundled command line through V8's code cache, which takes most of its compile time away.
 // The cache is made by the build; V8 itself refuses one of another version or source.
 const { readFileSync } = require("node:fs");
-const { createRequire } = require("node:module");
 const { dirname, join } = require("node:path");
 const { Script } = require("node:vm");
 
@@ -19,7 +18,7 @@ function runBundle() {
   const wrapper = `(function(exports,require,module,__filename,__dirname){${source}\n})`;
   const script = new Script(wrapper, { filename: bundle, cachedData: read(cacheFile) });
   const main = { exports: {} };
-  script.runInThisContext()(main.exports, createRequire(bundle), main, bundle, dirname(bundle));
+  script.runInThisContext()(main.exports, require, main, bundle, dirname(bundle));
   return script;
 }
 

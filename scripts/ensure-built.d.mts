@@ -1,4 +1,4 @@
-/** Runs `npm ci` where node_modules is missing or older than the lock file. */
+/** Runs `npm ci` where node_modules is missing or older than the lock file; throws when that fails. */
 export function ensureNodeModules(): void;
-/** Builds where the build is missing or older than the sources. */
+/** Builds where the build is missing or older than the sources; throws when that fails. */
 export function ensureBuilt(): void;

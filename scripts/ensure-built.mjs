@@ -38,7 +38,7 @@ function run(program, args) {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
   });
-  if (status !== 0) process.exit(status ?? 1);
+  if (status !== 0) throw new Error(`${program} ${args.join(" ")} failed`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) ensureBuilt();

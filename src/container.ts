@@ -9,15 +9,18 @@ import {
   ConnectionProvider,
   DiskBackend,
   FileProbe,
+  HostFiles,
   SnapshotDocuments,
 } from "./core/ports/index.js";
 import { blktapModule } from "./plugins/blktap/index.js";
 import { ddModule } from "./plugins/dd/index.js";
+import { hostFiles } from "./plugins/lib/host-files.js";
 import { probeFile } from "./plugins/lib/probe-file.js";
 import { qdiskModule } from "./plugins/qdisk/index.js";
 import { storeFileModule } from "./plugins/store-file/index.js";
 import { storeMemoryModule } from "./plugins/store-memory/index.js";
 import { toolstackFileModule } from "./plugins/toolstack-file/index.js";
+import { toolstackQemuModule } from "./plugins/toolstack-qemu/index.js";
 import { toolstackTestModule } from "./plugins/toolstack-test/index.js";
 import { libvirtDocuments } from "./xml/index.js";
 
@@ -26,6 +29,7 @@ export const BUILT_IN_MODULES: readonly ContainerModule[] = [
   storeFileModule,
   storeMemoryModule,
   toolstackFileModule,
+  toolstackQemuModule,
   toolstackTestModule,
   ddModule,
   qdiskModule,
@@ -39,6 +43,7 @@ export const BUILT_IN_MODULES: readonly ContainerModule[] = [
 export function createContainer(plugins: readonly ContainerModule[] = []): Container {
   const container = new Container();
   container.bind<SnapshotDocuments>(SnapshotDocuments).toConstantValue(libvirtDocuments);
+  container.bind<HostFiles>(HostFiles).toConstantValue(hostFiles);
   container.bind<FileProbe>(FileProbe).toConstantValue(probeFile);
   for (const module of [...BUILT_IN_MODULES, ...plugins]) container.load(module);
   return container;
@@ -58,6 +63,7 @@ export async function openSnapshotService(
     backends: container.getAll<DiskBackend>(DiskBackend),
     documents: container.get<SnapshotDocuments>(SnapshotDocuments),
     probe: container.get<FileProbe>(FileProbe),
+    files: container.get<HostFiles>(HostFiles),
     nowSeconds: () => BigInt(Math.floor(Date.now() / 1000)),
   });
 }

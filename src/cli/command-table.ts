@@ -1,5 +1,6 @@
 import type { CommandSpec } from "./command-spec.js";
 import { capabilities } from "./commands/capabilities.js";
+import { check } from "./commands/check.js";
 import { define } from "./commands/define.js";
 import { domstate } from "./commands/domstate.js";
 import { dumpxml } from "./commands/dumpxml.js";
@@ -50,6 +51,7 @@ export const COMMAND_TABLE: readonly CommandSpec[] = [
   uri,
   version,
   cd,
+  check,
   echo,
   exit,
   explain,

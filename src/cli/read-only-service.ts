@@ -24,6 +24,8 @@ export function readOnlyService(service: SnapshotService): SnapshotService {
     current: (domain) => service.current(domain),
     parent: (domain, name) => service.parent(domain, name),
     undefine: refuse("virDomainUndefine"),
+    check: (domain) => service.check(domain),
+    repair: refuse("repair"),
     recover: refuse("recovery"),
     locks: () => service.locks(),
     diskCapabilities: (domain) => service.diskCapabilities(domain),

@@ -53,6 +53,8 @@ export function stubService(calls: Partial<SnapshotService> = {}): SnapshotServi
     delete: unexpected,
     revert: unexpected,
     undefine: unexpected,
+    check: unexpected,
+    repair: unexpected,
     recover: unexpected,
     locks: unexpected,
     diskCapabilities: unexpected,

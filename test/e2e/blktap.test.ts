@@ -1,5 +1,8 @@
+import { renameSync, writeFileSync } from "node:fs";
+
 import { expect } from "chai";
 
+import { formatEmptyVhd, hostImageFiles, openVhd } from "../../src/plugins/lib/vhd/index.js";
 import { TapLab, type TapContents } from "./support/tap-lab.js";
 
 describe("tapdisk's disks through the command line", function () {
@@ -108,5 +111,42 @@ describe("tapdisk's disks through the command line", function () {
     expect(stderr).to.include("internal snapshot for disk xvda unsupported");
     expect(lab.imageFiles()).to.deep.equal(before);
     await lab.contents();
+  });
+
+  it("adopts a chain that another tool made", async () => {
+    await lab.write(31);
+    const kept = await lab.contents();
+    // As vhd-util does it: the base keeps its name, and the disk gets another one.
+    const inner = lab.path("inner.vhd");
+    renameSync(lab.path("a.vhd"), inner);
+    const base = await openVhd(hostImageFiles, inner);
+    await base.layer.close();
+    const { sizeBytes } = base.layer;
+    const parent = { path: inner, uuid: base.footer.uuid, changedMs: 0 };
+    const overlay = formatEmptyVhd({ sizeBytes, finalPath: lab.path("a.vhd"), parent });
+    writeFileSync(lab.path("a.vhd"), overlay);
+    await lab.write(32);
+    const present = await lab.contents();
+
+    const { definition } = await (await lab.service()).findDomain("xenguest");
+    const document = lab.path("../adopted.xml");
+    writeFileSync(
+      document,
+      "<domainsnapshot><name>adopted</name><state>shutoff</state>" +
+        "<creationTime>1700000000</creationTime><disks>" +
+        `<disk name='xvda' snapshot='external'><driver type='vhd'/><source file='${lab.path("a.vhd")}'/></disk>` +
+        "<disk name='xvdb' snapshot='no'/><disk name='xvdc' snapshot='no'/></disks>" +
+        `${definition.xml.replace(lab.path("a.vhd"), inner)}</domainsnapshot>`,
+    );
+    lab.domsnap("snapshot-create", "xenguest", document, "--redefine");
+    expect((await lab.contentsOf("adopted"))["xvda"]).to.equal(kept["xvda"]);
+    expect(await lab.contents()).to.deep.equal(present);
+    lab.domsnap("snapshot-revert", "xenguest", "adopted");
+    expect((await lab.contents())["xvda"]).to.equal(kept["xvda"]);
+    await lab.write(33);
+    const changed = await lab.contents();
+    lab.domsnap("snapshot-delete", "xenguest", "adopted");
+    expect(await lab.contents()).to.deep.equal(changed);
+    expect(lab.imageFiles()).to.deep.equal(["a.vhd", "b.vhd", "c.img"]);
   });
 });

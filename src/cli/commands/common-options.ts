@@ -15,6 +15,8 @@ export const SNAPSHOT_NAME: OptionSpec = {
   completes: "snapshot",
 };
 
+export const YES: OptionSpec = bool("yes", "do it without asking");
+
 export const XPATH_OPTIONS: readonly OptionSpec[] = [
   bool("security-info", "include passwords and other secrets"),
   {

@@ -48,7 +48,12 @@ export async function carryOut(
       await fail(plan, index, asDomsnapError(thrown, "operation-failed"), environment);
     }
   }
-  await environment.journal.end(plan.domain.uuid);
+  try {
+    await environment.journal.end(plan.domain.uuid);
+  } catch (thrown) {
+    // All is done: recovery will find nothing but the journal to remove.
+    throw unfinished(asDomsnapError(thrown));
+  }
 }
 
 async function runOperation(

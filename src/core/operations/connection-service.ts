@@ -1,5 +1,6 @@
 import type { DomainRegistry } from "../ports/index.js";
 import { readDomain, type ServiceContext } from "./context.js";
+import { checkDomains, repairDomain } from "./check-domain.js";
 import { createSnapshot } from "./create-snapshot.js";
 import { deleteSnapshot } from "./delete-snapshot.js";
 import { diskCapabilities } from "./disk-capabilities.js";
@@ -34,6 +35,8 @@ export function createSnapshotService(context: ServiceContext): SnapshotService 
     parent: (...args) => parentOfSnapshot(context, ...args),
     delete: (...args) => deleteSnapshot(context, ...args),
     revert: (...args) => revertToSnapshot(context, ...args),
+    check: (domain) => checkDomains(context, domain),
+    repair: (...args) => repairDomain(context, ...args),
     recover: (...args) => recoverDomains(context, ...args),
     locks: () => listLocks(context),
     undefine: (...args) => undefineDomain(context, ...args),

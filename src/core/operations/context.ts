@@ -9,6 +9,7 @@ import type {
   Connection,
   DiskBackend,
   FileProbe,
+  HostFiles,
   LockOptions,
   SnapshotDocuments,
 } from "../ports/index.js";
@@ -20,6 +21,7 @@ export interface ServiceContext {
   readonly backends: readonly DiskBackend[];
   readonly documents: SnapshotDocuments;
   readonly probe: FileProbe;
+  readonly files: HostFiles;
   /** Seconds since the epoch. */
   readonly nowSeconds: () => bigint;
 }

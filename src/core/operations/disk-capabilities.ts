@@ -6,11 +6,12 @@ import type { DiskCapabilities } from "./results.js";
 
 type Form = DiskCapabilities["forms"][number];
 
-/** The forms that are tried for every disk, in the order in which they are shown. */
+/** The forms that are shown, in their order; VHD only where a backend has it. */
 const FORMS: readonly { readonly mode: Form["mode"]; readonly format?: ImageFormat }[] = [
   { mode: "internal" },
   { mode: "external", format: "qcow2" },
   { mode: "external", format: "raw" },
+  { mode: "external", format: "vhd" },
 ];
 
 /** See `SnapshotService.diskCapabilities` (RFC R17, R18: which disks are snapshotable, and why not). */
@@ -32,7 +33,10 @@ async function capabilitiesOf(
 ): Promise<DiskCapabilities> {
   const image = imageOfDisk(disk);
   const forms: Form[] = [];
-  if (image) for (const form of FORMS) forms.push(await tryForm(context, disk, form, live));
+  const tried = FORMS.filter(
+    (form) => form.format !== "vhd" || selectBackend(context.backends, disk, form),
+  );
+  if (image) for (const form of tried) forms.push(await tryForm(context, disk, form, live));
   return {
     target: disk.target,
     ...(image ? { image: image.path, format: image.format } : {}),

@@ -2,6 +2,7 @@ import type { DomsnapError } from "../errors/index.js";
 import type { ProgressEvent } from "../execute/progress-event.js";
 import type { Domain, DomainSnapshot, ListFlags, SnapshotHead } from "../model/index.js";
 import type { Plan, Verb } from "../plan/operation.js";
+import type { Finding } from "../rules/index.js";
 import type { DiskVerdict, JournalEntry, LockHolder, RecordProblem } from "../ports/index.js";
 
 /** Given to every call that may change something. */
@@ -60,6 +61,12 @@ export interface LockInfo {
   readonly operation?: OpenOperation;
   /** Why the journal cannot be read. */
   readonly error?: DomsnapError;
+}
+
+/** What is wrong with the snapshots of one domain. */
+export interface CheckReport {
+  readonly domain: Pick<Domain, "name" | "uuid">;
+  readonly findings: readonly Finding[];
 }
 
 export interface CreateResult extends ChangeResult {

@@ -6,9 +6,11 @@ import type {
   RevertFlags,
 } from "../model/index.js";
 import type { DomainRegistry } from "../ports/index.js";
+import type { Finding } from "../rules/index.js";
 import type {
   ChangeOptions,
   ChangeResult,
+  CheckReport,
   CreateResult,
   DiskCapabilities,
   ListQuery,
@@ -61,6 +63,17 @@ export interface SnapshotService {
     flags: RevertFlags,
     options?: ChangeOptions,
   ): Promise<ChangeResult>;
+  /**
+   * Compares records, images and the toolstack, of one domain or of all, and changes nothing; an
+   * interrupted change is a finding. A domain without findings has a report, too.
+   */
+  check(domain?: string): Promise<readonly CheckReport[]>;
+  /** Repairs those findings that are still there, and reports what is left. */
+  repair(
+    domain: string,
+    findings: readonly Finding[],
+    options?: ChangeOptions,
+  ): Promise<CheckReport>;
   /**
    * Settles what interrupted processes left, of one domain or of all. One that cannot be settled is
    * told in its `error` and keeps its journal. Waits for a process that is still at work.

@@ -58,6 +58,8 @@ export interface DiskBackend {
   readonly keepsPaths?: boolean;
   /** Format of the file that an external snapshot makes when the document names none. */
   readonly defaultFormat: ImageFormat;
+  /** How many images may stand on one another; missing when there is no limit. */
+  readonly longestChain?: number;
   /**
    * Whether this backend is the one for such a snapshot of such a disk. Decided from the two
    * descriptions alone, so that a record says for ever who made it; at most one backend says yes.

@@ -10,3 +10,24 @@ export type FileFact =
 /** Asks the host what stands at a path. Synchronous: the rules and `xml check` are. */
 export type FileProbe = (path: string) => FileFact;
 export const FileProbe = Symbol.for("domsnap.FileProbe");
+
+/** A directory entry itself: links are not followed. */
+export interface HostFile {
+  readonly path: string;
+  readonly kind: "regular" | "folder" | "link" | "other";
+  /** Permission bits. */
+  readonly mode: number;
+  readonly sizeBytes: number;
+}
+
+/** Files as such, for `check`. Every call throws `system-error`. */
+export interface HostFiles {
+  look(path: string): Promise<HostFile | undefined>;
+  /** Everything in a folder, not below; nothing for a folder that is not there. */
+  list(folder: string): Promise<readonly HostFile[]>;
+  /** Takes the permissions of group and others away. Follows no link. */
+  restrict(path: string): Promise<void>;
+  /** Removes a file; one that is gone is no error. */
+  remove(path: string): Promise<void>;
+}
+export const HostFiles = Symbol.for("domsnap.HostFiles");

@@ -5,6 +5,14 @@ export interface RecordProblem {
   /** What it is: a file path. */
   readonly record: string;
   readonly reason: string;
+  /** Set when it is not a record, but the mark of the current snapshot. */
+  readonly about?: "current";
+}
+
+/** An entry of the folder of a domain, or that folder. */
+export interface StoredFile {
+  readonly path: string;
+  readonly known: boolean;
 }
 
 export interface SnapshotIndex {
@@ -23,6 +31,10 @@ export interface SnapshotStore {
   index(domainUuid: string): Promise<SnapshotIndex>;
   /** One complete record. Throws `no-domain-snapshot` or `record-unreadable`. */
   read(domainUuid: string, name: string): Promise<DomainSnapshot>;
+  /** Uuids of the domains that have records. */
+  domains(): Promise<readonly string[]>;
+  /** Every file that it keeps for a domain, by name, and whether it has put it there. */
+  files(domainUuid: string): Promise<readonly StoredFile[]>;
   /** Creates or replaces the record of `snapshot.name`. */
   write(domainUuid: string, snapshot: DomainSnapshot): Promise<void>;
   /** Removes a record; one that is not there is no error. */

@@ -5,19 +5,16 @@ import type { Finding } from "./check-findings.js";
 export interface RecordFacts {
   readonly tree: SnapshotTree;
   readonly problems: readonly RecordProblem[];
-  /** The name in the mark of the current snapshot, when it leads nowhere. */
-  readonly staleCurrent: boolean;
 }
 
 /** What is wrong with the records themselves. */
-export function checkRecords({ tree, problems, staleCurrent }: RecordFacts): Finding[] {
+export function checkRecords({ tree, problems }: RecordFacts): Finding[] {
   return [
-    ...problems.map(({ record, reason }): Finding => {
-      const stale = staleCurrent && record.endsWith("current");
-      return stale
+    ...problems.map(({ record, reason, about }): Finding =>
+      about === "current"
         ? { code: "current-missing", subject: record, detail: reason, repair: CLEAR_CURRENT }
-        : { code: "record-unreadable", subject: record, detail: reason };
-    }),
+        : { code: "record-unreadable", subject: record, detail: reason },
+    ),
     ...[...tree.orphans].flatMap((name) => checkOrphan(tree, name)),
   ];
 }

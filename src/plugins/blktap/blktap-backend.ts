@@ -6,6 +6,7 @@ import { generalRefusal, imageOfDisk, POSSIBLE, refuse, refuseFor } from "../lib
 import {
   findChildren,
   hostImageFiles,
+  MAX_CHAIN_DEPTH,
   openChain,
   openChainImage,
   parentOf,
@@ -33,6 +34,7 @@ export class BlktapBackend implements DiskBackend {
   readonly externalKind = "overlay";
   readonly keepsPaths = true;
   readonly defaultFormat = "vhd";
+  readonly longestChain = MAX_CHAIN_DEPTH;
   readonly handler: BlktapHandler;
   private readonly files: ImageFiles;
   private readonly users: ImageUsers;

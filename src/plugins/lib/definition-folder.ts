@@ -92,6 +92,11 @@ export class DefinitionFolder {
     await writeStateFile(this.#pathOf(definition.name), `${definition.xml}\n`);
   }
 
+  /** Removes what a writer of a definition has left when it died. */
+  async removeIncomplete({ name }: DomainDefinition): Promise<void> {
+    await unlinkDurably(this.#pathOf(name) + TEMPORARY_SUFFIX);
+  }
+
   /** Whether this very definition is the stored one. */
   holds(definition: DomainDefinition): boolean {
     return this.read(definition.name)?.xml === definition.xml;

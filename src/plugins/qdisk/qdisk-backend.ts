@@ -26,6 +26,8 @@ export class QdiskBackend implements DiskBackend {
   readonly id = "qdisk";
   readonly externalKind = "overlay";
   readonly defaultFormat = "qcow2";
+  /** libvirt opens no longer ones. */
+  readonly longestChain = 200;
   readonly handler: QdiskHandler;
   private readonly qemuImg: QemuImg;
   private readonly imageFolders: readonly string[];

@@ -1,5 +1,5 @@
 import { constants, existsSync } from "node:fs";
-import { open, type FileHandle } from "node:fs/promises";
+import { open, rm, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
 
 import { DomsnapError } from "../../core/errors/index.js";
@@ -64,7 +64,13 @@ export class FileJournal implements Journal {
     if (existsSync(folder.journal))
       throw new DomsnapError("internal-error", `the journal '${folder.journal}' is in use`);
     const owner = { pid: process.pid, host: hostname(), sinceMs: Date.now() };
-    await writeStateFile(folder.journal, formatBeginning({ plan, owner }));
+    try {
+      await writeStateFile(folder.journal, formatBeginning({ plan, owner }));
+    } catch (thrown) {
+      // It may be there and only not be durable; a plan that never began must not be recovered.
+      await rm(folder.journal, { force: true });
+      throw thrown;
+    }
   }
 
   started(domainUuid: string, index: number): Promise<void> {

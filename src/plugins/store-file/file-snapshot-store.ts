@@ -8,6 +8,7 @@ import type {
   SnapshotDocuments,
   SnapshotIndex,
   SnapshotStore,
+  StoredFile,
 } from "../../core/ports/index.js";
 import { unlinkDurably } from "../lib/durable-files.js";
 import {
@@ -16,10 +17,10 @@ import {
   readStateFile,
   writeStateFile,
 } from "../lib/state-files.js";
-import { errnoOf, strerror } from "../lib/system-error.js";
+import { errnoOf, strerror, systemError } from "../lib/system-error.js";
 import { formatRecord, readRecord, readRecordHead } from "./read-record.js";
 import { assertRecordName, RECORD_SUFFIX, recordNameProblem } from "./record-name.js";
-import { domainFolder, type DomainFolder } from "./state-folder.js";
+import { domainFolder, domainsBelow, type DomainFolder } from "./state-folder.js";
 
 /** A snapshot's name is at most as long as a file's. */
 const CURRENT_LIMIT_BYTES = 4096;
@@ -46,7 +47,9 @@ export class FileSnapshotStore implements SnapshotStore {
     const folder = domainFolder(this.stateFolder, domainUuid);
     const problems: RecordProblem[] = [];
     const heads = attempt(folder.path, problems, () => readHeads(folder, problems)) ?? [];
-    const current = attempt(folder.current, problems, () => readCurrent(folder, heads));
+    const marks: RecordProblem[] = [];
+    const current = attempt(folder.current, marks, () => readCurrent(folder, heads));
+    problems.push(...marks.map((problem) => ({ ...problem, about: "current" as const })));
     return { heads, problems, ...(current === undefined ? {} : { current }) };
   }
 
@@ -63,6 +66,23 @@ export class FileSnapshotStore implements SnapshotStore {
       const detail = `snapshot record '${path}' cannot be read: ${strerror(thrown)}`;
       throw new DomsnapError("record-unreadable", detail, { cause: thrown });
     }
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
+  async domains(): Promise<readonly string[]> {
+    return domainsBelow(this.stateFolder);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
+  async files(domainUuid: string): Promise<readonly StoredFile[]> {
+    const folder = domainFolder(this.stateFolder, domainUuid);
+    const own = new Set([folder.current, folder.journal, folder.lock]);
+    return [
+      { path: folder.path, known: true },
+      ...listNames(folder.path)
+        .map((name) => join(folder.path, name))
+        .map((path) => ({ path, known: own.has(path) || path.endsWith(RECORD_SUFFIX) })),
+    ];
   }
 
   async write(domainUuid: string, snapshot: DomainSnapshot): Promise<void> {
@@ -113,6 +133,15 @@ function attempt<Result>(
 
 function isMissing(thrown: unknown): boolean {
   return errnoOf(thrown) === "ENOENT";
+}
+
+function listNames(path: string): string[] {
+  try {
+    return readdirSync(path).sort();
+  } catch (thrown) {
+    if (isMissing(thrown)) return [];
+    throw systemError(thrown, `cannot open directory '${path}'`);
+  }
 }
 
 function readHeads(folder: DomainFolder, problems: RecordProblem[]): SnapshotHead[] {

@@ -21,7 +21,8 @@ export class MemorySnapshotStore implements SnapshotStore {
     const heads = [...byName.values()];
     if (current === undefined) return Promise.resolve({ heads, problems: [] });
     if (byName.has(current)) return Promise.resolve({ heads, current, problems: [] });
-    const problem = { record: "current", reason: `there is no snapshot '${current}'` };
+    const reason = `there is no snapshot '${current}'`;
+    const problem = { record: "current", reason, about: "current" } as const;
     return Promise.resolve({ heads, problems: [problem] });
   }
 
@@ -33,6 +34,14 @@ export class MemorySnapshotStore implements SnapshotStore {
   }
 
   /** A record that is written again is linked anew, in front of its siblings, as libvirt does. */
+  domains(): Promise<readonly string[]> {
+    return Promise.resolve([...this.#domains.keys()]);
+  }
+
+  files(): Promise<readonly never[]> {
+    return Promise.resolve([]);
+  }
+
   write(domainUuid: string, snapshot: DomainSnapshot): Promise<void> {
     const { byName } = this.#records(domainUuid);
     byName.delete(snapshot.name);

@@ -20,8 +20,10 @@ export class DefinitionHandler implements OperationHandler<DomainOperation> {
 
   /** Puts `previous` back, unless somebody else has replaced the definition since. */
   async undo(operation: DomainOperation): Promise<void> {
-    if (operation.kind === "domain.define" && this.definitions.holds(operation.definition))
+    if (operation.kind !== "domain.define") return;
+    if (this.definitions.holds(operation.definition))
       await this.definitions.write(operation.previous);
+    else await this.definitions.removeIncomplete(operation.definition);
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- see FileToolstack.listDomains

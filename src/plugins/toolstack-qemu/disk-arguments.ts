@@ -16,12 +16,16 @@ const DRIVERS: Partial<Record<ImageFormat, string>> = {
   vmdk: "vmdk",
 };
 
-/** libvirt's cache modes: past the host's cache, flushes ignored, the guest sees a write cache. */
 interface CacheMode {
+  /** Past the host's cache. */
   readonly direct: boolean;
+  /** Flushes of the guest are ignored. */
   readonly noFlush: boolean;
+  /** The guest sees a write cache that it has to flush. */
   readonly writeback: boolean;
 }
+
+/** libvirt's cache modes. */
 const CACHES: Readonly<Record<string, CacheMode>> = {
   default: { direct: false, noFlush: false, writeback: true },
   none: { direct: true, noFlush: false, writeback: true },
@@ -31,19 +35,13 @@ const CACHES: Readonly<Record<string, CacheMode>> = {
   unsafe: { direct: false, noFlush: true, writeback: true },
 };
 
+const DEVICE_ID_PREFIX = "disk-";
+
 const BUS_OF_PREFIX: Readonly<Record<string, string>> = { hd: "ide", sd: "scsi", vd: "virtio" };
 
-/** The id of a disk's device; what QEMU answers about a disk is found by it. */
-export function deviceIdOf(target: string): string {
-  return `disk-${target}`;
-}
-
-/**
- * The node that a disk's guest device is started on: `<target>-<driver>`. An overlay that is
- * attached later has a name of its own, so ask QEMU before using it.
- */
-export function startNodeOf(target: string, format: ImageFormat): string {
-  return `${target}-${DRIVERS[format] ?? format}`;
+/** The target of the disk that has a device of this id; undefined for other devices. */
+export function targetOfDeviceId(id: string): string | undefined {
+  return id.startsWith(DEVICE_ID_PREFIX) ? id.slice(DEVICE_ID_PREFIX.length) : undefined;
 }
 
 /**
@@ -112,26 +110,28 @@ function formatDisk(
   element: XmlElement | undefined,
 ): string[] {
   const cache = cacheOf(disk, element);
-  const top = isEmptyDrive(disk) ? undefined : startNodeOf(disk.target, disk.format ?? "raw");
+  const driver = driverOf(disk);
+  const top = isEmptyDrive(disk) ? undefined : `${disk.target}-${driver}`;
   const device = [
     place?.device,
-    `id=${deviceIdOf(disk.target)}`,
+    `id=${DEVICE_ID_PREFIX}${disk.target}`,
     ...(top === undefined ? [] : [`drive=${top}`, `write-cache=${cache.writeback ? "on" : "off"}`]),
     ...(disk.shareable ? ["share-rw=on"] : []),
   ].join(",");
-  const nodes = top === undefined ? [] : blockNodes(disk, top, cache, element);
+  const nodes = top === undefined ? [] : blockNodes(disk, { driver, top, cache, element });
   return [...nodes.flatMap((node) => ["-blockdev", JSON.stringify(node)]), "-device", device];
 }
 
-function blockNodes(
-  disk: DomainDisk,
-  top: string,
-  cache: CacheMode,
-  element: XmlElement | undefined,
-): object[] {
-  const driver = DRIVERS[disk.format ?? "raw"];
+interface NodeFacts {
+  readonly driver: string;
+  /** Name of the node that the guest's device is on. Overlays that come later have other names. */
+  readonly top: string;
+  readonly cache: CacheMode;
+  readonly element: XmlElement | undefined;
+}
+
+function blockNodes(disk: DomainDisk, { driver, top, cache, element }: NodeFacts): object[] {
   const path = disk.source?.path;
-  if (driver === undefined) throw unsupported(disk, `format '${disk.format}' is not supported`);
   if (disk.transient) throw unsupported(disk, "transient disks are not supported");
   if ((disk.type !== "file" && disk.type !== "block") || path === undefined)
     throw unsupported(disk, `disks of type '${disk.type}' are not supported`);
@@ -150,6 +150,12 @@ function blockNodes(
     { ...file, ...common },
     { driver, "node-name": top, file: file["node-name"], ...common },
   ];
+}
+
+function driverOf(disk: DomainDisk): string {
+  const driver = DRIVERS[disk.format ?? "raw"];
+  if (driver !== undefined) return driver;
+  throw unsupported(disk, `format '${disk.format}' is not supported`);
 }
 
 function cacheOf(disk: DomainDisk, element: XmlElement | undefined): CacheMode {

@@ -2,7 +2,7 @@ import { looseObject, string } from "valibot";
 
 import type { DomainState } from "../../core/model/index.js";
 import { parseBlockDevices, readReply, type QmpClient } from "../lib/qmp/index.js";
-import { deviceIdOf } from "./disk-arguments.js";
+import { targetOfDeviceId } from "./disk-arguments.js";
 
 /** What QEMU says of its guest. */
 export interface GuestState {
@@ -15,22 +15,18 @@ export interface GuestState {
 
 const Status = looseObject({ status: string() });
 
-/** Asks QEMU. `targets` are those of the guest's disks. Throws as `QmpClient.execute`. */
-export async function queryGuest(
-  client: QmpClient,
-  targets: readonly string[],
-): Promise<GuestState> {
+/** Asks QEMU. Throws as `QmpClient.execute`. */
+export async function queryGuest(client: QmpClient): Promise<GuestState> {
   const [status, devices] = await Promise.all([
     client.execute("query-status"),
     client.execute("query-block"),
   ]);
   const runState = readReply("query-status", Status, status).status;
-  const tops = new Map(
-    parseBlockDevices(devices).map(({ qdev = "", top }) => [deviceIdIn(qdev), top]),
-  );
-  const images = targets.flatMap((target) => {
-    const { path, driver } = tops.get(deviceIdOf(target)) ?? {};
-    return path === undefined || driver === undefined ? [] : [[target, { path, driver }] as const];
+  const images = parseBlockDevices(devices).flatMap(({ qdev, top }) => {
+    const target = qdev === undefined ? undefined : targetOf(qdev);
+    const { path, driver } = top ?? {};
+    if (target === undefined || path === undefined || driver === undefined) return [];
+    return [[target, { path, driver }] as const];
   });
   return {
     state: domainStateOf(runState),
@@ -39,9 +35,9 @@ export async function queryGuest(
   };
 }
 
-/** Some devices are known by their id, some by their place: `/machine/peripheral/ID/backend`. */
-function deviceIdIn(qdev: string): string {
-  return /^\/machine\/peripheral\/([^/]+)/.exec(qdev)?.[1] ?? qdev;
+/** QEMU tells some devices by their id, others by their place: `/machine/peripheral/ID/backend`. */
+function targetOf(qdev: string): string | undefined {
+  return targetOfDeviceId(/^\/machine\/peripheral\/([^/]+)/.exec(qdev)?.[1] ?? qdev);
 }
 
 /** libvirt's state for a RunState of QEMU. All others are kinds of standing still. */

@@ -90,8 +90,14 @@ export class Guest {
    * `image-missing`, `disk-unsupported`, `tool-missing`, `tool-failed` with QEMU's words.
    */
   async start(options: StartOptions): Promise<void> {
-    if (this.pid === undefined) await this.#launch(options);
-    await (options.paused ? this.pause() : this.resume());
+    const lived = this.pid !== undefined;
+    try {
+      if (!lived) await this.#launch(options);
+      await (options.paused ? this.pause() : this.resume());
+    } catch (thrown) {
+      if (!lived) await endGuest(this.run);
+      throw thrown;
+    }
   }
 
   /** Ends QEMU, as by pulling the plug; what it was is kept for `undoStop`. */
@@ -145,9 +151,6 @@ export class Guest {
     try {
       await launchGuest(run, commandLine, memory);
       if (memory !== undefined) await this.#awaitMemory();
-    } catch (thrown) {
-      await endGuest(run);
-      throw thrown;
     } finally {
       if (memory !== undefined) closeSync(memory);
     }
@@ -170,10 +173,8 @@ export class Guest {
   /** Undefined when QEMU is gone, also when it goes while it is asked. */
   async #live(greetingTimeoutMs = GREETING_TIMEOUT_MS): Promise<GuestState | undefined> {
     if (this.pid === undefined) return undefined;
-    const targets = this.stored.disks.map(({ target }) => target);
-    const ask = (client: QmpClient) => queryGuest(client, targets);
     try {
-      return await withQmp(this.run.queryMonitor, { greetingTimeoutMs }, ask);
+      return await withQmp(this.run.queryMonitor, { greetingTimeoutMs }, queryGuest);
     } catch (thrown) {
       if (this.pid === undefined) return undefined;
       throw thrown;

@@ -91,18 +91,35 @@ describeToolstack("toolstack-qemu", {
   },
 });
 
+type World = Awaited<ReturnType<typeof makeGuestFolder>>;
+
 describe("toolstack-qemu", () => {
-  let world: Awaited<ReturnType<typeof makeGuestFolder>>;
+  let world: World;
+  let others: World[];
   let connection: Connection;
   let power: DomainPower;
 
   beforeEach(async () => {
     world = await makeGuestFolder();
+    others = [];
     ({ connection } = world);
     if (!connection.toolstack.power) throw new Error("no power");
     ({ power } = connection.toolstack);
   });
-  afterEach(() => world.dispose());
+  afterEach(() => Promise.all([world, ...others].map(({ dispose }) => dispose())));
+
+  /** Another folder with a guest; `start` tries to start it, paused. */
+  const makeOther = async (options: Partial<TinyGuestOptions>) => {
+    const other = await makeGuestFolder(options);
+    others.push(other);
+    const { toolstack } = other.connection;
+    const { name, uuid } = await toolstack.findDomain(options.name ?? "guest");
+    const startOther = async () => {
+      await toolstack.power?.start(uuid, { paused: true });
+      return toolstack.findDomain(name);
+    };
+    return { start: startOther };
+  };
 
   const find = (): Promise<Domain> => connection.toolstack.findDomain("guest");
   const start = async (paused = false): Promise<Domain> => {
@@ -221,14 +238,13 @@ describe("toolstack-qemu", () => {
       <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>`;
     await connection.toolstack.registry?.define(tinyGuestXml({ disks: world.disks, devices }));
     await start(true);
-    const { images } = await guest().withMonitor((client) =>
-      queryGuest(client, [...targets, "hdc"]),
-    );
-    expect(Object.fromEntries(images)).to.deep.equal(
-      Object.fromEntries(
-        targets.map((target) => [target, { path: join(world.folder, target), driver: "qcow2" }]),
-      ),
-    );
+    const { images } = await guest().withMonitor(queryGuest);
+    expect([...images.keys()]).to.have.members(["vda", "vdb", ...targets]);
+    for (const target of targets)
+      expect(images.get(target)).to.deep.equal({
+        path: join(world.folder, target),
+        driver: "qcow2",
+      });
     expect(existsSync(join(world.run, "agent"))).to.equal(true);
   });
 
@@ -247,7 +263,7 @@ describe("toolstack-qemu", () => {
     it("is off when it was killed, and can be started again", async () => {
       const { id } = await start();
       process.kill(id ?? 0, "SIGKILL");
-      while (existsSync(`/proc/${id}`)) await sleep(10);
+      while (guest().pid !== undefined) await sleep(10);
       expect(existsSync(join(world.run, "pid"))).to.equal(true);
       expect(await find()).to.include({ state: "shutoff" });
       expect((await start()).state).to.equal("running");
@@ -333,11 +349,9 @@ describe("toolstack-qemu", () => {
     });
 
     it("tells QEMU's reason when an image is in use", async () => {
-      const other = await makeGuestFolder({ disks: world.disks });
-      const { uuid } = await other.connection.toolstack.findDomain("guest");
-      await other.connection.toolstack.power?.start(uuid, { paused: true });
+      const other = await makeOther({ disks: world.disks });
+      await other.start();
       await failedStart("tool-failed", /Failed to get "write" lock/);
-      await other.dispose();
     });
 
     it("leaves nothing running when the memory makes no sense", async () => {
@@ -357,30 +371,20 @@ describe("toolstack-qemu", () => {
 
     it("refuses what it would have to leave out", async () => {
       const devices = "<hostdev mode='subsystem' type='pci'/>";
-      const other = await makeGuestFolder({ devices });
-      const { uuid } = await other.connection.toolstack.findDomain("guest");
-      const starting = other.connection.toolstack.power?.start(uuid, { paused: true });
-      await expectError(Promise.resolve(starting), "config-unsupported", /device 'hostdev'/);
-      await other.dispose();
+      const other = await makeOther({ devices });
+      await expectError(other.start(), "config-unsupported", /device 'hostdev'/);
     });
   });
 
   it("takes names that mean something to QEMU's options", async () => {
     const name = "a,b=c %d é";
-    const other = await makeGuestFolder({ name });
-    const { uuid } = await other.connection.toolstack.findDomain(name);
-    await other.connection.toolstack.power?.start(uuid, { paused: true });
-    expect(await other.connection.toolstack.findDomain(name)).to.include({ name, state: "paused" });
-    await other.dispose();
+    const other = await makeOther({ name });
+    expect(await other.start()).to.include({ name, state: "paused" });
   });
 
   it("refuses a folder whose path is too long for sockets", async () => {
-    const name = "n".repeat(100);
-    const other = await makeGuestFolder({ name });
-    const { uuid } = await other.connection.toolstack.findDomain(name);
-    const starting = other.connection.toolstack.power?.start(uuid, { paused: true });
-    await expectError(Promise.resolve(starting), "config-unsupported", /longer than 107 bytes/);
-    await other.dispose();
+    const other = await makeOther({ name: "n".repeat(100) });
+    await expectError(other.start(), "config-unsupported", /longer than 107 bytes/);
   });
 
   it("answers in libvirt's words to what does not fit the state", async () => {

@@ -38,9 +38,7 @@ const WISHES = [
  * Every form that some installed backend says it can do, each once: a backend that is added to the
  * container is swept from then on.
  */
-export async function findForms(
-  image: (kind: DiskKind) => Promise<ImageRef>,
-): Promise<DiskForm[]> {
+export async function findForms(image: (kind: DiskKind) => Promise<ImageRef>): Promise<DiskForm[]> {
   const backends = createContainer().getAll<DiskBackend>(DiskBackend);
   const forms = new Map<string, DiskForm>();
   for (const kind of KINDS) {
@@ -50,9 +48,19 @@ export async function findForms(
       const verdict = await backend?.assess(disk, { verb: "create", live: false, ...wish });
       if (!backend || verdict?.possible !== true) continue;
       const format = "format" in wish ? wish.format : backend.defaultFormat;
-      const text = [backend.id, kind.format, wish.mode, ...(wish.mode === "external" ? [format] : [])].join(" ");
+      const text = [
+        backend.id,
+        kind.format,
+        wish.mode,
+        ...(wish.mode === "external" ? [format] : []),
+      ].join(" ");
       if (!forms.has(text))
-        forms.set(text, { backend: backend.id, kind, text, document: (target) => diskDocument(target, wish) });
+        forms.set(text, {
+          backend: backend.id,
+          kind,
+          text,
+          document: (target) => diskDocument(target, wish),
+        });
     }
   }
   return [...forms.values()];

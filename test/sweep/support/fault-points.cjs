@@ -81,7 +81,9 @@ function isChange(name, args) {
   if (!/^open(Sync)?$/.test(name)) return true;
   const { O_WRONLY, O_RDWR, O_CREAT, O_TRUNC } = fs.constants;
   const flags = args[1] ?? "r";
-  return typeof flags === "string" ? flags !== "r" : (flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)) !== 0;
+  return typeof flags === "string"
+    ? flags !== "r"
+    : (flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)) !== 0;
 }
 
 function detailOf(args) {
@@ -116,7 +118,9 @@ function wrapCallback(name) {
   fs[name] = function (...args) {
     const callback = args.at(-1);
     const fault =
-      typeof callback === "function" && isChange(name, args) ? pass(name, detailOf(args)) : undefined;
+      typeof callback === "function" && isChange(name, args)
+        ? pass(name, detailOf(args))
+        : undefined;
     if (fault === undefined) return original.apply(this, args);
     if (fault !== "late") return void process.nextTick(callback, failure(fault, name));
     return original.apply(this, [...args.slice(0, -1), () => callback(failure(fault, name))]);
@@ -130,7 +134,8 @@ function wrapPrograms(name) {
     const words = Array.isArray(args) ? args : [];
     const fault = pass(`run ${basename(program)} ${words[0] ?? ""}`.trimEnd(), detailOf(words));
     if (fault === undefined) return original.call(this, program, args, ...rest);
-    const shell = (script) => original.call(this, "/bin/sh", ["-c", script, "sh", program, ...words], ...rest);
+    const shell = (script) =>
+      original.call(this, "/bin/sh", ["-c", script, "sh", program, ...words], ...rest);
     if (fault in TEXTS) return shell(`echo "$1: ${TEXTS[fault]}" >&2; exit 1`);
     if (fault === "late") return shell(`"$@"; echo "$1: ${TEXTS.EIO}" >&2; exit 1`);
     if (fault === "after") return shell(`"$@"; kill -9 $PPID`);
@@ -142,7 +147,8 @@ function wrapPrograms(name) {
 }
 
 for (const name of Object.keys(fs.promises))
-  if (typeof fs.promises[name] === "function" && !LOOKS.test(name)) wrapPromised(fs.promises, name, name);
+  if (typeof fs.promises[name] === "function" && !LOOKS.test(name))
+    wrapPromised(fs.promises, name, name);
 for (const name of Object.keys(fs))
   if (typeof fs[name] === "function" && !LOOKS.test(name))
     if (name.endsWith("Sync")) wrapSync(name);
@@ -158,7 +164,18 @@ fs.promises.open = async function (...args) {
   if (!handlesWrapped) {
     handlesWrapped = true;
     const prototype = Object.getPrototypeOf(handle);
-    for (const name of ["write", "writev", "writeFile", "appendFile", "truncate", "sync", "datasync", "chmod", "chown", "utimes"])
+    for (const name of [
+      "write",
+      "writev",
+      "writeFile",
+      "appendFile",
+      "truncate",
+      "sync",
+      "datasync",
+      "chmod",
+      "chown",
+      "utimes",
+    ])
       wrapPromised(prototype, name, `${name}(handle)`);
   }
   return handle;

@@ -34,7 +34,8 @@ export async function allScenarios(folder: string): Promise<Scenario[]> {
 
 function known(forms: ReadonlyMap<string, DiskForm>, name: string): DiskForm {
   const form = forms.get(name);
-  if (!form) throw new Error(`no backend takes '${name}'; there are: ${[...forms.keys()].join(", ")}`);
+  if (!form)
+    throw new Error(`no backend takes '${name}'; there are: ${[...forms.keys()].join(", ")}`);
   return form;
 }
 

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -15,7 +16,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { openSnapshotService } from "../../../src/container.js";
-import type { DomainDefinition, DomainSnapshot, ImageFormat } from "../../../src/core/model/index.js";
+import type {
+  DomainDefinition,
+  DomainSnapshot,
+  ImageFormat,
+} from "../../../src/core/model/index.js";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
 import { imagesOfFormat, type DiskKind } from "./disk-kinds.js";
 
@@ -55,12 +60,11 @@ export class SweepGuest {
 
   static async make(kinds: readonly DiskKind[]): Promise<SweepGuest> {
     const guest = new SweepGuest(kinds);
-    for (const [index, { format }] of kinds.entries())
-      await imagesOfFormat(format).makeImage(
-        guest.#imagePath(index),
-        format,
-        Buffer.alloc(IMAGE_BYTES, 17 + index),
-      );
+    for (const [index, { format }] of kinds.entries()) {
+      const path = guest.#imagePath(index);
+      await imagesOfFormat(format).makeImage(path, format, Buffer.alloc(IMAGE_BYTES, 17 + index));
+      chmodSync(path, 0o600);
+    }
     const file = join(guest.home, "guest.xml");
     writeFileSync(file, guest.#domainXml());
     guest.must("define", file);
@@ -95,7 +99,14 @@ export class SweepGuest {
   run(args: readonly string[], fault?: string): Run {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
-      [...(fault === undefined ? [] : ["--require", preload]), program, "-q", "-c", this.uri, ...args],
+      [
+        ...(fault === undefined ? [] : ["--require", preload]),
+        program,
+        "-q",
+        "-c",
+        this.uri,
+        ...args,
+      ],
       {
         encoding: "utf8",
         timeout: LONGEST_RUN_MS,
@@ -230,7 +241,17 @@ async function hashOf(image: Image): Promise<string> {
 function hashOfInternal({ path, format }: Image, tag: string): string {
   const flat = `${path}.flat`;
   try {
-    execFileSync("qemu-img", ["convert", "-f", format, "-l", `snapshot.name=${tag}`, "-O", "raw", path, flat]);
+    execFileSync("qemu-img", [
+      "convert",
+      "-f",
+      format,
+      "-l",
+      `snapshot.name=${tag}`,
+      "-O",
+      "raw",
+      path,
+      flat,
+    ]);
     return sha256(readFileSync(flat));
   } finally {
     rmSync(flat, { force: true });

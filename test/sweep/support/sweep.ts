@@ -45,7 +45,10 @@ export interface ScenarioSweep {
  * and fault. After each run whatever was interrupted is recovered; then the guest has to be wholly
  * in a state before or after a step of the command, with nothing left over.
  */
-export async function sweep(scenario: Scenario, options: SweepOptions = {}): Promise<ScenarioSweep> {
+export async function sweep(
+  scenario: Scenario,
+  options: SweepOptions = {},
+): Promise<ScenarioSweep> {
   const guest = await SweepGuest.make(scenario.disks);
   try {
     await scenario.prepare(guest);
@@ -78,6 +81,9 @@ async function record(scenario: Scenario, guest: SweepGuest) {
   const run = guest.run(scenario.command(guest), `list:${list}`);
   if (run.status !== 0) throw new Error(`${scenario.name}: ${run.status}\n${run.stderr}`);
   states.push(await guest.observe());
+  const [report] = await (await guest.service()).check("guest");
+  if (report?.findings.length !== 0)
+    throw new Error(`${scenario.name}: check finds ${JSON.stringify(report?.findings)}`);
   const points = readFileSync(list, "utf8").split("\n").slice(0, -1);
   rmSync(list);
   return { points, states };
@@ -101,6 +107,8 @@ async function tryFault(
     if (guest.hasJournal()) return { problem: `a journal is left after recovery${tail}` };
     if (!(await becomesFree(service))) return { problem: `still locked${tail}` };
     const found = await guest.observe();
+    const findings = (await service.check("guest")).flatMap((report) => report.findings);
+    if (findings.length > 0) return { problem: `check: ${JSON.stringify(findings)}${tail}` };
     const state = states.findIndex((candidate) => isDeepStrictEqual(candidate, found));
     if (state < 0) return { problem: `in between: ${difference(states, found)}${tail}` };
     const last = states.length - 1;

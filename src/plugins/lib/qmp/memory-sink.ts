@@ -18,9 +18,10 @@ export interface MemorySink {
   readonly uri: string;
   readonly bytesWritten: number;
   /**
-   * Waits until QEMU has sent everything and it is on the medium; gives the size. Throws `no-space`
-   * or `system-error` when writing failed (QEMU then sees a failed migration, and the guest goes
-   * on), `operation-failed` when nothing was sent at all.
+   * Waits until QEMU has hung up and all that it sent is on the medium; gives the size. Whether
+   * QEMU was done is for `waitForMigration` to tell. Throws `no-space` or `system-error` when writing
+   * failed (QEMU then sees a failed migration, and the guest goes on), `operation-failed` when
+   * nothing was sent at all.
    */
   finish(): Promise<number>;
   /** Listens no longer and hangs up on QEMU. The file stays. Repeatable; also after `finish`. */

@@ -43,10 +43,10 @@ export class QmpSchema {
     const entry = this.#byName.get(command);
     const isTop = entry?.["meta-type"] === "command" || entry?.["meta-type"] === "event";
     if (!isTop) return false;
-    const [last, ...before] = path.toReversed();
+    const last = path.at(-1);
     if (last === undefined) return true;
     let types = this.#resolve(entry["arg-type"]);
-    for (const name of before.toReversed())
+    for (const name of path.slice(0, -1))
       types = types.flatMap((type) =>
         membersNamed(type, name).flatMap((member) => this.#resolve(member.type)),
       );

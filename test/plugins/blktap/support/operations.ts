@@ -73,13 +73,10 @@ export function hashOf(path: string, format = "vhd"): string {
 }
 
 /** Collects what is warned of. */
-export function contextOf(
-  warnings: string[] = [],
-  signal = new AbortController().signal,
-): OperationContext {
+export function contextOf(warnings: string[] = []): OperationContext {
   return {
     domain: { name: "guest", uuid: "d1ab0f3c-7a52-4c1e-9a3b-0d6f5e8c2b71" },
-    signal,
+    signal: new AbortController().signal,
     progress: () => undefined,
     warn: (message) => warnings.push(message),
   };

@@ -1,0 +1,135 @@
+import { DomsnapError } from "../../../core/errors/index.js";
+import { IMAGE_FORMATS, type ImageFormat } from "../../../core/model/index.js";
+import {
+  formatXlCfg,
+  parseXlCfg,
+  xlList,
+  xlNumber,
+  xlText,
+  type XlConfig,
+  type XlValue,
+} from "../xl-cfg/index.js";
+import { parseXlDisk } from "../xl-disk/index.js";
+import type { ToolstackDiskSnapshot, ToolstackSnapshot } from "./toolstack-snapshot.js";
+
+/** Names of the second proposal, by those of the third. */
+const OLD_NAMES: Readonly<Record<string, string>> = {
+  name: "snapshot_name",
+  creationtime: "snapshot_creationtime",
+  save: "snapshot_save",
+};
+
+/**
+ * Reads `snapshotdata-NAME.xl`, with the keys of the second or of the third proposal. Unknown keys
+ * are passed over, as xl does. Throws `invalid-argument` for wrong syntax and for a file without
+ * a name.
+ */
+export function parseInformationFile(text: string, fileName?: string): ToolstackSnapshot {
+  const config = parseXlCfg(text, fileName);
+  const name = textOf(config, "name");
+  if (!name) throw invalid("the snapshot has no name", fileName);
+  const description = textOf(config, "description");
+  const memoryFile = textOf(config, "save");
+  const type = typeOf(textOf(config, "type"), fileName);
+  return {
+    name,
+    ...(description !== undefined && { description }),
+    creationTime: timeOf(config),
+    ...(memoryFile && { memoryFile }),
+    ...(type && { type }),
+    ...switchOf(config, "live", "live"),
+    ...switchOf(config, "disk_only", "diskOnly"),
+    disks: (xlList(config, "disk") ?? []).map((element) => parseDisk(element, fileName)),
+  };
+}
+
+/** Writes the keys of the third proposal. Throws `invalid-argument` for what they cannot hold. */
+export function formatInformationFile(snapshot: ToolstackSnapshot): string {
+  const { description, name, creationTime, memoryFile, type, live, diskOnly, disks } = snapshot;
+  return formatXlCfg({
+    description,
+    name,
+    creationtime: String(creationTime),
+    save: memoryFile,
+    type,
+    live: live === undefined ? undefined : yesNo(live),
+    disk_only: diskOnly === undefined ? undefined : yesNo(diskOnly),
+    disk: disks.map((disk) => formatDisk(disk, type)),
+  });
+}
+
+function textOf(config: XlConfig, name: string): string | undefined {
+  const oldName = OLD_NAMES[name];
+  return xlText(config, name) ?? (oldName === undefined ? undefined : xlText(config, oldName));
+}
+
+function timeOf(config: XlConfig): bigint {
+  return xlNumber(config, "creationtime") ?? xlNumber(config, "snapshot_creationtime") ?? 0n;
+}
+
+function typeOf(word: string | undefined, fileName?: string): ToolstackSnapshot["type"] {
+  if (word === undefined || word === "internal" || word === "external") return word;
+  throw invalid(`unknown type '${word}'`, fileName);
+}
+
+function switchOf<Key extends string>(
+  config: XlConfig,
+  name: string,
+  key: Key,
+): Partial<Record<Key, boolean>> {
+  const word = xlText(config, name);
+  return word === undefined
+    ? {}
+    : ({ [key]: word === "yes" || word === "1" } as Record<Key, boolean>);
+}
+
+function yesNo(on: boolean): string {
+  return on ? "yes" : "no";
+}
+
+/** A name that xl accepts for a guest's disk, an equals sign, and what belongs to it. */
+const SMALL_FORM = /^((?:hd|sd|xvd)[a-z]+\d*|d\d+p\d+|\d+)=([^]*)$/;
+
+/**
+ * `VDEV=FILE[,type=FORMAT]`, which is not a disk specification, or for what does not begin like
+ * this a disk specification (the prototype's form; `target=null` means no file).
+ */
+function parseDisk(element: XlValue, fileName?: string): ToolstackDiskSnapshot {
+  if (typeof element !== "string") throw invalid("a disk is a list", fileName);
+  const [, device, rest] = SMALL_FORM.exec(element) ?? [];
+  if (device === undefined || rest === undefined) return parseSpecification(element, fileName);
+  const at = rest.lastIndexOf(",type=");
+  const file = at < 0 ? rest : rest.slice(0, at);
+  const format = at < 0 ? undefined : imageFormat(rest.slice(at + ",type=".length), fileName);
+  return { device, ...(file !== "" && { file }), ...(format && { format }) };
+}
+
+function parseSpecification(element: string, fileName?: string): ToolstackDiskSnapshot {
+  const { vdev: device, target, format } = parseXlDisk(element, fileName);
+  if (!target || target === "null") return { device, type: "internal" };
+  return { device, file: target, format: imageFormat(format, fileName), type: "external" };
+}
+
+function formatDisk(
+  { device, file, format, type }: ToolstackDiskSnapshot,
+  usual: ToolstackSnapshot["type"],
+): string {
+  if (file === undefined)
+    return type === "internal" && usual === "external"
+      ? `vdev=${device},target=null`
+      : `${device}=`;
+  const known = format === undefined ? "" : `,type=${format}`;
+  if (format === undefined && file.includes(",type="))
+    throw invalid(`the file '${file}' cannot be told without its format`);
+  return `${device}=${file}${known}`;
+}
+
+function imageFormat(word: string, fileName?: string): ImageFormat {
+  const format = IMAGE_FORMATS.find((known) => known === word);
+  if (format !== undefined) return format;
+  throw invalid(`unknown image format '${word}'`, fileName);
+}
+
+function invalid(reason: string, fileName = "(snapshot)"): DomsnapError {
+  return new DomsnapError("invalid-argument", `${fileName}: ${reason}`);
+}

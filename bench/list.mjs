@@ -80,7 +80,8 @@ function recordOf(first, index) {
   const renamed = first.replaceAll(nameOf(0), nameOf(index)).replace(/<creationTime>\d+</, time);
   if (index === 0) return renamed;
   const parent = nameOf(Math.floor((index - 1) / 10));
-  return renamed.replace("</state>", `</state><parent><name>${parent}</name></parent>`);
+  const element = `  <parent>\n    <name>${parent}</name>\n  </parent>`;
+  return renamed.replace("</state>", `</state>\n${element}`);
 }
 
 function nameOf(index) {

@@ -2,7 +2,7 @@
 // code cache), the man page and the bash completion.
 import { build } from "esbuild";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -67,15 +67,25 @@ writeFileSync(join(root, "man", "domsnap.1"), formatManPage({ version }));
 writeFileSync(join(root, "completion", "domsnap.bash"), formatBashCompletion());
 
 /**
- * Runs a command once, so that the code cache holds what every command needs. More commands would
+ * Lists a snapshot once, so that the code cache holds what every command needs. More commands would
  * make the cache larger, and with it the start of those that need less.
  */
 function warmCodeCache() {
   const folder = mkdtempSync(join(tmpdir(), "domsnap-build-"));
+  const uri = pathToFileURL(folder).href;
+  const domain = readFileSync(join(root, "fixtures/libvirt-xml/domains/raw.xml"), "utf8");
+  const disk = `vda,driver=raw,file=${join(folder, "guest.first.raw")}`;
   try {
-    copyFileSync(join(root, "fixtures/libvirt-xml/domains/raw.xml"), join(folder, "guest.xml"));
-    const command = ["-c", pathToFileURL(folder).href, "snapshot-list", "guest"];
-    run(process.execPath, ["scripts/write-code-cache.cjs", ...command]);
+    writeFileSync(join(folder, "guest.raw"), "");
+    writeFileSync(
+      join(folder, "guest.xml"),
+      domain.replace("/var/lib/libvirt/images", () => folder),
+    );
+    run(process.execPath, [
+      ...["bin/domsnap.cjs", "-c", uri],
+      ...["snapshot-create-as", "guest", "first", "--diskspec", disk],
+    ]);
+    run(process.execPath, ["scripts/write-code-cache.cjs", "-c", uri, "snapshot-list", "guest"]);
   } finally {
     rmSync(folder, { recursive: true });
   }

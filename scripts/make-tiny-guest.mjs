@@ -18,6 +18,7 @@ import {
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { cpioArchive } from "./cpio.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const initScript = join(root, "test", "support", "tiny-guest", "init.sh");
@@ -98,24 +99,6 @@ function kernelModules(unpacked) {
     const data = readFileSync(join(modules, path));
     return { name: `modules/${module}.ko`, mode: 0o100644, data };
   });
-}
-
-/** An archive in the kernel's own format ("newc" of cpio), which needs no root to hold devices. */
-function cpioArchive(entries) {
-  const end = { name: "TRAILER!!!", mode: 0 };
-  return Buffer.concat([...entries, end].flatMap((entry, index) => cpioEntry(entry, index + 1)));
-}
-
-function cpioEntry({ name, mode, data = Buffer.alloc(0), device = [0, 0] }, inode) {
-  const [uid, gid, links, mtime, nameLength] = [0, 0, 1, 0, Buffer.byteLength(name) + 1];
-  const fields = [inode, mode, uid, gid, links, mtime, data.length, 0, 0, ...device, nameLength, 0];
-  const header = `070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}`;
-  return [padded(Buffer.from(`${header}${name}\0`)), padded(data)];
-}
-
-/** Every part begins at a multiple of four bytes. */
-function padded(part) {
-  return Buffer.concat([part], Math.ceil(part.length / 4) * 4);
 }
 
 function replaceFile(path, content) {

@@ -10,6 +10,7 @@ import {
   DiskBackend,
   FileProbe,
   HostFiles,
+  ImportSource,
   SnapshotDocuments,
 } from "./core/ports/index.js";
 import { blktapModule } from "./plugins/blktap/index.js";
@@ -64,6 +65,7 @@ export async function openSnapshotService(
     documents: container.get<SnapshotDocuments>(SnapshotDocuments),
     probe: container.get<FileProbe>(FileProbe),
     files: container.get<HostFiles>(HostFiles),
+    importSources: container.getAll<ImportSource>(ImportSource),
     nowSeconds: () => BigInt(Math.floor(Date.now() / 1000)),
   });
 }

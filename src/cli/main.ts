@@ -16,7 +16,10 @@ export async function main(): Promise<void> {
   });
   process.exitCode = await runCli({
     argv: process.argv.slice(2),
-    stdin: process.stdin,
+    // Touching it loads the stream machinery; most commands never read it.
+    get stdin() {
+      return process.stdin;
+    },
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,

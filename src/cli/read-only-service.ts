@@ -28,6 +28,7 @@ export function readOnlyService(service: SnapshotService): SnapshotService {
     repair: refuse("repair"),
     recover: refuse("recovery"),
     locks: () => service.locks(),
+    import: refuse("the import of snapshots"),
     diskCapabilities: (domain) => service.diskCapabilities(domain),
     close: () => service.close(),
   };

@@ -50,10 +50,10 @@ export async function runCli(options: CliOptions): Promise<number> {
 }
 
 function openSession(options: CliOptions, global: GlobalOptions): Session {
-  const { env, openService, signals, exit, stdin, stdout, stderr } = options;
+  const { env, openService, signals, exit } = options;
   return new Session({
     table: COMMAND_TABLE,
-    streams: { stdin, stdout, stderr },
+    streams: options,
     env,
     uri: global.connect ?? defaultUri(env),
     quiet: global.quiet,
@@ -63,7 +63,7 @@ function openSession(options: CliOptions, global: GlobalOptions): Session {
     openService,
     ...(signals && { signals }),
     ...(exit && { exit }),
-    ...(stdin.isTTY && { ask: askOnTerminal(options) }),
+    ask: askOnTerminal(options),
   });
 }
 
@@ -80,8 +80,11 @@ async function runWords(session: Session, { words, json }: GlobalOptions): Promi
   }
 }
 
-function askOnTerminal({ stdin, stderr }: CliStreams) {
+/** Asks on the terminal; without one there is no answer. */
+function askOnTerminal(streams: CliStreams) {
   return async (question: string): Promise<string | undefined> => {
+    const { stdin, stderr } = streams;
+    if (!stdin.isTTY) return undefined;
     const { createInterface } = await import("node:readline/promises");
     const output = stderr as unknown as NodeJS.WritableStream;
     const terminal = createInterface({ input: stdin, output });

@@ -3,6 +3,7 @@ import { relocateDisks, renameDomain } from "./domain-edit.js";
 import { parseDomain } from "./domain.js";
 import { formatSnapshot } from "./snapshot-format.js";
 import { parseSnapshot } from "./snapshot.js";
+import { asXenDomain } from "./xen-domain.js";
 
 export { relocateDisks, renameDomain } from "./domain-edit.js";
 export { canonicalUuid, parseDomain, type ParseDomainOptions } from "./domain.js";
@@ -29,6 +30,12 @@ export { decodeXmlBytes } from "./decode-bytes.js";
 export { readXml, type ReadXmlOptions } from "./reader.js";
 export { formatSnapshot, type FormatSnapshotOptions } from "./snapshot-format.js";
 export { parseSnapshotHead } from "./snapshot-head.js";
+export {
+  isSnapshotText,
+  SnapshotReader,
+  splitDocuments,
+  type MetadataDocument,
+} from "./snapshot-reader.js";
 export { parseSnapshot } from "./snapshot.js";
 export { locateSyntaxError, type TextPosition } from "./syntax-error.js";
 export { escapeAttribute, escapeText, formatElement, indentXml } from "./writer.js";
@@ -52,4 +59,5 @@ export const libvirtDocuments: SnapshotDocuments = {
   parseDomain: (text) => parseDomain(text),
   relocateDisks,
   renameDomain,
+  asXenDomain,
 };

@@ -57,6 +57,7 @@ export function stubService(calls: Partial<SnapshotService> = {}): SnapshotServi
     repair: unexpected,
     recover: unexpected,
     locks: unexpected,
+    import: unexpected,
     diskCapabilities: unexpected,
     close: () => Promise.resolve(),
     ...calls,

@@ -4,7 +4,7 @@ import { FINDINGS, type Finding, type Repair } from "../../core/rules/index.js";
 import type { CommandContext, CommandResult, CommandSpec } from "../command-spec.js";
 import { safeText } from "../render/display-text.js";
 import { bool, DOMAIN, YES } from "./common-options.js";
-import { confirm } from "./confirm.js";
+import { isConfirmed, notConfirmed } from "./confirm.js";
 
 export const check: CommandSpec = {
   name: "check",
@@ -34,7 +34,8 @@ export const check: CommandSpec = {
     const repairable = reports.filter(({ findings }) => findings.some(({ repair }) => repair));
     if (!wanted || repairable.length === 0) return resultOf(reports, formatReports(reports));
     const listing = formatReports(repairable);
-    await confirm(context, listing, "Repair this?");
+    if (!(await isConfirmed(context, listing, "Repair this?")))
+      return notConfirmed(listing, dataOf(reports));
     const after = await repairAll(context, reports);
     return resultOf(after, `${listing}\nAfter the repair:\n${formatReports(after)}`);
   },
@@ -64,9 +65,13 @@ function resultOf(reports: readonly CheckReport[], text: string): CommandResult 
     ...(findings.length > 0 || text.includes("After")
       ? { text }
       : { notice: "No problem found\n" }),
-    data: { domains: reports.map(reportJson) },
+    data: dataOf(reports),
     ...(bad && { status: EXIT.failed }),
   };
+}
+
+function dataOf(reports: readonly CheckReport[]) {
+  return { domains: reports.map(reportJson) };
 }
 
 function formatReports(reports: readonly CheckReport[]): string {

@@ -1,25 +1,22 @@
-import { DomsnapError } from "../../core/errors/index.js";
-import type { CommandContext } from "../command-spec.js";
+import { EXIT } from "../../core/errors/index.js";
+import type { CommandContext, CommandResult } from "../command-spec.js";
 
-/**
- * Asks before something is given up, unless `--yes` was given. Throws `cancelled` for any answer
- * but yes, and `operation-denied` where nobody can be asked; both with the listing, so that it has
- * been seen.
- */
-export async function confirm(
+/** Whether the user agrees to what was listed: by `--yes`, or asked on a terminal. */
+export async function isConfirmed(
   { args, ask }: CommandContext,
   listing: string,
   question: string,
-): Promise<void> {
-  if (args.has("yes")) return;
+): Promise<boolean> {
+  if (args.has("yes")) return true;
   const answer = await ask(`${listing}${question} (yes/no) `);
-  if (answer === undefined)
-    throw new DomsnapError(
-      "operation-denied",
-      `nobody is there to be asked\n${listing.trimEnd()}`,
-      {
-        hint: "look at the list with --dry-run, then repeat with --yes",
-      },
-    );
-  if (!/^y(es)?$/i.test(answer.trim())) throw new DomsnapError("cancelled", "nothing was changed");
+  return /^y(es)?$/i.test(answer?.trim() ?? "");
+}
+
+/** What a command gives that was not allowed to go on: the listing, so that it can be looked at. */
+export function notConfirmed(listing: string, data: unknown): CommandResult {
+  return {
+    text: `${listing}Nothing was changed. Repeat with --yes to do it.\n`,
+    data,
+    status: EXIT.failed,
+  };
 }

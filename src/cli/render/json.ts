@@ -74,6 +74,7 @@ export function changeJson(result: ChangeResult): Record<string, unknown> {
     domain: { name: result.domain.name, uuid: result.domain.uuid },
     executed: result.executed,
     warnings: result.warnings,
+    ...(result.measures ? { measures: result.measures } : {}),
     ...(result.executed ? {} : { plans: result.plans.map(planJson) }),
   };
 }
@@ -89,13 +90,21 @@ function operationJson(operation: Operation): unknown {
       return { kind: operation.kind, disks: diskSources(operation) };
     case "record.write":
       return { kind: operation.kind, snapshot: snapshotJson(operation.snapshot) };
+    case "domain.start":
+      return { kind: operation.kind, paused: operation.paused, memory: operation.memory };
+    case "records.add":
+      return { kind: operation.kind, snapshots: operation.snapshots.map(snapshotJson) };
     case "disks.snapshot":
     case "disks.stage":
     case "disks.revert":
     case "disks.remove":
     case "disks.merge":
     case "disks.discard":
-    case "domain.start":
+    case "domain.prepare-capture":
+    case "domain.capture":
+    case "domain.merge":
+    case "domain.remove":
+    case "domain.discard-memory":
     case "domain.stop":
     case "domain.pause":
     case "domain.resume":

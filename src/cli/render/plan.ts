@@ -1,5 +1,5 @@
 import type { ChangeResult } from "../../core/operations/results.js";
-import type { Operation, Plan } from "../../core/plan/operation.js";
+import type { Capture, Operation, OperationOf, Plan } from "../../core/plan/operation.js";
 import { safeText } from "./display-text.js";
 
 /** The plans of a dry run for people: what would happen, in order, and from where on for good. */
@@ -24,6 +24,8 @@ function titleOf({ verb, snapshot, domain }: Plan): string {
   switch (verb) {
     case "revert":
       return `revert domain '${domain.name}' to snapshot '${snapshot}'`;
+    case "import":
+      return `import snapshots of domain '${domain.name}'`;
     case "undefine":
       return `undefine domain '${domain.name}'`;
     case "create":
@@ -43,11 +45,7 @@ function describe(operation: Operation): string[] {
     case "disks.snapshot":
       return [
         `freeze disks with ${operation.backend}`,
-        ...operation.disks.map(({ target, mode, image, file }) =>
-          file === undefined
-            ? `${target}: ${mode} in ${image.path}`
-            : `${target}: ${mode}, ${image.path} -> ${file.path} (${file.format})`,
-        ),
+        ...operation.disks.flatMap(describeSnapshotStep),
       ];
     case "disks.stage":
       return [
@@ -66,10 +64,7 @@ function describe(operation: Operation): string[] {
     case "disks.merge":
       return [
         `merge overlays with ${operation.backend}`,
-        ...operation.disks.flatMap(({ target, base, overlay, relink }) => [
-          `${target}: ${overlay.path} -> ${base.path}`,
-          ...relink.map((image) => `${target}: ${image.path} then backs on ${base.path}`),
-        ]),
+        ...operation.disks.flatMap(describeMergeStep),
       ];
     case "disks.discard":
       return [
@@ -79,15 +74,43 @@ function describe(operation: Operation): string[] {
     case "domain.define":
       return ["update the definition of the domain", ...describeRelocations(operation)];
     case "domain.start":
-      return [operation.paused ? "start the domain, paused" : "start the domain"];
+      return describeStart(operation);
     case "domain.stop":
       return ["stop the domain"];
     case "domain.pause":
       return ["pause the domain"];
     case "domain.resume":
       return ["resume the domain"];
+    case "domain.prepare-capture":
+      return [
+        "make everything ready while the guest runs",
+        ...operation.disks.flatMap(describeSnapshotStep),
+        ...describeMemory(operation),
+      ];
+    case "domain.capture":
+      return [
+        `take ${describeTaken(operation)} at one instant` +
+          (operation.resume ? "" : ", and leave the guest paused"),
+      ];
+    case "domain.merge":
+      return [
+        "merge overlays while the guest uses them",
+        ...operation.disks.flatMap(describeMergeStep),
+      ];
+    case "domain.remove":
+      return [
+        "remove snapshots from images that the guest uses",
+        ...operation.disks.map(({ target, image }) => `${target}: internal in ${image.path}`),
+      ];
+    case "domain.discard-memory":
+      return ["discard the saved memory", operation.file];
     case "record.write":
       return [`write the record of '${operation.snapshot.name}'`];
+    case "records.add":
+      return [
+        `add ${String(operation.snapshots.length)} records`,
+        ...operation.snapshots.map(({ name }) => name),
+      ];
     case "record.remove":
       return [`remove the record of '${operation.name}'`];
     case "record.current":
@@ -97,6 +120,40 @@ function describe(operation: Operation): string[] {
           : `make '${operation.name}' the current snapshot`,
       ];
   }
+}
+
+function describeStart({ paused, memory }: OperationOf<"domain.start">): string[] {
+  const start = paused ? "start the domain, paused" : "start the domain";
+  if (!memory) return [start];
+  const from = memory.mode === "external" ? memory.file : `snapshot '${memory.snapshot}' in images`;
+  return [start, `memory: ${from}`];
+}
+
+function describeMemory({ memory }: Capture): string[] {
+  if (!memory) return [];
+  return [memory.mode === "external" ? `memory: external, ${memory.file}` : "memory: internal"];
+}
+
+function describeTaken({ disks, memory }: Capture): string {
+  const targets = disks.map(({ target }) => target).join(", ");
+  return [...(memory ? ["memory"] : []), ...(targets === "" ? [] : [targets])].join(" and ");
+}
+
+function describeSnapshotStep(step: OperationOf<"disks.snapshot">["disks"][number]): string[] {
+  const { target, mode, image, file, freezeAs } = step;
+  if (file === undefined) return [`${target}: ${mode} in ${image.path}`];
+  if (!freezeAs) return [`${target}: ${mode}, ${image.path} -> ${file.path} (${file.format})`];
+  return [
+    `${target}: ${mode}, ${image.path} becomes ${freezeAs.path}`,
+    `${target}: a new overlay (${file.format}) takes the path ${file.path}`,
+  ];
+}
+
+function describeMergeStep(step: OperationOf<"disks.merge">["disks"][number]): string[] {
+  const { target, base, overlay, relink, keepsPath } = step;
+  const merge = `${target}: ${overlay.path} -> ${base.path}`;
+  if (keepsPath === true) return [merge, `${target}: ${base.path} becomes ${overlay.path}`];
+  return [merge, ...relink.map((image) => `${target}: ${image.path} then backs on ${base.path}`)];
 }
 
 function describeRevertStep(

@@ -141,6 +141,9 @@ function contextFor(
     warn: (message) => {
       environment.emit({ type: "warning", message });
     },
+    report: (measures) => {
+      environment.emit({ type: "measured", measures });
+    },
   };
 }
 

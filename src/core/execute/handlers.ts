@@ -7,7 +7,9 @@ import type {
 } from "../plan/operation.js";
 import type { OperationHandler } from "../ports/operation-handler.js";
 
-export type RecordOperation = OperationOf<"record.write" | "record.remove" | "record.current">;
+export type RecordOperation = OperationOf<
+  "record.write" | "records.add" | "record.remove" | "record.current"
+>;
 
 /** Who carries out what. */
 export interface Handlers {
@@ -32,8 +34,14 @@ export function bindHandler(handlers: Handlers, operation: Operation): BoundHand
     case "domain.stop":
     case "domain.pause":
     case "domain.resume":
+    case "domain.prepare-capture":
+    case "domain.capture":
+    case "domain.merge":
+    case "domain.remove":
+    case "domain.discard-memory":
       return bind(handlers.domain, operation);
     case "record.write":
+    case "records.add":
     case "record.remove":
     case "record.current":
       return bind(handlers.records, operation);

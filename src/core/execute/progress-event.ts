@@ -1,5 +1,5 @@
 import type { OperationKind } from "../plan/operation.js";
-import type { OperationProgress } from "../ports/operation-handler.js";
+import type { OperationMeasures, OperationProgress } from "../ports/operation-handler.js";
 
 /** What the executor tells while it works. `index` counts from 0, `total` is the plan's length. */
 export type ProgressEvent =
@@ -10,6 +10,7 @@ export type ProgressEvent =
   | OperationEvent<"operation-finished">
   | OperationEvent<"undo-started">
   | OperationEvent<"undo-finished">
+  | { readonly type: "measured"; readonly measures: OperationMeasures }
   | { readonly type: "warning"; readonly message: string };
 
 interface OperationEvent<Type extends string> {

@@ -13,6 +13,8 @@ export function createRecordHandler(store: SnapshotStore): OperationHandler<Reco
       switch (operation.kind) {
         case "record.write":
           return store.write(domain.uuid, operation.snapshot);
+        case "records.add":
+          return store.writeAll(domain.uuid, operation.snapshots);
         case "record.remove":
           return store.remove(domain.uuid, operation.name);
         case "record.current":
@@ -20,6 +22,10 @@ export function createRecordHandler(store: SnapshotStore): OperationHandler<Reco
       }
     },
     async undo(operation, { domain }) {
+      if (operation.kind === "records.add")
+        // Last first, so that children go before their parents.
+        for (const { name } of [...operation.snapshots].reverse())
+          await store.remove(domain.uuid, name);
       if (operation.kind !== "record.write") return;
       if (operation.previous) await store.write(domain.uuid, operation.previous);
       else await store.remove(domain.uuid, operation.snapshot.name);
@@ -33,6 +39,10 @@ export function createRecordHandler(store: SnapshotStore): OperationHandler<Reco
           const { snapshot } = operation;
           if (!exists(snapshot.name)) return "not-done";
           return done(isSameData(await store.read(domain.uuid, snapshot.name), snapshot));
+        }
+        case "records.add": {
+          const names = new Set(heads.map(({ name }) => name));
+          return done(operation.snapshots.every(({ name }) => names.has(name)));
         }
         case "record.remove":
           return done(!exists(operation.name));

@@ -25,7 +25,8 @@ export function heldDisks(
       const image = imageOfDisk(domainDisk);
       const backend = domainDisk && selectBackend(backends, domainDisk, disk);
       if (!image || !backend) return [];
-      const file = fileOfDiskSnapshot(disk);
+      // Where paths stay, a revert puts the overlay of another snapshot under the same name.
+      const file = backend.keepsPaths === true ? undefined : fileOfDiskSnapshot(disk);
       const held = { snapshot, target: disk.name, mode: disk.mode, image };
       return [{ ...held, externalKind: backend.externalKind, ...(file ? { file } : {}) }];
     }),
@@ -135,6 +136,6 @@ export async function lookAtFiles(
     stateFiles,
     snapshotFiles: looked.filter((file) => file !== undefined),
     neighbours: neighbours.flat(),
-    stems: [...images.keys()],
+    stems: [...images.keys()].map((path) => path.replace(/\.[^./]*$/, "") + "."),
   };
 }

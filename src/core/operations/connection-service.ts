@@ -10,6 +10,7 @@ import {
   parentOfSnapshot,
   snapshotInfo,
 } from "./list-snapshots.js";
+import { importSnapshots } from "./import-snapshots.js";
 import { listLocks, recoverDomains } from "./recover-domains.js";
 import { revertToSnapshot } from "./revert-snapshot.js";
 import { undefineDomain } from "./undefine-domain.js";
@@ -40,6 +41,7 @@ export function createSnapshotService(context: ServiceContext): SnapshotService 
     recover: (...args) => recoverDomains(context, ...args),
     locks: () => listLocks(context),
     undefine: (...args) => undefineDomain(context, ...args),
+    import: (...args) => importSnapshots(context, ...args),
     diskCapabilities: (domain) => diskCapabilities(context, domain),
     close: () => context.connection.close(),
   };

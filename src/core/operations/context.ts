@@ -10,7 +10,9 @@ import type {
   DiskBackend,
   FileProbe,
   HostFiles,
+  ImportSource,
   LockOptions,
+  OperationMeasures,
   SnapshotDocuments,
 } from "../ports/index.js";
 import type { ChangeOptions } from "./results.js";
@@ -22,6 +24,7 @@ export interface ServiceContext {
   readonly documents: SnapshotDocuments;
   readonly probe: FileProbe;
   readonly files: HostFiles;
+  readonly importSources: readonly ImportSource[];
   /** Seconds since the epoch. */
   readonly nowSeconds: () => bigint;
 }
@@ -91,18 +94,23 @@ export async function runUnlessDry(
   if (!options.dryRun) await executePlan(plan, environmentFor(context, options));
 }
 
-/** Collects what handlers warned of, beside passing every event on. */
+/** Collects what handlers warned of and measured, beside passing every event on. */
 export function collectWarnings(options: ChangeOptions): {
   readonly options: ChangeOptions;
   readonly warnings: string[];
+  /** What was measured so far. */
+  readonly measures: () => { readonly measures?: OperationMeasures };
 } {
   const warnings: string[] = [];
+  let measures: OperationMeasures | undefined;
   return {
     warnings,
+    measures: () => (measures ? { measures } : {}),
     options: {
       ...options,
       onProgress: (event) => {
         if (event.type === "warning") warnings.push(event.message);
+        if (event.type === "measured") measures = { ...measures, ...event.measures };
         options.onProgress?.(event);
       },
     },

@@ -2,8 +2,14 @@ import type { DomsnapError } from "../errors/index.js";
 import type { ProgressEvent } from "../execute/progress-event.js";
 import type { Domain, DomainSnapshot, ListFlags, SnapshotHead } from "../model/index.js";
 import type { Plan, Verb } from "../plan/operation.js";
-import type { Finding } from "../rules/index.js";
-import type { DiskVerdict, JournalEntry, LockHolder, RecordProblem } from "../ports/index.js";
+import type { Finding, PathMapping } from "../rules/index.js";
+import type {
+  DiskVerdict,
+  JournalEntry,
+  LockHolder,
+  OperationMeasures,
+  RecordProblem,
+} from "../ports/index.js";
 
 /** Given to every call that may change something. */
 export interface ChangeOptions {
@@ -28,6 +34,8 @@ export interface ChangeResult {
   /** False for a dry run. */
   readonly executed: boolean;
   readonly warnings: readonly string[];
+  /** Missing where no active guest was touched. */
+  readonly measures?: OperationMeasures;
 }
 
 export type RecoveryOutcome = "rolled-back" | "completed";
@@ -71,6 +79,42 @@ export interface CheckReport {
 
 export interface CreateResult extends ChangeResult {
   readonly snapshot: DomainSnapshot;
+}
+
+export interface ImportRequest {
+  /** A path, a URI or a word that an import source recognises. */
+  readonly source: string;
+  /** The kind of the source, when it is not to be guessed. */
+  readonly from?: string;
+  /** Missing: the one domain that the source is about, by its uuid. */
+  readonly domain?: string;
+  readonly mappings?: readonly PathMapping[];
+  /** New names of snapshots, by their old ones. */
+  readonly renames?: ReadonlyMap<string, string>;
+  /** Give a free name (`NAME-2`) to a snapshot whose name another one has; else it is skipped. */
+  readonly renameTaken?: boolean;
+  /** Turn QEMU's definitions and disk names into Xen's. */
+  readonly toXen?: boolean;
+  /** Do not look at the images. */
+  readonly metadataOnly?: boolean;
+  /** Define the domain from the source if the connection does not know it. */
+  readonly define?: boolean;
+}
+
+/** What became of one snapshot of a source. */
+export interface ImportEntry {
+  readonly origin: string;
+  /** Its name here; missing for what could not be read. */
+  readonly name?: string;
+  /** `adapted` is imported with changes, which the details tell. */
+  readonly outcome: "imported" | "adapted" | "unchanged" | "skipped";
+  readonly details: readonly string[];
+}
+
+export interface ImportResult extends ChangeResult {
+  readonly entries: readonly ImportEntry[];
+  /** The current snapshot afterwards, if the import set it. */
+  readonly current?: string;
 }
 
 export interface ListQuery {

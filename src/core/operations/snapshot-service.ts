@@ -13,6 +13,8 @@ import type {
   CheckReport,
   CreateResult,
   DiskCapabilities,
+  ImportRequest,
+  ImportResult,
   ListQuery,
   LockInfo,
   Recovery,
@@ -86,6 +88,11 @@ export interface SnapshotService {
    * records are to go too; `no-support` where definitions are kept elsewhere. No image is touched.
    */
   undefine(domain: string, options?: UndefineOptions): Promise<ChangeResult>;
+  /**
+   * Records the snapshots that a foreign source holds; images are looked at and never changed.
+   * All or nothing; importing again changes nothing.
+   */
+  import(request: ImportRequest, options?: ChangeOptions): Promise<ImportResult>;
   diskCapabilities(domain: string): Promise<readonly DiskCapabilities[]>;
   close(): Promise<void>;
 }

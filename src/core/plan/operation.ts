@@ -49,6 +49,35 @@ export interface MergeStep {
   readonly keepsPath?: boolean;
 }
 
+/** What is taken of an active guest at one instant. */
+export interface Capture {
+  readonly snapshot: string;
+  /** Disks that the hypervisor itself freezes: overlays, and snapshots inside of images. */
+  readonly disks: readonly SnapshotStep[];
+  readonly memory?:
+    | { readonly mode: "internal" }
+    | {
+        readonly mode: "external";
+        /** Absolute path. */
+        readonly file: string;
+        readonly fileBefore: "absent" | "empty";
+      };
+  /** Whether the guest is to run afterwards. */
+  readonly resume: boolean;
+  /** Rather let the guest run while its memory is saved, even if the state taken is a later one. */
+  readonly live: boolean;
+}
+
+/** Where a guest's memory is kept that it starts from. */
+export type StartMemory =
+  | { readonly mode: "external"; readonly file: string }
+  | {
+      readonly mode: "internal";
+      /** Name of the snapshot in the images. */
+      readonly snapshot: string;
+      readonly disks: readonly { readonly target: string; readonly image: ImageRef }[];
+    };
+
 /**
  * What a plan is made of. Plain data: an operation can be printed, journalled, run again after a
  * crash, and handed to another process. Each kind has one handler in a plugin or in the core.
@@ -101,16 +130,51 @@ export type Operation =
       readonly definition: DomainDefinition;
       readonly previous: DomainDefinition;
     }
-  | { readonly kind: "domain.start"; readonly paused: boolean }
+  | {
+      readonly kind: "domain.start";
+      readonly paused: boolean;
+      /** Go on from saved memory. Such a start leaves the guest paused, so that it can be repeated. */
+      readonly memory?: StartMemory;
+      /** What to start with instead of the stored definition. */
+      readonly definition?: DomainDefinition;
+    }
   | { readonly kind: "domain.stop" }
   | { readonly kind: "domain.pause" }
   | { readonly kind: "domain.resume" }
+  /**
+   * Make ready, while the guest runs, all that `domain.capture` needs and that takes long or can
+   * fail. Undo: remove what was made.
+   */
+  | ({ readonly kind: "domain.prepare-capture" } & Capture)
+  /**
+   * Take disks and memory of an active guest at one instant, and let it go on. Undo: give up what
+   * was taken; the guest goes on from its present state.
+   */
+  | ({ readonly kind: "domain.capture" } & Capture)
+  /** Merge overlays that the running guest has open. Repeatable, never undone. */
+  | {
+      readonly kind: "domain.merge";
+      readonly snapshot: string;
+      readonly disks: readonly MergeStep[];
+      /** Whether the guest is to run afterwards: it stands still while it changes its image. */
+      readonly resume: boolean;
+    }
+  /** Drop internal snapshots of images that the running guest has open. Repeatable, never undone. */
+  | {
+      readonly kind: "domain.remove";
+      readonly snapshot: string;
+      readonly disks: readonly RemoveStep[];
+    }
+  /** Unlink a file with a guest's memory. Repeatable, never undone. */
+  | { readonly kind: "domain.discard-memory"; readonly file: string }
   /** Undo: put `previous` back, or remove the record when there was none. */
   | {
       readonly kind: "record.write";
       readonly snapshot: DomainSnapshot;
       readonly previous?: DomainSnapshot;
     }
+  /** Create many records that did not exist, at the price of few. Undo: remove them again. */
+  | { readonly kind: "records.add"; readonly snapshots: readonly DomainSnapshot[] }
   | { readonly kind: "record.remove"; readonly name: string }
   /** Set the current snapshot, or none. */
   | { readonly kind: "record.current"; readonly name?: string };
@@ -118,11 +182,19 @@ export type Operation =
 export type OperationKind = Operation["kind"];
 export type OperationOf<Kind extends OperationKind> = Extract<Operation, { readonly kind: Kind }>;
 export type DiskOperation = Extract<Operation, { readonly backend: BackendId }>;
-export type DomainOperation = OperationOf<
-  "domain.define" | "domain.start" | "domain.stop" | "domain.pause" | "domain.resume"
+/** Work on an active guest's own disks and memory, for toolstacks that can (`captures`). */
+export type LiveOperation = OperationOf<
+  | "domain.prepare-capture"
+  | "domain.capture"
+  | "domain.merge"
+  | "domain.remove"
+  | "domain.discard-memory"
 >;
+export type DomainOperation =
+  | OperationOf<"domain.define" | "domain.start" | "domain.stop" | "domain.pause" | "domain.resume">
+  | LiveOperation;
 
-export type Verb = "create" | "redefine" | "revert" | "delete" | "undefine";
+export type Verb = "create" | "redefine" | "import" | "revert" | "delete" | "undefine";
 
 /**
  * What one call will do, in order. Operations before `commitAt` are undone when something fails or

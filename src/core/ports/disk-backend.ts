@@ -31,6 +31,8 @@ export interface DiskWish {
   readonly format?: ImageFormat;
   /** Whether the guest has the disk open. */
   readonly live: boolean;
+  /** Live only: the toolstack freezes, merges and stops (`Toolstack.captures`). */
+  readonly captured?: boolean;
 }
 
 /** A yes, or a no with its reason and what would lift it (RFC, R17 and R18). */

@@ -9,6 +9,18 @@ export interface OperationProgress {
   readonly subject?: string;
 }
 
+/** How far a snapshot can be trusted: what a crash would leave, a settled file system, all. */
+export type Consistency = "crash-consistent" | "filesystem" | "memory";
+
+/** What an operation on an active guest has cost and brought. */
+export interface OperationMeasures {
+  /** How long the guest stood still, by the hypervisor's own clock. */
+  readonly pauseMs?: number;
+  /** Memory that was saved. */
+  readonly bytesWritten?: number;
+  readonly consistency?: Consistency;
+}
+
 export interface OperationContext {
   readonly domain: Pick<Domain, "name" | "uuid">;
   /** Aborted when the caller gives up; a handler stops at the next safe point and throws. */
@@ -16,6 +28,8 @@ export interface OperationContext {
   readonly progress: (progress: OperationProgress) => void;
   /** A sentence for the user about something that was left as it is. */
   readonly warn: (message: string) => void;
+  /** What was measured; a later report adds to an earlier one. */
+  readonly report?: (measures: OperationMeasures) => void;
 }
 
 /**

@@ -38,6 +38,8 @@ export interface SnapshotDocuments {
     definition: DomainDefinition,
     relocations: readonly DiskRelocation[],
   ): DomainDefinition;
+  /** A QEMU guest's definition as one of Xen, with other target names for its disks. */
+  asXenDomain(definition: DomainDefinition, targets: ReadonlyMap<string, string>): DomainDefinition;
   /** The definition under another domain name. */
   renameDomain(definition: DomainDefinition, name: string): DomainDefinition;
 }

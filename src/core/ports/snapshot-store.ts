@@ -37,6 +37,11 @@ export interface SnapshotStore {
   files(domainUuid: string): Promise<readonly StoredFile[]>;
   /** Creates or replaces the record of `snapshot.name`. */
   write(domainUuid: string, snapshot: DomainSnapshot): Promise<void>;
+  /**
+   * The same for many, in their order, for less than that many times the price of one. Each record
+   * is atomic; when it throws, some of them may be there.
+   */
+  writeAll(domainUuid: string, snapshots: readonly DomainSnapshot[]): Promise<void>;
   /** Removes a record; one that is not there is no error. */
   remove(domainUuid: string, name: string): Promise<void>;
   setCurrent(domainUuid: string, name: string | undefined): Promise<void>;

@@ -35,6 +35,8 @@ export interface Toolstack {
   readonly rules: DriverRules;
   /** False for a simulation: snapshots are recorded, images are neither read nor written. */
   readonly touchesImages: boolean;
+  /** Whether `handler` knows the operations on active guests (`LiveOperation`). */
+  readonly captures?: boolean;
   /** All domains that the toolstack knows, active or not. */
   listDomains(): Promise<readonly Domain[]>;
   /**

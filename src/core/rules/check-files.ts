@@ -6,7 +6,7 @@ export interface FileFacts {
   readonly stateFiles: readonly StateFile[];
   /** Overlays, copies and memory files of records. */
   readonly snapshotFiles: readonly HostFile[];
-  /** Names without extension of all images and snapshot files, as absolute paths. */
+  /** Absolute paths of all images and snapshot files, up to the dot before their extension. */
   readonly stems: readonly string[];
   /** Everything beside the images. */
   readonly neighbours: readonly HostFile[];

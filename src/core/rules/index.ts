@@ -1,5 +1,6 @@
 export * from "./abi-stability.js";
 export * from "./align-disks.js";
+export * from "./arrange-import.js";
 export * from "./check-files.js";
 export * from "./check-findings.js";
 export * from "./check-images.js";

@@ -22,6 +22,8 @@ export interface BlktapBackendOptions {
   readonly tapCtl?: TapCtl;
   /** Further folders to look into for images that stand on one of a domain's. */
   readonly imageFolders?: readonly string[];
+  /** How much a running guest's disk may be made to wait for while it is copied. */
+  readonly stallLimitBytes?: number;
 }
 
 /**
@@ -44,7 +46,12 @@ export class BlktapBackend implements DiskBackend {
     this.files = options.files ?? hostImageFiles;
     this.users = new ImageUsers(this.files, options.tapCtl);
     this.imageFolders = options.imageFolders ?? [];
-    this.handler = new BlktapHandler(this.files, this.users, this.imageFolders);
+    this.handler = new BlktapHandler(
+      this.files,
+      this.users,
+      this.imageFolders,
+      options.stallLimitBytes,
+    );
   }
 
   claims(disk: DomainDisk, wish: Pick<DiskSnapshot, "mode" | "format">): boolean {

@@ -18,10 +18,11 @@ export class BlktapHandler implements OperationHandler<DiskOperation> {
     private readonly files: ImageFiles,
     users: ImageUsers,
     imageFolders: readonly string[],
+    stallLimitBytes?: number,
   ) {
     this.freezer = new DiskFreezer(files, users);
     this.reverter = new DiskReverter(files, users);
-    this.merger = new OverlayMerger(files, users, imageFolders);
+    this.merger = new OverlayMerger(files, users, imageFolders, stallLimitBytes);
   }
 
   async run(operation: DiskOperation, context: OperationContext): Promise<void> {

@@ -18,6 +18,11 @@ export class ImageUsers {
     return (await this.tapCtl.list()) !== undefined;
   }
 
+  /** Whether a tapdisk serves one of the images, be it paused. */
+  async areServed(paths: readonly string[]): Promise<boolean> {
+    return (await this.#tapdisksOf(paths)).length > 0;
+  }
+
   /** Throws `image-in-use` if anyone has one of the images open. */
   async assertUnused(paths: readonly string[]): Promise<void> {
     const [tapdisk] = await this.#tapdisksOf(paths);

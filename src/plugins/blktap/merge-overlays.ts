@@ -12,10 +12,12 @@ import {
   openVhd,
   parentOf,
   repairVhd,
+  SECTOR_BYTES,
   type ImageFiles,
   type Vhd,
 } from "../lib/vhd/index.js";
 import type { ImageUsers } from "./image-users.js";
+import { OverlayParts } from "./overlay-parts.js";
 import { chainFormat, standsOn } from "./new-overlay.js";
 
 /**
@@ -28,15 +30,37 @@ import { chainFormat, standsOn } from "./new-overlay.js";
  * is gone it has happened.
  */
 export class OverlayMerger {
+  private readonly parts: OverlayParts;
+
   constructor(
     private readonly files: ImageFiles,
     private readonly users: ImageUsers,
     private readonly imageFolders: readonly string[],
-  ) {}
+    stallLimitBytes?: number,
+  ) {
+    this.parts = new OverlayParts(files, users, stallLimitBytes);
+  }
 
-  /** Throws `image-in-use` if anything else stands on the base, and `image-conflict`. */
+  /**
+   * Throws `image-in-use` if anything else stands on the base, `image-conflict`, and
+   * `operation-failed` when a guest writes faster than its overlay can be merged.
+   */
   async merge(step: MergeStep, context: OperationContext): Promise<void> {
     if (await this.isMerged(step)) return;
+    const mergePart = (part: MergeStep) => this.#mergeOne(part, context);
+    const rest = await this.parts.shrink(step, mergePart, context);
+    await this.#mergeOne(rest, context);
+  }
+
+  /** The base is gone, and what has the overlay's path is whole. */
+  async isMerged({ base, overlay }: MergeStep): Promise<boolean> {
+    if (await this.files.identify(base.path)) return false;
+    if (!(await this.files.identify(overlay.path))) return false;
+    if (await this.parts.arePending(overlay)) return false;
+    return !(await standsOn(this.files, overlay.path, base.path));
+  }
+
+  async #mergeOne(step: MergeStep, context: OperationContext): Promise<void> {
     await this.#assertOverlayOf(step);
     const { base, overlay } = step;
     const isInner = step.relink.length > 0;
@@ -47,13 +71,6 @@ export class OverlayMerger {
       await this.#takeIdentity(step);
       await this.files.rename(base.path, overlay.path);
     });
-  }
-
-  /** The base is gone, and what has the overlay's path is whole. */
-  async isMerged({ base, overlay }: MergeStep): Promise<boolean> {
-    if (await this.files.identify(base.path)) return false;
-    if (!(await this.files.identify(overlay.path))) return false;
-    return !(await standsOn(this.files, overlay.path, base.path));
   }
 
   async #copy({ base, overlay, target }: MergeStep, context: OperationContext): Promise<void> {
@@ -86,7 +103,7 @@ export class OverlayMerger {
     const file = await this.files.open(base.path, "write");
     try {
       await file.write(formatFixedFooter({ sizeBytes, uuid }), sizeBytes);
-      await file.truncate(sizeBytes + 512);
+      await file.truncate(sizeBytes + SECTOR_BYTES);
       await file.sync();
     } finally {
       await file.close();

@@ -26,7 +26,7 @@ export function generalRefusal(disk: DomainDisk, wish: DiskWish): DiskVerdict | 
     );
   if (disk.readonly && wish.verb === "create")
     return refuse(`${name} is read-only`, "Leave it out with snapshot='no'.");
-  if (wish.live)
+  if (wish.live && wish.captured !== true)
     return refuse(`${name} is in use by the running guest`, "Shut the guest down first.");
   return undefined;
 }

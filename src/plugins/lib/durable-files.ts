@@ -2,8 +2,6 @@ import { constants } from "node:fs";
 import { link, lstat, open, rename, stat, statfs, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 
-import writeFileAtomic from "write-file-atomic";
-
 import { DomsnapError } from "../../core/errors/index.js";
 import { errnoOf, systemError } from "./system-error.js";
 
@@ -34,29 +32,6 @@ export async function syncFile(path: string): Promise<void> {
 /** Flushes a folder's entries to the disk: without it a rename may be lost with the power. */
 export async function syncFolder(path: string): Promise<void> {
   await syncOpened(path, constants.O_RDONLY | constants.O_DIRECTORY, "folder");
-}
-
-/**
- * Creates or replaces a file in one step: readers see the old content or the new, also after a
- * power failure. Throws `system-error`, `no-space`.
- */
-export async function writeFileDurably(
-  path: string,
-  data: string | Uint8Array,
-  options: NewFileOptions = {},
-): Promise<void> {
-  const mode = options.mode ?? PRIVATE_MODE;
-  const content = typeof data === "string" ? data : Buffer.from(data);
-  try {
-    await writeFileAtomic(path, content, {
-      mode,
-      fsync: true,
-      ...(options.owner && { chown: options.owner }),
-    });
-  } catch (error) {
-    throw systemError(error, `cannot write file '${path}'`);
-  }
-  await syncFolder(dirname(path));
 }
 
 /**

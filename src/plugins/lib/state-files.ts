@@ -2,11 +2,15 @@ import {
   closeSync,
   constants,
   fstatSync,
+  fsyncSync,
   lstatSync,
   openSync,
-  readdirSync,
   readSync,
+  readdirSync,
+  renameSync,
+  rmSync,
   unlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { mkdir, open, rename, rm, unlink, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -22,9 +26,9 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constant
 
 /**
  * Replaces a file of our own so that after a crash at any point the old or the new content is
- * there, wholly; when this returns, the new one outlives a power failure. Mode 0600. Unlike
- * `writeFileDurably` it follows no link at `path` (a planted one is replaced), and its leftovers
- * can be told by their suffix. Throws `system-error` or `no-space`; the old content then stays.
+ * there, wholly; when this returns, the new one outlives a power failure. Mode 0600. No package
+ * for atomic writes serves here: a link planted at `path` or at the temporary name must not be
+ * followed, and leftovers must be told by their suffix. Throws `system-error` or `no-space`; the old content then stays.
  */
 export async function writeStateFile(path: string, content: string): Promise<void> {
   const temporary = path + TEMPORARY_SUFFIX;
@@ -42,6 +46,62 @@ export async function writeStateFile(path: string, content: string): Promise<voi
     throw systemError(thrown, `cannot write file '${path}'`);
   }
   await syncFolder(dirname(path));
+}
+
+export interface StateFileContent {
+  readonly path: string;
+  /** Made when the file is written, so that not all contents are held at once. */
+  readonly content: () => string;
+}
+
+/** Open at one time; well below the usual limit of a process. */
+const FILES_OF_A_BATCH = 256;
+
+/**
+ * Replaces many files of one folder, each as `writeStateFile` does and in the order given. The
+ * disk is asked to flush only after a batch has been written: the first flush then takes the others
+ * along, and the folder is flushed once. Synchronous, as it is mostly waiting for the disk, and the
+ * thread pool makes that slower. Throws `system-error` or `no-space`; some files may then be new.
+ */
+export async function writeStateFiles(files: readonly StateFileContent[]): Promise<void> {
+  const [first] = files;
+  if (!first) return;
+  for (let at = 0; at < files.length; at += FILES_OF_A_BATCH) {
+    writeBatch(files.slice(at, at + FILES_OF_A_BATCH));
+    // Lets signals and progress through.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await syncFolder(dirname(first.path));
+}
+
+function writeBatch(files: readonly StateFileContent[]): void {
+  const open: { readonly fd: number; readonly path: string }[] = [];
+  try {
+    for (const { path, content } of files) {
+      const fd = openNewSync(path + TEMPORARY_SUFFIX);
+      open.push({ fd, path });
+      writeFileSync(fd, content());
+    }
+    for (const { fd } of open) fsyncSync(fd);
+    for (const { path } of open) renameSync(path + TEMPORARY_SUFFIX, path);
+  } catch (thrown) {
+    for (const { path } of open) rmSync(path + TEMPORARY_SUFFIX, { force: true });
+    throw systemError(thrown, `cannot write file '${open.at(-1)?.path ?? files[0]?.path ?? ""}'`);
+  } finally {
+    for (const { fd } of open) closeSync(fd);
+  }
+}
+
+function openNewSync(path: string): number {
+  const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+  try {
+    return openSync(path, flags, 0o600);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== "EEXIST") throw thrown;
+    // Left by a writer that died.
+    unlinkSync(path);
+    return openSync(path, flags, 0o600);
+  }
 }
 
 /** Whether a writer that is at work or dead has left incomplete files. Throws `system-error`. */

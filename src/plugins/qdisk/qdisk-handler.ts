@@ -12,8 +12,8 @@ import { assertNotBackedOn } from "../lib/image-guard.js";
 import type { QemuImg } from "../lib/qemu-img.js";
 import { isUnlinkedOrNeeded, unlinkUnneeded } from "../lib/unlink-unneeded.js";
 import { InternalSnapshots } from "./internal-snapshots.js";
-import { OverlayMerger } from "./merge-overlay.js";
-import { OverlayFiles, type OverlayStep } from "./overlay-files.js";
+import { OverlayMerger } from "../lib/merge-overlay.js";
+import { OverlayFiles, type OverlayStep } from "../lib/overlay-files.js";
 
 export interface QdiskTools {
   readonly qemuImg: QemuImg;

@@ -16,6 +16,7 @@ import {
   ensureStateFolder,
   readStateFile,
   writeStateFile,
+  writeStateFiles,
 } from "../lib/state-files.js";
 import { errnoOf, strerror, systemError } from "../lib/system-error.js";
 import { formatRecord, readRecord, readRecordHead } from "./read-record.js";
@@ -89,6 +90,17 @@ export class FileSnapshotStore implements SnapshotStore {
     assertRecordName(snapshot.name);
     const folder = await this.#prepare(domainUuid);
     await writeStateFile(folder.record(snapshot.name), formatRecord(snapshot, this.documents));
+  }
+
+  async writeAll(domainUuid: string, snapshots: readonly DomainSnapshot[]): Promise<void> {
+    for (const { name } of snapshots) assertRecordName(name);
+    const folder = await this.#prepare(domainUuid);
+    await writeStateFiles(
+      snapshots.map((snapshot) => ({
+        path: folder.record(snapshot.name),
+        content: () => formatRecord(snapshot, this.documents),
+      })),
+    );
   }
 
   async remove(domainUuid: string, name: string): Promise<void> {

@@ -49,6 +49,10 @@ export class MemorySnapshotStore implements SnapshotStore {
     return Promise.resolve();
   }
 
+  async writeAll(domainUuid: string, snapshots: readonly DomainSnapshot[]): Promise<void> {
+    for (const snapshot of snapshots) await this.write(domainUuid, snapshot);
+  }
+
   remove(domainUuid: string, name: string): Promise<void> {
     this.#records(domainUuid).byName.delete(name);
     return Promise.resolve();

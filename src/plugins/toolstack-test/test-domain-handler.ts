@@ -1,3 +1,4 @@
+import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainOperation } from "../../core/plan/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
 import { noSuchDomain } from "../lib/domain-list.js";
@@ -27,6 +28,8 @@ export class TestDomainHandler implements OperationHandler<DomainOperation> {
       case "domain.resume":
         domain.resume();
         return;
+      default:
+        throw new DomsnapError("operation-unsupported", "a simulated domain has no images");
     }
   }
 
@@ -48,6 +51,8 @@ export class TestDomainHandler implements OperationHandler<DomainOperation> {
         return;
       case "domain.resume":
         domain.pause();
+        return;
+      default:
         return;
     }
   }
@@ -79,5 +84,7 @@ function hasHappened(operation: DomainOperation, domain: TestDomain): boolean {
       return domain.state === "paused";
     case "domain.resume":
       return domain.state === "running";
+    default:
+      return false;
   }
 }

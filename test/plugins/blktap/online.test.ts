@@ -12,7 +12,7 @@ import { TapCtl } from "../../../src/plugins/blktap/tap-ctl.js";
 import { hostImageFiles, type ImageFiles } from "../../../src/plugins/lib/vhd/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";
 import { makeFolder } from "../support/state-folder.js";
-import { writeAsGuest } from "../lib/vhd/support/guest-vhd.js";
+import { readAsGuest, writeAsGuest } from "../lib/vhd/support/guest-vhd.js";
 import { makeDynamic } from "../lib/vhd/support/vhd-images.js";
 import { contextOf, freeze, hashOf, image, mergeStep, operations } from "./support/operations.js";
 import { TapWorld } from "./support/tap-world.js";
@@ -184,6 +184,33 @@ describe("blktap while the guest runs", function () {
     expect(hashOf(at("a"))).to.equal(present);
     expect(world.states()).to.deep.equal([0]);
     expect(world.state.tapdisks[0]?.chain).to.deep.equal([at("a")]);
+    expect(readdirSync(at(""))).to.deep.equal(["a", "b"]);
+  });
+
+  it("merges a large topmost overlay in parts, and lets the guest wait for the last one only", async () => {
+    await new BlktapBackend().handler.run(
+      operations.snapshot("s", [freeze(image(at("a")), at("a.s"))]),
+      contextOf(),
+    );
+    writeAsGuest(at("a"), "vhd", 0, randomBytes(3 * MIB));
+    world.serve(at("a"), at("a.s"));
+    let written = 0;
+    let pausedWrites = 0;
+    const context = {
+      ...contextOf(),
+      progress: () => {
+        // The guest goes on as long as it may: once in each of the first rounds.
+        if (world.states()[0] !== 0) pausedWrites += 1;
+        else if (written < 2) writeAsGuest(at("a"), "vhd", MIB * written++, Buffer.alloc(512, 7));
+      },
+    };
+    const { handler } = new BlktapBackend({ tapCtl: world.tapCtl, stallLimitBytes: 2 * MIB });
+    await handler.run(operations.merge([mergeStep(image(at("a.s")), at("a"))]), context);
+    expect(written).to.equal(2);
+    expect(pausedWrites, "blocks that the guest had to wait for").to.be.at.most(1);
+    const content = readAsGuest(at("a"), "vhd");
+    expect([content[0], content[MIB]]).to.deep.equal([7, 7]);
+    expect(world.state.tapdisks[0]).to.deep.include({ state: 0, chain: [at("a")] });
     expect(readdirSync(at(""))).to.deep.equal(["a", "b"]);
   });
 

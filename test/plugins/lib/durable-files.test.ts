@@ -9,7 +9,6 @@ import {
   publishDurably,
   renameDurably,
   unlinkDurably,
-  writeFileDurably,
 } from "../../../src/plugins/lib/durable-files.js";
 import { expectError } from "../../../src/testing/expect-error.js";
 import { testFolder } from "./support/folder.js";
@@ -18,22 +17,6 @@ const modeOf = async (path: string) => ((await stat(path)).mode & 0o7777).toStri
 
 describe("durable files", () => {
   const folder = testFolder();
-
-  it("writes private files, and leaves nothing beside them", async () => {
-    await writeFileDurably(folder.file("record"), "one");
-    await writeFileDurably(folder.file("record"), Buffer.from("two"));
-    expect(await readFile(folder.file("record"), "utf8")).to.equal("two");
-    expect(await modeOf(folder.file("record"))).to.equal("600");
-    expect(await readdir(folder.path)).to.deep.equal(["record"]);
-  });
-
-  it("tells libvirt's way why a file cannot be written", async () => {
-    await expectError(
-      writeFileDurably(folder.file("nowhere/record"), "x"),
-      "system-error",
-      `cannot write file '${folder.file("nowhere/record")}': No such file or directory`,
-    );
-  });
 
   it("creates a file with exactly its mode, whatever the umask", async () => {
     const umask = process.umask(0o777);

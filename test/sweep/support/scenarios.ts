@@ -29,7 +29,13 @@ export async function allScenarios(folder: string): Promise<Scenario[]> {
     mix("dd raw external raw", "qdisk qcow2 internal"),
     mix("dd raw external raw", "qdisk qcow2 external qcow2", "blktap vhd external vhd"),
   ];
-  return [...forms.map((form) => [form]), ...mixes].flatMap(scenariosOf);
+  const ofForms = [...forms.map((form) => [form]), ...mixes].flatMap(scenariosOf);
+  const ofMixes = mixes.flatMap(scenariosOf);
+  return [
+    ...ofForms,
+    ...recordScenarios(mix("dd raw external raw", "qdisk qcow2 internal")),
+    ...ofMixes.flatMap((scenario) => [0.5, 0.85].map((part) => recoveryOf(scenario, part))),
+  ];
 }
 
 function known(forms: ReadonlyMap<string, DiskForm>, name: string): DiskForm {
@@ -39,21 +45,28 @@ function known(forms: ReadonlyMap<string, DiskForm>, name: string): DiskForm {
   return form;
 }
 
-function scenariosOf(forms: readonly DiskForm[]): Scenario[] {
-  const disks = forms.map(({ kind }) => kind);
+/** A chain of snapshots of all disks in their forms, with a guest that writes in between. */
+function playOn(forms: readonly DiskForm[]) {
   const document = (name: string) => (guest: SweepGuest) => [
     "snapshot-create",
     "guest",
     guest.document(name, forms.map((form, at) => form.document(SweepGuest.target(at))).join("")),
   ];
-  const take = async (guest: SweepGuest, name: string, byte: number) => {
-    guest.must(...document(name)(guest));
-    await guest.write(byte);
+  return {
+    disks: forms.map(({ kind }) => kind),
+    document,
+    async chain(guest: SweepGuest, length: number): Promise<void> {
+      for (let at = 1; at <= length; at++) {
+        guest.must(...document(`s${at}`)(guest));
+        await guest.write(100 + at);
+      }
+    },
   };
+}
+
+function scenariosOf(forms: readonly DiskForm[]): Scenario[] {
+  const { disks, document, chain } = playOn(forms);
   const title = forms.map(({ text }) => text).join(" + ");
-  const chain = async (guest: SweepGuest, length: number) => {
-    for (let at = 1; at <= length; at++) await take(guest, `s${at}`, 100 + at);
-  };
   return [
     {
       name: `create: ${title}`,
@@ -80,4 +93,42 @@ function scenariosOf(forms: readonly DiskForm[]): Scenario[] {
       command: () => ["snapshot-delete", "guest", "s1"],
     },
   ];
+}
+
+/** Commands that change records, or several snapshots one after the other. */
+function recordScenarios(forms: readonly DiskForm[]): Scenario[] {
+  const { disks, chain } = playOn(forms);
+  const prepare = (guest: SweepGuest) => chain(guest, 2);
+  const scenario = (name: string, ...command: string[]): Scenario => ({
+    name,
+    disks,
+    prepare,
+    command: () => command,
+  });
+  return [
+    scenario("edit", "snapshot-edit", "guest", "s2"),
+    scenario("set current", "snapshot-current", "guest", "s1"),
+    scenario("delete the record only", "snapshot-delete", "guest", "s1", "--metadata"),
+    {
+      ...scenario("delete with children", "snapshot-delete", "guest", "s1", "--children"),
+      steps: [() => ["snapshot-delete", "guest", "s2"]],
+    },
+  ];
+}
+
+/** Recovery is interrupted in its turn: after a command was killed when a part of it was done. */
+function recoveryOf(scenario: Scenario, part: number): Scenario {
+  return {
+    name: `recover after ${part * 100} % of ${scenario.name}`,
+    disks: scenario.disks,
+    async prepare(guest) {
+      await scenario.prepare(guest);
+      guest.save();
+      const { length } = guest.points(scenario.command(guest));
+      guest.restore();
+      guest.run(scenario.command(guest), `${Math.floor(length * part)}:kill`);
+      if (!guest.hasJournal()) throw new Error(`${scenario.name} was not interrupted`);
+    },
+    command: () => ["recover"],
+  };
 }

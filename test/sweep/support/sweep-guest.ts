@@ -29,7 +29,6 @@ const preload = join(root, "test", "sweep", "support", "fault-points.cjs");
 const program = process.env["DOMSNAP_PROGRAM"] ?? join(root, "bin", "domsnap.cjs");
 
 const IMAGE_BYTES = 256 * 1024;
-const UUID = "11111111-2222-4333-8444-555555555555";
 /** A command that hangs is a failure of its own. */
 const LONGEST_RUN_MS = 60_000;
 
@@ -52,6 +51,7 @@ export class SweepGuest {
   readonly folder = join(this.home, "guest");
   readonly definitions = join(this.folder, "domains");
   readonly uri = `file://${this.definitions}`;
+  static readonly uuid = "11111111-2222-4333-8444-555555555555";
   readonly #saved = join(this.home, "saved");
 
   private constructor(readonly kinds: readonly DiskKind[]) {
@@ -121,6 +121,16 @@ export class SweepGuest {
     return { status: status ?? undefined, stdout, stderr };
   }
 
+  /** Runs a command that has to succeed, and returns the fault points that it passes. */
+  points(args: readonly string[]): string[] {
+    const list = join(this.home, "points");
+    const { status, stderr } = this.run(args, `list:${list}`);
+    if (status !== 0) throw new Error(`domsnap ${args.join(" ")}: status ${status}\n${stderr}`);
+    const points = readFileSync(list, "utf8").split("\n").slice(0, -1);
+    rmSync(list);
+    return points;
+  }
+
   /** Writes a snapshot document for `snapshot-create`, outside of the guest's folder. */
   document(name: string, disks: string): string {
     const file = join(this.home, `${name}.document`);
@@ -145,14 +155,14 @@ export class SweepGuest {
   }
 
   hasJournal(): boolean {
-    return existsSync(join(this.definitions, "snapshots", UUID, "journal"));
+    return existsSync(join(this.definitions, "snapshots", SweepGuest.uuid, "journal"));
   }
 
   /** Looks at everything. Moments of time are left out, so that two runs compare. */
   async observe(): Promise<Observation> {
     const service = await this.service();
-    const { definition } = await service.findDomain("guest");
     const { heads, current, problems } = await service.list("guest");
+    const { definition } = await service.findDomain("guest");
     const snapshots: Record<string, unknown> = {};
     for (const { name } of heads)
       snapshots[name] = {
@@ -165,12 +175,12 @@ export class SweepGuest {
       problems,
       shows: await contentsOf(imagesOf(definition)),
       snapshots,
-      files: this.#files(),
+      files: this.listFiles(),
     };
   }
 
   /** Every file with its permissions; the lock stays, and means nothing. */
-  #files(): string[] {
+  listFiles(): string[] {
     return readdirSync(this.folder, { recursive: true, encoding: "utf8" })
       .filter((name) => !name.endsWith("/lock"))
       .map((name) => {
@@ -192,7 +202,7 @@ export class SweepGuest {
         `<target dev='${SweepGuest.target(index)}' bus='virtio'/></disk>`,
     );
     return (
-      `<domain type='xen'><name>guest</name><uuid>${UUID}</uuid><memory unit='MiB'>64</memory>` +
+      `<domain type='xen'><name>guest</name><uuid>${SweepGuest.uuid}</uuid><memory unit='MiB'>64</memory>` +
       `<os><type>hvm</type></os><devices>${disks.join("")}</devices></domain>`
     );
   }

@@ -1,10 +1,9 @@
-import { readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
 
+import { FINDINGS, type Finding } from "../../../src/core/rules/index.js";
 import type { Scenario } from "./scenarios.js";
 import { SweepGuest, type Observation, type Run } from "./sweep-guest.js";
 
@@ -77,15 +76,11 @@ async function record(scenario: Scenario, guest: SweepGuest) {
     states.push(await guest.observe());
   }
   guest.restore();
-  const list = join(guest.home, "points");
-  const run = guest.run(scenario.command(guest), `list:${list}`);
-  if (run.status !== 0) throw new Error(`${scenario.name}: ${run.status}\n${run.stderr}`);
+  const points = guest.points(scenario.command(guest));
   states.push(await guest.observe());
-  const [report] = await (await guest.service()).check("guest");
-  if (report?.findings.length !== 0)
-    throw new Error(`${scenario.name}: check finds ${JSON.stringify(report?.findings)}`);
-  const points = readFileSync(list, "utf8").split("\n").slice(0, -1);
-  rmSync(list);
+  const findings = await problemsOf(await guest.service());
+  if (findings.length > 0)
+    throw new Error(`${scenario.name}: check finds ${JSON.stringify(findings)}`);
   return { points, states };
 }
 
@@ -107,7 +102,7 @@ async function tryFault(
     if (guest.hasJournal()) return { problem: `a journal is left after recovery${tail}` };
     if (!(await becomesFree(service))) return { problem: `still locked${tail}` };
     const found = await guest.observe();
-    const findings = (await service.check("guest")).flatMap((report) => report.findings);
+    const findings = await problemsOf(service);
     if (findings.length > 0) return { problem: `check: ${JSON.stringify(findings)}${tail}` };
     const state = states.findIndex((candidate) => isDeepStrictEqual(candidate, found));
     if (state < 0) return { problem: `in between: ${difference(states, found)}${tail}` };
@@ -119,6 +114,13 @@ async function tryFault(
   } catch (thrown) {
     return { problem: `${thrown instanceof Error ? thrown.message : String(thrown)}${tail}` };
   }
+}
+
+async function problemsOf(service: SnapshotService): Promise<Finding[]> {
+  const reports = await service.check("guest");
+  return reports
+    .flatMap(({ findings }) => findings)
+    .filter(({ code }) => FINDINGS[code].severity !== "note");
 }
 
 /** A program that was started outlives the kill for a moment and keeps the lock meanwhile. */

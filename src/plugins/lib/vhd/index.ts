@@ -5,18 +5,15 @@ export {
   parentOf,
   peekParent,
   uuidOf,
-  VhdChain,
   type ChainFormat,
-  type ChainImage,
-  type ParentLink,
 } from "./chain.js";
-export { createEmptyVhd, formatEmptyVhd, formatFixedFooter, newUuid } from "./create-vhd.js";
+export { createEmptyVhd, formatEmptyVhd, formatFixedFooter } from "./create-vhd.js";
 export { damaged } from "./damage.js";
 export { findChildren, TEMPORARY_SUFFIX } from "./find-children.js";
 export { hostImageFiles } from "./host-image-files.js";
 export type { FileIdentity, ImageFile, ImageFiles } from "./image-files.js";
 export { MAX_CHAIN_DEPTH, MAX_DISK_BYTES, SECTOR_BYTES } from "./layout.js";
-export { mergeIntoParent, type MergeOptions } from "./merge.js";
-export { openVhd, type SparseVhd, type Vhd } from "./open-vhd.js";
+export { mergeIntoParent } from "./merge.js";
+export { openVhd, type Vhd } from "./open-vhd.js";
 export { isPortableParent } from "./parent-locator.js";
 export { changeIdentity, repairVhd } from "./repair.js";

@@ -123,7 +123,7 @@ describe("chains of VHDs", () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )).timeout(60_000);
 
   const makePair = async (sizeBytes: number) => {

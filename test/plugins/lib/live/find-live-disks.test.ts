@@ -9,7 +9,7 @@ import {
 import {
   findLiveDisks,
   type WantedDisk,
-} from "../../../../src/plugins/qdisk/live/find-live-disks.js";
+} from "../../../../src/plugins/lib/live/find-live-disks.js";
 import { thrownBy } from "../../lib/qmp/support/thrown-by.js";
 
 /** Answers of QEMU 7.2, recorded; xen.json is after the notes of a real Xen host. */

@@ -1,5 +1,5 @@
 import type { ImageRef } from "../../../core/model/index.js";
-import type { BlockGraph } from "../../lib/qmp/index.js";
+import type { BlockGraph } from "../qmp/index.js";
 import type { LiveDisk } from "./find-live-disks.js";
 
 /** QEMU takes names of up to this many characters. */

@@ -11,11 +11,11 @@ import {
   takeInternalSnapshot,
   withQmp,
 } from "../../../../src/plugins/lib/qmp/index.js";
-import { findLiveDisks } from "../../../../src/plugins/qdisk/live/find-live-disks.js";
+import { findLiveDisks } from "../../../../src/plugins/lib/live/find-live-disks.js";
 import {
   describeOverlayNode,
   freeNodeName,
-} from "../../../../src/plugins/qdisk/live/overlay-node.js";
+} from "../../../../src/plugins/lib/live/overlay-node.js";
 import { startIdleQemu } from "../../lib/qmp/support/idle-qemu.js";
 
 describe("overlay nodes", () => {

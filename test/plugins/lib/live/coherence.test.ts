@@ -19,11 +19,11 @@ import {
 import {
   findLiveDisks,
   type LiveDisk,
-} from "../../../../src/plugins/qdisk/live/find-live-disks.js";
+} from "../../../../src/plugins/lib/live/find-live-disks.js";
 import {
   describeOverlayNode,
   freeNodeName,
-} from "../../../../src/plugins/qdisk/live/overlay-node.js";
+} from "../../../../src/plugins/lib/live/overlay-node.js";
 import { QemuToolstack } from "../../../../src/plugins/toolstack-qemu/qemu-toolstack.js";
 import {
   readStamp,

@@ -2,12 +2,12 @@ import { DomsnapError } from "../../core/errors/index.js";
 import type { ImageRef } from "../../core/model/index.js";
 import type { MergeStep } from "../../core/plan/operation.js";
 import type { OperationContext } from "../../core/ports/index.js";
-import { assertSafeChain, backsOn } from "../lib/backing-chain.js";
-import { readCopySource } from "../lib/copy-file.js";
-import { syncFile } from "../lib/durable-files.js";
-import { assertNotBackedOn } from "../lib/image-guard.js";
-import { probeFile } from "../lib/probe-file.js";
-import type { QemuImg } from "../lib/qemu-img.js";
+import { assertSafeChain, backsOn } from "./backing-chain.js";
+import { readCopySource } from "./copy-file.js";
+import { syncFile } from "./durable-files.js";
+import { assertNotBackedOn } from "./image-guard.js";
+import { probeFile } from "./probe-file.js";
+import type { QemuImg } from "./qemu-img.js";
 
 /**
  * Writes overlays down into the images below them. The overlay stays until it is discarded by an

@@ -1,6 +1,6 @@
 import { DomsnapError } from "../../../core/errors/index.js";
 import type { ImageRef } from "../../../core/model/index.js";
-import type { BlockDevice, BlockGraph, BlockNode } from "../../lib/qmp/index.js";
+import type { BlockDevice, BlockGraph, BlockNode } from "../qmp/index.js";
 
 /** A disk as the definition tells it. */
 export interface WantedDisk {

@@ -1,18 +1,18 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { ImageRef } from "../../core/model/index.js";
 import type { OperationContext } from "../../core/ports/index.js";
-import { assertSafeChain, backsOn } from "../lib/backing-chain.js";
-import { readCopySource } from "../lib/copy-file.js";
-import { isVacant, syncFile } from "../lib/durable-files.js";
+import { assertSafeChain, backsOn } from "./backing-chain.js";
+import { readCopySource } from "./copy-file.js";
+import { isVacant, syncFile } from "./durable-files.js";
 import {
   beginFile,
   dropPartial,
   fileExists,
   unmakeFile,
   type FileBefore,
-} from "../lib/new-file.js";
-import { probeFile } from "../lib/probe-file.js";
-import type { QemuImg } from "../lib/qemu-img.js";
+} from "./new-file.js";
+import { probeFile } from "./probe-file.js";
+import type { QemuImg } from "./qemu-img.js";
 
 /** An overlay to make. */
 export interface OverlayStep {

@@ -1,0 +1,359 @@
+import { asDomsnapError, DomsnapError } from "../errors/index.js";
+import { isSameData } from "../execute/same-data.js";
+import type { Domain, DomainSnapshot, SnapshotHead } from "../model/index.js";
+import { planImport } from "../plan/plan-import.js";
+import type { ImportItem, ImportMaterial, ImportSource } from "../ports/index.js";
+import {
+  alignDisks,
+  arrangeImport,
+  withoutDuplicates,
+  type ArrangedImport,
+  type ImportCandidate,
+  type SkippedImport,
+} from "../rules/index.js";
+import { ImportAdapter } from "./adapt-import.js";
+import { changeDomain, runUnlessDry, type ServiceContext } from "./context.js";
+import { readHeads } from "./records.js";
+import type { ChangeOptions, ImportEntry, ImportRequest, ImportResult } from "./results.js";
+import { ImportVerifier } from "./verify-import.js";
+
+type Skipped = SkippedImport & { readonly parent?: string | undefined };
+
+/** See `SnapshotService.import`. Linear in the number of snapshots. */
+export async function importSnapshots(
+  context: ServiceContext,
+  request: ImportRequest,
+  options: ChangeOptions = {},
+): Promise<ImportResult> {
+  const { toolstack } = context.connection;
+  const told =
+    request.domain === undefined ? undefined : await toolstack.findDomain(request.domain);
+  const source = await findSource(context, request);
+  const material = await source.read(request.source, told);
+  const reference = told?.uuid ?? (await domainOfSource(context, request, material, options));
+  return changeDomain(context, reference, options, (domain) =>
+    importInto(context, domain, material, request, options),
+  );
+}
+
+async function findSource(
+  { importSources }: ServiceContext,
+  { source, from }: ImportRequest,
+): Promise<ImportSource> {
+  const known = importSources.map(({ id, summary }) => `${id} (${summary})`).join("; ");
+  if (from !== undefined) {
+    const named = importSources.find(({ id }) => id === from);
+    if (named) return named;
+    throw new DomsnapError("invalid-argument", `there is no import source '${from}'`, {
+      hint: `there are: ${known}`,
+    });
+  }
+  for (const candidate of importSources) if (await candidate.recognizes(source)) return candidate;
+  throw new DomsnapError("invalid-argument", `nothing to import was recognised in '${source}'`, {
+    hint: `name the kind with --from; there are: ${known}`,
+  });
+}
+
+/** The uuid of the one domain that the source is about, which is defined first if that is wished. */
+async function domainOfSource(
+  { connection: { toolstack } }: ServiceContext,
+  { source, define }: ImportRequest,
+  { items, problems, definition }: ImportMaterial,
+  options: ChangeOptions,
+): Promise<string> {
+  const uuids = new Set(items.flatMap(({ snapshot }) => uuidOf(snapshot) ?? []));
+  if (definition) uuids.add(definition.uuid);
+  const [uuid, ...others] = uuids;
+  if (uuid === undefined || others.length > 0)
+    throw new DomsnapError(
+      "invalid-argument",
+      uuid === undefined
+        ? `'${source}' does not tell which domain its snapshots are of` +
+            problems
+              .slice(0, 1)
+              .map(({ record, reason }) => ` (${record}: ${reason})`)
+              .join("")
+        : `'${source}' holds snapshots of ${String(uuids.size)} domains`,
+      { hint: "name the domain with --domain" },
+    );
+  try {
+    return (await toolstack.findDomain(uuid)).uuid;
+  } catch (thrown) {
+    const error = asDomsnapError(thrown);
+    const { registry } = toolstack;
+    const newest = definition ?? newestDefinition(items);
+    if (error.code !== "no-domain" || !define || !registry || !newest || options.dryRun)
+      throw withHint(error, "define the domain first, or let --define do it from the source");
+    return (await registry.define(newest.xml)).uuid;
+  }
+}
+
+function withHint(error: DomsnapError, hint: string): DomsnapError {
+  return error.code === "no-domain"
+    ? new DomsnapError(error.code, error.detail, { cause: error, hint })
+    : error;
+}
+
+function uuidOf({ domain, domainUuid }: DomainSnapshot): string | undefined {
+  return domain?.uuid ?? domainUuid;
+}
+
+function newestDefinition(items: readonly ImportItem[]) {
+  const [newest] = [...items].sort((a, b) =>
+    a.current !== b.current
+      ? Number(b.current ?? false) - Number(a.current ?? false)
+      : Number(b.snapshot.creationTime - a.snapshot.creationTime),
+  );
+  return newest?.snapshot.inactiveDomain ?? newest?.snapshot.domain;
+}
+
+async function importInto(
+  context: ServiceContext,
+  domain: Domain,
+  material: ImportMaterial,
+  request: ImportRequest,
+  options: ChangeOptions,
+): Promise<ImportResult> {
+  const heads = await readHeads(context, domain.uuid);
+  const chosen = await chooseCandidates(context, domain, material, request);
+  const recorded = heads.tree.byName;
+  const arranged = arrangeImport(chosen.candidates, chosen.skipped, recorded);
+  const settled = await settleNames(context, domain, arranged, recorded, request);
+  const kept = heads.current?.name;
+  const wanted = settled.current;
+  const current = kept === undefined ? wanted : undefined;
+  const warnings = [...(material.warnings ?? []), ...arranged.warnings];
+  if (kept !== undefined && wanted !== undefined && kept !== wanted)
+    warnings.push(`'${kept}' stays the current snapshot; the source says '${wanted}'`);
+  const plan = planImport({
+    domain,
+    snapshots: settled.added.map(({ snapshot }) => snapshot),
+    warnings,
+    ...(current !== undefined && { current }),
+  });
+  if (plan) await runUnlessDry(context, plan, options);
+  return {
+    domain,
+    plans: plan ? [plan] : [],
+    executed: !options.dryRun,
+    warnings,
+    entries: entriesOf(settled, material),
+    ...(current !== undefined && { current }),
+  };
+}
+
+interface Choice {
+  readonly candidates: readonly ImportCandidate[];
+  readonly skipped: readonly Skipped[];
+}
+
+/** Of all that was read: what is this domain's, once, adapted to this host, with its images there. */
+async function chooseCandidates(
+  context: ServiceContext,
+  domain: Domain,
+  { items }: ImportMaterial,
+  request: ImportRequest,
+): Promise<Choice> {
+  const { candidates: unique, skipped: duplicates } = withoutDuplicates(items.map(candidateOf));
+  const skipped: Skipped[] = [...duplicates];
+  const adapter = new ImportAdapter(context.documents, {
+    mappings: request.mappings ?? [],
+    toXen: request.toXen ?? false,
+  });
+  const looks = context.connection.toolstack.touchesImages && !request.metadataOnly;
+  const verifier = looks ? new ImportVerifier(context) : undefined;
+  const candidates: ImportCandidate[] = [];
+  for (const found of unique) {
+    const outcome = await prepare(context, domain, adapter.adapt(found), request, verifier);
+    if ("reason" in outcome) skipped.push(outcome);
+    else candidates.push(outcome);
+  }
+  return { candidates, skipped };
+}
+
+function candidateOf({ origin, snapshot, current, notes }: ImportItem): ImportCandidate {
+  return { origin, snapshot, current: current ?? false, notes: notes ?? [] };
+}
+
+async function prepare(
+  context: ServiceContext,
+  domain: Domain,
+  candidate: ImportCandidate,
+  { renames }: ImportRequest,
+  verifier: ImportVerifier | undefined,
+): Promise<ImportCandidate | Skipped> {
+  const { name, parent } = candidate.snapshot;
+  const skip = (reason: string) => ({ origin: candidate.origin, name, reason, parent });
+  const uuid = uuidOf(candidate.snapshot);
+  if (uuid !== undefined && uuid !== domain.uuid)
+    return skip(`it belongs to another domain, with the uuid ${uuid}`);
+  try {
+    const complete = completed(candidate, domain);
+    const verification = await verifier?.verify(complete.snapshot);
+    const problems = verification?.problems ?? [];
+    if (problems.length > 0) return skip(problems.join("; "));
+    const renamed = rename(complete, renames ?? new Map());
+    context.connection.store.assertName(renamed.snapshot.name);
+    return { ...renamed, notes: [...renamed.notes, ...(verification?.notes ?? [])] };
+  } catch (thrown) {
+    return skip(asDomsnapError(thrown).message);
+  }
+}
+
+/**
+ * A snapshot that holds no definition gets the present one, if its source could not have held any;
+ * disks whose mode is not told are decided as a redefinition decides them.
+ */
+function completed(candidate: ImportCandidate, domain: Domain): ImportCandidate {
+  const notes = [...candidate.notes];
+  let { snapshot } = candidate;
+  if (!snapshot.domain && snapshot.domainUuid === undefined) {
+    snapshot = { ...snapshot, domain: domain.definition };
+    notes.push("it holds no domain definition: the present one is recorded with it");
+  } else if (!snapshot.domain)
+    notes.push("it holds no domain definition: no revert to it is possible");
+  if (snapshot.domain && snapshot.disks.some(isUndecided)) {
+    const options = {
+      snapshotName: snapshot.name,
+      defaultMode: "internal",
+      uniform: false,
+    } as const;
+    snapshot = { ...snapshot, disks: alignDisks(snapshot.disks, snapshot.domain, options) };
+    notes.push("disks that it does not name, or not by their target, are completed");
+  }
+  return { ...candidate, snapshot, notes };
+}
+
+function isUndecided({ name, mode }: DomainSnapshot["disks"][number]): boolean {
+  return mode === undefined || name.startsWith("/");
+}
+
+/** Throws `config-unsupported` for a snapshot that its images know by its name. */
+function rename(candidate: ImportCandidate, names: ReadonlyMap<string, string>): ImportCandidate {
+  const { snapshot } = candidate;
+  const name = names.get(snapshot.name) ?? snapshot.name;
+  const parent =
+    snapshot.parent === undefined ? undefined : (names.get(snapshot.parent) ?? snapshot.parent);
+  if (name === snapshot.name && parent === snapshot.parent) return candidate;
+  const renamed = { ...snapshot, name, ...(parent !== undefined && { parent }) };
+  if (name === snapshot.name) return { ...candidate, snapshot: renamed };
+  assertRenamable(snapshot);
+  return {
+    ...candidate,
+    snapshot: renamed,
+    notes: [...candidate.notes, `it was named '${snapshot.name}'`],
+  };
+}
+
+function assertRenamable({ name, disks, memory }: DomainSnapshot): void {
+  if (memory?.mode !== "internal" && !disks.some(({ mode }) => mode === "internal")) return;
+  throw new DomsnapError(
+    "config-unsupported",
+    `snapshot '${name}' cannot have another name: its images know it by this one`,
+  );
+}
+
+interface Settled {
+  readonly added: readonly ImportCandidate[];
+  readonly unchanged: readonly ImportCandidate[];
+  readonly skipped: readonly Skipped[];
+  readonly current?: string;
+}
+
+/** Which are recorded already as they are, and what becomes of those whose name is taken. */
+async function settleNames(
+  context: ServiceContext,
+  domain: Domain,
+  { candidates, skipped, current }: ArrangedImport,
+  recorded: ReadonlyMap<string, SnapshotHead>,
+  { renameTaken }: ImportRequest,
+): Promise<Settled> {
+  const added: ImportCandidate[] = [];
+  const unchanged: ImportCandidate[] = [];
+  const refused: Skipped[] = [...skipped];
+  const names = new Map<string, string>();
+  const planned = new Set(candidates.map(({ snapshot }) => snapshot.name));
+  const isRecorded = async (snapshot: DomainSnapshot) =>
+    isSameData(await context.connection.store.read(domain.uuid, snapshot.name), snapshot);
+  for (const original of candidates) {
+    // Parents come first, so their new names are known.
+    const candidate = withParent(original, names);
+    const { name, parent } = candidate.snapshot;
+    if (!recorded.has(name)) added.push(candidate);
+    else if (await isRecorded(candidate.snapshot)) unchanged.push(candidate);
+    else if (!renameTaken || isTied(candidate.snapshot)) {
+      const reason = `another snapshot of this name is recorded${isTied(candidate.snapshot) ? ", and its images know it by this name" : ""}`;
+      refused.push({ origin: candidate.origin, name, reason, parent });
+    } else {
+      const { free, same } = await freeName(candidate, recorded, planned, isRecorded);
+      names.set(name, free.snapshot.name);
+      planned.add(free.snapshot.name);
+      (same ? unchanged : added).push(free);
+    }
+  }
+  const now = current === undefined ? undefined : (names.get(current) ?? current);
+  const isThere = [...added, ...unchanged].some(({ snapshot }) => snapshot.name === now);
+  return {
+    added,
+    unchanged,
+    skipped: refused,
+    ...(now !== undefined && isThere && { current: now }),
+  };
+}
+
+function isTied({ disks, memory }: DomainSnapshot): boolean {
+  return memory?.mode === "internal" || disks.some(({ mode }) => mode === "internal");
+}
+
+function withParent(
+  candidate: ImportCandidate,
+  names: ReadonlyMap<string, string>,
+): ImportCandidate {
+  const parent = names.get(candidate.snapshot.parent ?? "");
+  return parent === undefined
+    ? candidate
+    : { ...candidate, snapshot: { ...candidate.snapshot, parent } };
+}
+
+/** `NAME-2`, `NAME-3`, ...: the first that is free, or that an earlier import gave this snapshot. */
+async function freeName(
+  candidate: ImportCandidate,
+  recorded: ReadonlyMap<string, SnapshotHead>,
+  planned: ReadonlySet<string>,
+  isRecorded: (snapshot: DomainSnapshot) => Promise<boolean>,
+): Promise<{ free: ImportCandidate; same: boolean }> {
+  const { name } = candidate.snapshot;
+  for (let number = 2; ; number++) {
+    const free = rename(candidate, new Map([[name, `${name}-${String(number)}`]]));
+    if (!recorded.has(free.snapshot.name) && !planned.has(free.snapshot.name))
+      return { free, same: false };
+    if (recorded.has(free.snapshot.name) && (await isRecorded(free.snapshot)))
+      return { free, same: true };
+  }
+}
+
+function entriesOf({ added, unchanged, skipped }: Settled, { problems }: ImportMaterial) {
+  const entry =
+    (outcome: ImportEntry["outcome"]) =>
+    (candidate: ImportCandidate): ImportEntry => ({
+      origin: candidate.origin,
+      name: candidate.snapshot.name,
+      outcome: outcome === "imported" && candidate.notes.length > 0 ? "adapted" : outcome,
+      details: candidate.notes,
+    });
+  return [
+    ...added.map(entry("imported")),
+    ...unchanged.map(entry("unchanged")),
+    ...skipped.map(({ origin, name, reason }) => ({
+      origin,
+      name,
+      outcome: "skipped" as const,
+      details: [reason],
+    })),
+    ...problems.map(({ record, reason }) => ({
+      origin: record,
+      outcome: "skipped" as const,
+      details: [reason],
+    })),
+  ];
+}

@@ -9,12 +9,19 @@ import {
   ConnectionProvider,
   DiskBackend,
   FileProbe,
+  ExportFormat,
   HostFiles,
   ImportSource,
   SnapshotDocuments,
 } from "./core/ports/index.js";
 import { blktapModule } from "./plugins/blktap/index.js";
 import { ddModule } from "./plugins/dd/index.js";
+import { bundleModule } from "./plugins/bundle/index.js";
+import { exportLibvirtModule } from "./plugins/export-libvirt/index.js";
+import { exportToolstackModule } from "./plugins/export-toolstack/index.js";
+import { importImagesModule } from "./plugins/import-images/index.js";
+import { importLibvirtModule } from "./plugins/import-libvirt/index.js";
+import { importToolstackModule } from "./plugins/import-toolstack/index.js";
 import { hostFiles } from "./plugins/lib/host-files.js";
 import { probeFile } from "./plugins/lib/probe-file.js";
 import { qdiskModule } from "./plugins/qdisk/index.js";
@@ -23,6 +30,7 @@ import { storeMemoryModule } from "./plugins/store-memory/index.js";
 import { toolstackFileModule } from "./plugins/toolstack-file/index.js";
 import { toolstackQemuModule } from "./plugins/toolstack-qemu/index.js";
 import { toolstackTestModule } from "./plugins/toolstack-test/index.js";
+import { toolstackXlModule } from "./plugins/toolstack-xl/index.js";
 import { libvirtDocuments } from "./xml/index.js";
 
 /** The plugins that come with domsnap. Another one is one more line here, or an argument below. */
@@ -32,9 +40,16 @@ export const BUILT_IN_MODULES: readonly ContainerModule[] = [
   toolstackFileModule,
   toolstackQemuModule,
   toolstackTestModule,
+  toolstackXlModule,
   ddModule,
   qdiskModule,
   blktapModule,
+  bundleModule,
+  importToolstackModule,
+  importLibvirtModule,
+  importImagesModule,
+  exportLibvirtModule,
+  exportToolstackModule,
 ];
 
 /**
@@ -65,6 +80,7 @@ export async function openSnapshotService(
     documents: container.get<SnapshotDocuments>(SnapshotDocuments),
     probe: container.get<FileProbe>(FileProbe),
     files: container.get<HostFiles>(HostFiles),
+    exportFormats: container.getAll<ExportFormat>(ExportFormat),
     importSources: container.getAll<ImportSource>(ImportSource),
     nowSeconds: () => BigInt(Math.floor(Date.now() / 1000)),
   });

@@ -6,10 +6,13 @@ import { domstate } from "./commands/domstate.js";
 import { dumpxml } from "./commands/dumpxml.js";
 import { echo } from "./commands/echo.js";
 import { explain } from "./commands/explain.js";
+import { exportSnapshots } from "./commands/export.js";
 import { help } from "./commands/help.js";
+import { importSnapshots } from "./commands/import.js";
 import { list } from "./commands/list.js";
 import { exit, quit } from "./commands/quit.js";
 import { locks } from "./commands/locks.js";
+import { prune } from "./commands/prune.js";
 import { recover } from "./commands/recover.js";
 import { snapshotCreateAs } from "./commands/snapshot-create-as.js";
 import { snapshotCreate } from "./commands/snapshot-create.js";
@@ -21,6 +24,7 @@ import { snapshotInfo } from "./commands/snapshot-info.js";
 import { snapshotList } from "./commands/snapshot-list.js";
 import { snapshotParent } from "./commands/snapshot-parent.js";
 import { snapshotRevert } from "./commands/snapshot-revert.js";
+import { translate } from "./commands/translate.js";
 import { undefine } from "./commands/undefine.js";
 import { uri } from "./commands/uri.js";
 import { version } from "./commands/version.js";
@@ -40,6 +44,9 @@ export const COMMAND_TABLE: readonly CommandSpec[] = [
   snapshotList,
   snapshotParent,
   snapshotRevert,
+  importSnapshots,
+  exportSnapshots,
+  translate,
   define,
   domstate,
   dumpxml,
@@ -57,6 +64,7 @@ export const COMMAND_TABLE: readonly CommandSpec[] = [
   explain,
   help,
   locks,
+  prune,
   pwd,
   quit,
   recover,

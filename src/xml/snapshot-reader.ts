@@ -15,6 +15,9 @@ export interface MetadataDocument {
   readonly active?: boolean;
 }
 
+/** Held by a reader; each may be as large as a document. */
+const MAX_DEFINITIONS = 256;
+
 const FIRST_DEFINITION = /\n {2}<(?:domain|inactiveDomain) type=/;
 /** What may follow the definitions, in the layout of libvirt's metadata files and of our records. */
 const END = /^(?: {2}<active>(\d+)<\/active>\n)?<\/domainsnapshot>\s*$/;
@@ -60,6 +63,7 @@ export class SnapshotReader {
   #definition(content: string): DomainDefinition {
     let definition = this.#definitions.get(content);
     if (!definition) {
+      if (this.#definitions.size === MAX_DEFINITIONS) this.#definitions.clear();
       definition = parseDomain(`<domain${content}</domain>`);
       this.#definitions.set(content, definition);
     }

@@ -8,7 +8,7 @@ import { allScenarios } from "./support/scenarios.js";
 import { sweep, type FaultRun } from "./support/sweep.js";
 
 /** How many runs this sample makes of each scenario; `npm run test:sweep` makes all. */
-const RUNS_EACH = 8;
+const RUNS_EACH = 5;
 
 /**
  * A sample of the crash sweep: of each scenario a few of all (point, fault) pairs, spread over the
@@ -32,11 +32,11 @@ describe("the crash sweep, a sample", function () {
       // Some 250 pairs a scenario.
       const everyNth = Math.floor(250 / RUNS_EACH);
       const result = await sweep(scenario, { pick: () => seen++ % everyNth === 0 });
-      expect(result.points.length, scenario.name).to.be.greaterThan(20);
+      expect(result.points.length, scenario.name).to.be.greaterThan(5);
       runs += result.runs.length;
       failures.push(...result.runs.filter(({ problem }) => problem !== undefined));
     }
     expect(failures, `of ${runs} runs, day ${day}`).to.deep.equal([]);
-    expect(runs).to.be.greaterThan(5 * scenarios);
+    expect(runs).to.be.greaterThan(3 * scenarios);
   });
 });

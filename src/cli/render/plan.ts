@@ -11,7 +11,8 @@ export function formatPlans(result: ChangeResult): string {
   return [...plans, ...others.map(formatWarning)].join("");
 }
 
-function formatPlan(plan: Plan): string {
+/** One plan: its title, and a line or more for each operation. */
+export function formatPlan(plan: Plan): string {
   const steps = plan.operations.flatMap((operation, index) => [
     ...(index === plan.commitAt ? ["  -- from here on it is carried through --\n"] : []),
     `  ${index + 1}. ${describe(operation).map(safeText).join("\n       ")}\n`,

@@ -60,6 +60,7 @@ function describeProgress(event: ProgressEvent): string | undefined {
     case "recovery-finished":
     case "operation-finished":
     case "undo-finished":
+    case "measured":
     case "warning":
       return undefined;
   }

@@ -1,6 +1,6 @@
 import { asDomsnapError, DomsnapError } from "../errors/index.js";
 import type { OperationKind, Plan } from "../plan/operation.js";
-import type { Journal, OperationContext } from "../ports/index.js";
+import type { Journal, JournalEntry, OperationContext } from "../ports/index.js";
 import { bindHandler, type Handlers } from "./handlers.js";
 import type { ProgressEvent } from "./progress-event.js";
 
@@ -18,6 +18,9 @@ export interface ExecutionEnvironment {
  * operation `commitAt`" the point of no return: whoever finds the journal before it undoes, after
  * it carries on. A failure is handled by the same rule, so a crash and an error end alike.
  *
+ * Right before that point the handlers of all that is left are asked whether anything stands in the
+ * way, so that an image that is in use fails a delete while nothing has changed.
+ *
  * Throws the failure with its effect: `rolled-back`, or `partial` (code `unfinished`) when the
  * journal keeps what is left to do. Aborting counts as a failure before the point of no return
  * and is not looked at after it.
@@ -25,20 +28,25 @@ export interface ExecutionEnvironment {
 export async function executePlan(plan: Plan, environment: ExecutionEnvironment): Promise<void> {
   throwIfCancelled(environment.signal);
   await environment.journal.begin(plan);
-  await carryOut(plan, new Set(), environment);
+  await carryOut(plan, NOTHING_BEGUN, environment);
 }
 
 /** Operations that happen at once or not at all, so that failing at the commit point is harmless. */
 const ATOMIC: ReadonlySet<OperationKind> = new Set(["record.write"]);
 
+type Marks = Pick<JournalEntry, "started" | "finished">;
+
+const NOTHING_BEGUN: Marks = { started: new Set(), finished: new Set() };
+
 /** Runs what is not finished yet, in order, and ends the journal. */
 export async function carryOut(
   plan: Plan,
-  finished: ReadonlySet<number>,
+  { started, finished }: Marks,
   environment: ExecutionEnvironment,
 ): Promise<void> {
   for (let index = 0; index < plan.operations.length; index++) {
     if (finished.has(index)) continue;
+    if (index === plan.commitAt && !started.has(index)) await precheckRest(plan, environment);
     try {
       if (index < plan.commitAt) throwIfCancelled(environment.signal);
       await environment.journal.started(plan.domain.uuid, index);
@@ -53,6 +61,18 @@ export async function carryOut(
   } catch (thrown) {
     // All is done: recovery will find nothing but the journal to remove.
     throw unfinished(asDomsnapError(thrown));
+  }
+}
+
+/** The last moment at which everything can be taken back. */
+async function precheckRest(plan: Plan, environment: ExecutionEnvironment): Promise<void> {
+  try {
+    for (let index = plan.commitAt; index < plan.operations.length; index++)
+      await bindHandler(environment.handlers, operationAt(plan, index)).precheck(
+        contextFor(plan, index, environment),
+      );
+  } catch (thrown) {
+    await giveUp(plan, plan.commitAt - 1, asDomsnapError(thrown), environment);
   }
 }
 
@@ -82,7 +102,17 @@ async function fail(
   environment: ExecutionEnvironment,
 ): Promise<never> {
   if (!(await canRollBack(plan, index, environment))) throw unfinished(error);
-  const began = Array.from({ length: index + 1 }, (_, i) => i);
+  return giveUp(plan, index, error, environment);
+}
+
+/** Undoes all operations up to one, and throws the failure that is the reason. */
+async function giveUp(
+  plan: Plan,
+  last: number,
+  error: DomsnapError,
+  environment: ExecutionEnvironment,
+): Promise<never> {
+  const began = Array.from({ length: last + 1 }, (_, index) => index);
   try {
     await rollBack(plan, began, environment);
   } catch (thrown) {

@@ -51,6 +51,7 @@ export function bindHandler(handlers: Handlers, operation: Operation): BoundHand
 type Context = Parameters<OperationHandler["run"]>[1];
 
 interface BoundHandler {
+  precheck(context: Context): Promise<void>;
   run(context: Context): Promise<void>;
   undo(context: Context): Promise<void>;
   settle(context: Context): Promise<"done" | "not-done">;
@@ -58,6 +59,7 @@ interface BoundHandler {
 
 function bind<Op extends Operation>(handler: OperationHandler<Op>, operation: Op): BoundHandler {
   return {
+    precheck: async (context) => handler.precheck?.(operation, context),
     run: (context) => handler.run(operation, context),
     undo: (context) => handler.undo(operation, context),
     settle: (context) => handler.settle(operation, context),

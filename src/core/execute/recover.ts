@@ -28,7 +28,7 @@ async function settleEntry(
 ): Promise<"rolled-back" | "completed"> {
   try {
     if (started.has(plan.commitAt)) {
-      await carryOut(plan, finished, environment);
+      await carryOut(plan, { started, finished }, environment);
       return "completed";
     }
     await rollBack(plan, [...started], environment);

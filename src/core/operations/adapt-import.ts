@@ -24,7 +24,7 @@ export class ImportAdapter {
     const { mappings, toXen } = this.wishes;
     if (mappings.length === 0 && !toXen) return candidate;
     const before = candidate.snapshot;
-    const targets = toXen ? xenTargets(before.domain?.disks ?? []) : new Map<string, string>();
+    const targets = this.#targetsOf(before.domain);
     const snapshot = this.#adaptSnapshot(before, targets);
     const notes = toXen ? xenNotes(before, targets) : [];
     const moved = movedPaths(before, mappings);
@@ -43,8 +43,8 @@ export class ImportAdapter {
       ...(memory?.file !== undefined && {
         memory: { ...memory, file: mapPath(memory.file, this.wishes.mappings) },
       }),
-      ...(domain && { domain: this.#adaptDefinition(domain, targets) }),
-      ...(inactiveDomain && { inactiveDomain: this.#adaptDefinition(inactiveDomain, targets) }),
+      ...(domain && { domain: this.adaptDefinition(domain, targets) }),
+      ...(inactiveDomain && { inactiveDomain: this.adaptDefinition(inactiveDomain, targets) }),
     };
   }
 
@@ -56,9 +56,10 @@ export class ImportAdapter {
     return mapped === path ? { ...disk, name } : { ...disk, name, source: { path: mapped } };
   }
 
-  #adaptDefinition(
+  /** A definition by itself. */
+  adaptDefinition(
     definition: DomainDefinition,
-    targets: ReadonlyMap<string, string>,
+    targets = this.#targetsOf(definition),
   ): DomainDefinition {
     let adapted = this.#definitions.get(definition);
     if (!adapted) {
@@ -69,6 +70,10 @@ export class ImportAdapter {
       this.#definitions.set(definition, adapted);
     }
     return adapted;
+  }
+
+  #targetsOf(definition: DomainDefinition | undefined): ReadonlyMap<string, string> {
+    return this.wishes.toXen ? xenTargets(definition?.disks ?? []) : new Map();
   }
 }
 

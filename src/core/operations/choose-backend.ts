@@ -33,7 +33,7 @@ export async function assignBackends(
   backends: readonly DiskBackend[],
   definition: DomainDefinition | undefined,
   disks: readonly DiskSnapshot[],
-  wish: Pick<DiskWish, "verb" | "live">,
+  wish: Pick<DiskWish, "verb" | "live" | "captured">,
 ): Promise<AssignedDisk[]> {
   const assigned: AssignedDisk[] = [];
   const refusals: Refusal[] = [];
@@ -50,7 +50,7 @@ async function assign(
   backends: readonly DiskBackend[],
   domainDisk: DomainDisk | undefined,
   disk: AssignedDisk["disk"],
-  wish: Pick<DiskWish, "verb" | "live">,
+  wish: Pick<DiskWish, "verb" | "live" | "captured">,
 ): Promise<AssignedDisk | Refusal> {
   const target = disk.name;
   if (!domainDisk)

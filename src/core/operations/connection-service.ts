@@ -10,7 +10,9 @@ import {
   parentOfSnapshot,
   snapshotInfo,
 } from "./list-snapshots.js";
+import { exportSnapshots } from "./export-snapshots.js";
 import { importSnapshots } from "./import-snapshots.js";
+import { pruneSnapshots } from "./prune-snapshots.js";
 import { listLocks, recoverDomains } from "./recover-domains.js";
 import { revertToSnapshot } from "./revert-snapshot.js";
 import { undefineDomain } from "./undefine-domain.js";
@@ -38,9 +40,11 @@ export function createSnapshotService(context: ServiceContext): SnapshotService 
     revert: (...args) => revertToSnapshot(context, ...args),
     check: (domain) => checkDomains(context, domain),
     repair: (...args) => repairDomain(context, ...args),
+    prune: (...args) => pruneSnapshots(context, ...args),
     recover: (...args) => recoverDomains(context, ...args),
     locks: () => listLocks(context),
     undefine: (...args) => undefineDomain(context, ...args),
+    export: (...args) => exportSnapshots(context, ...args),
     import: (...args) => importSnapshots(context, ...args),
     diskCapabilities: (domain) => diskCapabilities(context, domain),
     close: () => context.connection.close(),

@@ -9,6 +9,7 @@ import type {
   Connection,
   DiskBackend,
   FileProbe,
+  ExportFormat,
   HostFiles,
   ImportSource,
   LockOptions,
@@ -24,6 +25,7 @@ export interface ServiceContext {
   readonly documents: SnapshotDocuments;
   readonly probe: FileProbe;
   readonly files: HostFiles;
+  readonly exportFormats: readonly ExportFormat[];
   readonly importSources: readonly ImportSource[];
   /** Seconds since the epoch. */
   readonly nowSeconds: () => bigint;

@@ -1,20 +1,22 @@
 import { DomsnapError } from "../errors/index.js";
 import {
-  isActive,
   type CreateFlags,
   type DiskSnapshot,
   type Domain,
   type DomainDefinition,
   type DomainSnapshot,
+  type SnapshotHead,
 } from "../model/index.js";
-import { fileOfDiskSnapshot, imageOfDisk } from "../plan/disk-images.js";
+import { fileOfDiskSnapshot, imageOf, imageOfDisk } from "../plan/disk-images.js";
 import type { SnapshotStep } from "../plan/operation.js";
 import { planCreate, type AssignedStep } from "../plan/plan-create.js";
 import type { DiskRelocation, ParsedSnapshot } from "../ports/index.js";
 import { assertCreateCall, parseOptionsOf, prepareCreate } from "../rules/index.js";
-import { assignBackends, selectBackend, type AssignedDisk } from "./choose-backend.js";
+import { selectBackend, type AssignedDisk } from "./choose-backend.js";
 import { changeDomain, collectWarnings, runUnlessDry, type ServiceContext } from "./context.js";
 import { frozenNames, withFrozenNames, type FrozenNames } from "./frozen-names.js";
+import { mixingWarnings } from "./mixing-warnings.js";
+import { assignDisks, copyWarnings, liveFacts } from "./live-create.js";
 import { readHeads, readCurrent } from "./records.js";
 import { redefineSnapshot } from "./redefine-snapshot.js";
 import type { ChangeOptions, CreateResult } from "./results.js";
@@ -45,7 +47,7 @@ async function takeSnapshot(
   callerOptions: ChangeOptions,
 ): Promise<CreateResult> {
   const { toolstack, store } = context.connection;
-  const { options, warnings } = collectWarnings(callerOptions);
+  const { options, warnings, measures } = collectWarnings(callerOptions);
   const heads = await readHeads(context, domain.uuid);
   const prepared = prepareCreate({
     parsed,
@@ -61,12 +63,15 @@ async function takeSnapshot(
   const completed = toolstack.touchesImages
     ? { ...prepared, disks: prepared.disks.map((disk) => withFormat(context, domain, disk)) }
     : prepared;
-  const assigned = toolstack.touchesImages ? await assignLive(context, domain, completed) : [];
+  const assigned = toolstack.touchesImages ? await assignDisks(context, domain, completed) : [];
   const frozen = frozenNames(assigned, parsed, flags);
   const settled = withFrozenNames(context.documents, completed, frozen);
   const snapshot = flags.noMetadata ? withoutParent(settled) : settled;
   const previousCurrent = flags.noMetadata ? undefined : await readCurrent(context, domain, heads);
   const steps = assigned.map((disk) => toStep(context, disk, flags, frozen));
+  const live = toolstack.touchesImages
+    ? liveFacts(context, domain, snapshot, assigned, flags)
+    : undefined;
   const definition = definitionAfter(context, domain, assigned, steps);
   const plan = planCreate({
     domain,
@@ -74,7 +79,11 @@ async function takeSnapshot(
     disks: steps,
     record: !flags.noMetadata,
     halt: flags.halt === true,
-    warnings: createWarnings(snapshot, assigned),
+    warnings: [
+      ...createWarnings(snapshot, assigned, [...heads.tree.byName.values()]),
+      ...(live ? copyWarnings(steps, live) : []),
+    ],
+    ...(live ? { live } : {}),
     ...(definition ? { definition } : {}),
     ...(previousCurrent ? { previousCurrent } : {}),
   });
@@ -85,24 +94,8 @@ async function takeSnapshot(
     plans: [plan],
     executed: !options.dryRun,
     warnings: [...plan.warnings, ...warnings],
+    ...measures(),
   };
-}
-
-async function assignLive(
-  context: ServiceContext,
-  domain: Domain,
-  snapshot: DomainSnapshot,
-): Promise<AssignedDisk[]> {
-  if (isActive(domain))
-    throw new DomsnapError(
-      "operation-unsupported",
-      `domain '${domain.name}' is ${domain.state}; snapshots of active domains are not supported by '${context.connection.toolstack.uri}'`,
-      { hint: "shut the domain down first" },
-    );
-  return assignBackends(context.backends, domain.definition, snapshot.disks, {
-    verb: "create",
-    live: false,
-  });
 }
 
 /** The record names the format of every file it makes, so that it is never probed later. */
@@ -155,13 +148,16 @@ function standsAt(
 /** Where disks go on in an overlay, the definition follows in the same plan (RFC R71). */
 function definitionAfter(
   { documents }: ServiceContext,
-  { definition }: Domain,
+  domain: Domain,
   assigned: readonly AssignedDisk[],
   steps: readonly AssignedStep[],
 ): DomainDefinition | undefined {
+  const definition = domain.inactiveDefinition ?? domain.definition;
   const relocations = assigned.flatMap(({ disk, backend }, index): DiskRelocation[] => {
     const step = steps[index];
     if (backend.externalKind !== "overlay" || !step?.file) return [];
+    // The next start may be meant to use another image: that one is left alone.
+    if (imageOf(definition, disk.name)?.path !== step.image.path) return [];
     const { path, type, format } = step.file;
     if (step.freezeAs) {
       const isSame = step.image.format === format;
@@ -172,12 +168,14 @@ function definitionAfter(
   return relocations.length > 0 ? documents.relocateDisks(definition, relocations) : undefined;
 }
 
-function createWarnings(snapshot: DomainSnapshot, assigned: readonly AssignedDisk[]): string[] {
+function createWarnings(
+  snapshot: DomainSnapshot,
+  assigned: readonly AssignedDisk[],
+  earlier: readonly SnapshotHead[],
+): string[] {
   const modes = new Set(assigned.map(({ disk }) => disk.mode));
-  return modes.size > 1
-    ? [
-        `snapshot '${snapshot.name}' keeps some disks inside their images and some in files of their own; ` +
-          "libvirt's QEMU driver would refuse to take or import it",
-      ]
-    : [];
+  const mixed =
+    `snapshot '${snapshot.name}' keeps some disks inside their images and some in files of their own; ` +
+    "libvirt's QEMU driver would refuse to take or import it";
+  return [...(modes.size > 1 ? [mixed] : []), ...mixingWarnings(assigned, earlier)];
 }

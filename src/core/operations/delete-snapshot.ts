@@ -1,5 +1,6 @@
 import {
   childrenOf,
+  isActive,
   type DeleteFlags,
   type Domain,
   type DomainDefinition,
@@ -12,6 +13,7 @@ import type { SnapshotDocuments } from "../ports/index.js";
 import { deleteEffect, type DeleteEffect } from "../rules/index.js";
 import { assignBackends } from "./choose-backend.js";
 import { changeDomain, collectWarnings, runUnlessDry, type ServiceContext } from "./context.js";
+import { assertRemovable, findOpenImages, memoryFileOf } from "./live-delete.js";
 import { decideRemoval, foreignPathsOf, type ImageRemoval } from "./delete-images.js";
 import { readAllRecords, readHeads, type Heads } from "./records.js";
 import type { ChangeOptions, ChangeResult } from "./results.js";
@@ -86,7 +88,8 @@ async function planOne(
     });
   }
   const removal = await removalOf(context, domain, name, heads);
-  const definition = mergedDefinition(context.documents, domain.definition, removal.images.merges);
+  const present = domain.inactiveDefinition ?? domain.definition;
+  const definition = mergedDefinition(context.documents, present, removal.images.merges);
   return planDelete({
     domain,
     snapshot: name,
@@ -99,7 +102,9 @@ async function planOne(
       removal.others,
     ),
     current,
-    ...(definition === domain.definition ? {} : { definition }),
+    ...(definition === present ? {} : { definition }),
+    ...(removal.openImages ? { openImages: removal.openImages } : {}),
+    ...memoryFileOf(removal.snapshot, removal.others),
   });
 }
 
@@ -113,11 +118,14 @@ async function removalOf(context: ServiceContext, domain: Domain, name: string, 
   );
   const assigned = await assignBackends(context.backends, snapshot.domain, snapshot.disks, {
     verb: "delete",
-    live: false,
+    live: isActive(domain),
+    captured: toolstack.captures === true,
   });
   const foreignPaths = foreignPathsOf(await toolstack.listDomains(), domain);
   const images = await decideRemoval(assigned, { domain, snapshot, others, foreignPaths });
-  return { snapshot, others, images };
+  const live = isActive(domain) ? await findOpenImages(context, domain) : undefined;
+  if (live) assertRemovable(snapshot.name, images.removals, live, domain);
+  return { snapshot, others, images, ...(live ? { openImages: live } : {}) };
 }
 
 /**

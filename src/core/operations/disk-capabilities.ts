@@ -46,12 +46,12 @@ async function capabilitiesOf(
 }
 
 async function tryForm(
-  { backends }: ServiceContext,
+  context: ServiceContext,
   disk: DomainDisk,
   form: (typeof FORMS)[number],
   live: boolean,
 ): Promise<Form> {
-  const backend = selectBackend(backends, disk, form);
+  const backend = selectBackend(context.backends, disk, form);
   if (!backend)
     return {
       ...form,
@@ -61,6 +61,7 @@ async function tryForm(
         remedy: "use one of the other forms",
       },
     };
-  const verdict = await backend.assess(disk, { verb: "create", live, ...form });
+  const captured = live && context.connection.toolstack.captures === true;
+  const verdict = await backend.assess(disk, { verb: "create", live, captured, ...form });
   return { ...form, backend: backend.id, verdict };
 }

@@ -1,6 +1,6 @@
 import { asDomsnapError, DomsnapError } from "../errors/index.js";
 import { isSameData } from "../execute/same-data.js";
-import type { Domain, DomainSnapshot, SnapshotHead } from "../model/index.js";
+import type { Domain, DomainDefinition, DomainSnapshot, SnapshotHead } from "../model/index.js";
 import { planImport } from "../plan/plan-import.js";
 import type { ImportItem, ImportMaterial, ImportSource } from "../ports/index.js";
 import {
@@ -30,10 +30,15 @@ export async function importSnapshots(
     request.domain === undefined ? undefined : await toolstack.findDomain(request.domain);
   const source = await findSource(context, request);
   const material = await source.read(request.source, told);
-  const reference = told?.uuid ?? (await domainOfSource(context, request, material, options));
-  return changeDomain(context, reference, options, (domain) =>
-    importInto(context, domain, material, request, options),
-  );
+  const adapter = adapterFor(context, request, material);
+  const reference =
+    told?.uuid ?? (await domainOfSource(context, request, material, adapter, options));
+  return changeDomain(context, reference, options, async (domain) => {
+    // A source whose snapshots do not tell their domain may know more of it now.
+    const again = told === undefined && material.domainUuid !== undefined;
+    const complete = again ? await source.read(request.source, domain) : material;
+    return importInto(context, domain, complete, request, options);
+  });
 }
 
 async function findSource(
@@ -54,15 +59,28 @@ async function findSource(
   });
 }
 
+/** The user's own mappings count more than those of the source. */
+function adapterFor(
+  { documents }: ServiceContext,
+  { mappings = [], toXen = false }: ImportRequest,
+  material: ImportMaterial,
+): ImportAdapter {
+  return new ImportAdapter(documents, {
+    mappings: [...mappings, ...(material.mappings ?? [])],
+    toXen,
+  });
+}
+
 /** The uuid of the one domain that the source is about, which is defined first if that is wished. */
 async function domainOfSource(
   { connection: { toolstack } }: ServiceContext,
   { source, define }: ImportRequest,
-  { items, problems, definition }: ImportMaterial,
+  { items, problems, definition, domainUuid }: ImportMaterial,
+  adapter: ImportAdapter,
   options: ChangeOptions,
 ): Promise<string> {
   const uuids = new Set(items.flatMap(({ snapshot }) => uuidOf(snapshot) ?? []));
-  if (definition) uuids.add(definition.uuid);
+  for (const uuid of [definition?.uuid, domainUuid]) if (uuid !== undefined) uuids.add(uuid);
   const [uuid, ...others] = uuids;
   if (uuid === undefined || others.length > 0)
     throw new DomsnapError(
@@ -84,7 +102,7 @@ async function domainOfSource(
     const newest = definition ?? newestDefinition(items);
     if (error.code !== "no-domain" || !define || !registry || !newest || options.dryRun)
       throw withHint(error, "define the domain first, or let --define do it from the source");
-    return (await registry.define(newest.xml)).uuid;
+    return (await registry.define(adapter.adaptDefinition(newest).xml)).uuid;
   }
 }
 
@@ -151,9 +169,10 @@ interface Choice {
 async function chooseCandidates(
   context: ServiceContext,
   domain: Domain,
-  { items }: ImportMaterial,
+  material: ImportMaterial,
   request: ImportRequest,
 ): Promise<Choice> {
+  const { items } = material;
   const { candidates: unique, skipped: duplicates } = withoutDuplicates(items.map(candidateOf));
   const skipped: Skipped[] = [...duplicates];
   const adapter = new ImportAdapter(context.documents, {
@@ -208,7 +227,7 @@ function completed(candidate: ImportCandidate, domain: Domain): ImportCandidate 
   const notes = [...candidate.notes];
   let { snapshot } = candidate;
   if (!snapshot.domain && snapshot.domainUuid === undefined) {
-    snapshot = { ...snapshot, domain: domain.definition };
+    snapshot = withDefinition(snapshot, domain.definition);
     notes.push("it holds no domain definition: the present one is recorded with it");
   } else if (!snapshot.domain)
     notes.push("it holds no domain definition: no revert to it is possible");
@@ -222,6 +241,15 @@ function completed(candidate: ImportCandidate, domain: Domain): ImportCandidate 
     notes.push("disks that it does not name, or not by their target, are completed");
   }
   return { ...candidate, snapshot, notes };
+}
+
+/** Disks that the source does not name take no part. */
+function withDefinition(snapshot: DomainSnapshot, definition: DomainDefinition): DomainSnapshot {
+  const named = new Set(snapshot.disks.map(({ name }) => name));
+  const others = definition.disks
+    .filter(({ target }) => !named.has(target))
+    .map(({ target }) => ({ name: target, type: "file", mode: "no" }) as const);
+  return { ...snapshot, disks: [...snapshot.disks, ...others], domain: definition };
 }
 
 function isUndecided({ name, mode }: DomainSnapshot["disks"][number]): boolean {

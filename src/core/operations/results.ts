@@ -2,7 +2,7 @@ import type { DomsnapError } from "../errors/index.js";
 import type { ProgressEvent } from "../execute/progress-event.js";
 import type { Domain, DomainSnapshot, ListFlags, SnapshotHead } from "../model/index.js";
 import type { Plan, Verb } from "../plan/operation.js";
-import type { Finding, PathMapping } from "../rules/index.js";
+import type { Finding, PathMapping, RetentionChoice } from "../rules/index.js";
 import type {
   DiskVerdict,
   JournalEntry,
@@ -77,6 +77,23 @@ export interface CheckReport {
   readonly findings: readonly Finding[];
 }
 
+export interface PruneFailure {
+  readonly name: string;
+  readonly error: DomsnapError;
+}
+
+/** What a prune keeps and deletes. */
+export interface PruneResult {
+  readonly domain: Pick<Domain, "name" | "uuid">;
+  /** Every snapshot that the rules were asked about. */
+  readonly choices: readonly RetentionChoice[];
+  /** In the order of deletion; those that would be deleted, for a dry run. */
+  readonly removed: readonly string[];
+  readonly failures: readonly PruneFailure[];
+  readonly warnings: readonly string[];
+  readonly executed: boolean;
+}
+
 export interface CreateResult extends ChangeResult {
   readonly snapshot: DomainSnapshot;
 }
@@ -99,6 +116,25 @@ export interface ImportRequest {
   readonly metadataOnly?: boolean;
   /** Define the domain from the source if the connection does not know it. */
   readonly define?: boolean;
+}
+
+export interface ExportRequest {
+  /** `libvirt`, `redefine`, `xl`, `bundle`, or that of an outside package. */
+  readonly format: string;
+  /** Absolute path; made if it is not there. */
+  readonly folder: string;
+  /** Copy the images and saved memory, too; only some formats can. */
+  readonly images?: boolean;
+}
+
+export interface ExportResult {
+  readonly domain: Pick<Domain, "name" | "uuid">;
+  /** Absolute paths, in the order of writing. */
+  readonly files: readonly string[];
+  readonly snapshots: number;
+  /** False for a dry run; then the files are those that would be written. */
+  readonly executed: boolean;
+  readonly warnings: readonly string[];
 }
 
 /** What became of one snapshot of a source. */

@@ -8,8 +8,8 @@ import {
   type DomainSnapshot,
   type RevertFlags,
 } from "../model/index.js";
-import { findDisk } from "../plan/disk-images.js";
-import type { BackendId } from "../plan/operation.js";
+import { findDisk, imageOf } from "../plan/disk-images.js";
+import type { BackendId, StartMemory } from "../plan/operation.js";
 import { planRevert, type RevertFacts } from "../plan/plan-revert.js";
 import {
   assertRevertFlags,
@@ -81,8 +81,8 @@ async function revertOfImages(
   heads: Heads,
   target: RevertTarget,
 ): Promise<RevertFacts> {
-  assertOffline(context, domain, snapshot, target);
   const { toolstack } = context.connection;
+  if (!toolstack.power) assertOffline(toolstack.uri, domain, snapshot, target);
   const records = await readAllRecords(context, domain.uuid, heads);
   const facts = {
     domain,
@@ -94,14 +94,13 @@ async function revertOfImages(
   };
   const assigned = await assignBackends(context.backends, snapshot.domain, snapshot.disks, {
     verb: "revert",
-    live: false,
+    live: isActive(domain),
+    captured: true,
   });
   const { steps, overlays } = await decideRevert(assigned, facts);
-  const base = recordedDefinition(context, domain, snapshot);
-  const definition = context.documents.relocateDisks(
-    base,
-    relocationsOf(base, domain, snapshot, overlays),
-  );
+  const relocated = (base: DomainDefinition) =>
+    context.documents.relocateDisks(base, relocationsOf(base, domain, snapshot, overlays));
+  const definition = relocated(recordedDefinition(context, domain, snapshot));
   const current = records.find(({ name }) => name === heads.current?.name);
   const overlayBackendOf = (disk: DiskSnapshot) => overlayBackend(context, current, disk);
   return {
@@ -111,19 +110,59 @@ async function revertOfImages(
     definition,
     ...recordUpdates({ snapshot, overlays, heads, current }),
     leftOverlays: leftOverlays(current, definition, overlayBackendOf, facts),
-    start: "off",
-    stop: false,
+    start: target.state === "shutoff" ? "off" : target.state,
+    ...(target.fromMemory ? startFromMemory(context, domain, snapshot, relocated) : {}),
+    stop: isActive(domain),
     warnings: [],
   };
 }
 
-function assertOffline(
+/**
+ * What the guest goes on from, with the definition that was live when it was saved. Throws
+ * `image-missing` when the memory is gone.
+ */
+function startFromMemory(
   context: ServiceContext,
+  domain: Domain,
+  snapshot: DomainSnapshot,
+  relocated: (definition: DomainDefinition) => DomainDefinition,
+): Pick<RevertFacts, "memory" | "startDefinition"> {
+  const { memory, inactiveDomain } = snapshot;
+  const live = inactiveDomain && snapshot.domain;
+  const startDefinition = live && {
+    startDefinition: relocated(underName(context, live, domain.name)),
+  };
+  if (memory?.mode !== "external") return { memory: internalMemory(snapshot), ...startDefinition };
+  const file = memory.file ?? "";
+  if (context.probe(file).kind === "absent")
+    throw new DomsnapError(
+      "image-missing",
+      `the memory of snapshot '${snapshot.name}' is gone: '${file}'`,
+      {
+        hint: "bring the file back, or revert to a snapshot without memory",
+      },
+    );
+  return { memory: { mode: "external", file }, ...startDefinition };
+}
+
+function internalMemory({ name, disks, domain }: DomainSnapshot): StartMemory {
+  const internal = disks.filter(({ mode }) => mode === "internal");
+  return {
+    mode: "internal",
+    snapshot: name,
+    disks: internal.flatMap((disk) => {
+      const image = imageOf(domain, disk.name);
+      return image ? [{ target: disk.name, image }] : [];
+    }),
+  };
+}
+
+function assertOffline(
+  uri: string,
   domain: Domain,
   snapshot: DomainSnapshot,
   target: RevertTarget,
 ): void {
-  const { uri } = context.connection.toolstack;
   if (isActive(domain))
     throw new DomsnapError("operation-unsupported", `domain '${domain.name}' is ${domain.state}`, {
       hint: "shut the domain down first",
@@ -140,12 +179,20 @@ function assertOffline(
 
 /** The definition to go back to, under the name that the domain has now (libvirt: rename-safe). */
 function recordedDefinition(
-  { documents }: ServiceContext,
+  context: ServiceContext,
   domain: Domain,
   snapshot: DomainSnapshot,
 ): DomainDefinition {
   const recorded = snapshot.inactiveDomain ?? snapshot.domain ?? domain.definition;
-  return recorded.name === domain.name ? recorded : documents.renameDomain(recorded, domain.name);
+  return underName(context, recorded, domain.name);
+}
+
+function underName(
+  { documents }: ServiceContext,
+  definition: DomainDefinition,
+  name: string,
+): DomainDefinition {
+  return definition.name === name ? definition : documents.renameDomain(definition, name);
 }
 
 function overlayBackend(

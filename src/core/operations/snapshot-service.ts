@@ -6,17 +6,20 @@ import type {
   RevertFlags,
 } from "../model/index.js";
 import type { DomainRegistry } from "../ports/index.js";
-import type { Finding } from "../rules/index.js";
+import type { Finding, RetentionPolicy } from "../rules/index.js";
 import type {
   ChangeOptions,
   ChangeResult,
   CheckReport,
   CreateResult,
   DiskCapabilities,
+  ExportRequest,
+  ExportResult,
   ImportRequest,
   ImportResult,
   ListQuery,
   LockInfo,
+  PruneResult,
   Recovery,
   SnapshotInfo,
   SnapshotListing,
@@ -77,6 +80,16 @@ export interface SnapshotService {
     options?: ChangeOptions,
   ): Promise<CheckReport>;
   /**
+   * Deletes labelled snapshots that no rule of the policy keeps, each by a delete of its own. One
+   * that cannot be deleted stays and is told. Throws `invalid-argument` for a policy that keeps
+   * nothing.
+   */
+  prune(
+    domain: string,
+    request: { readonly label?: string; readonly policy: RetentionPolicy },
+    options?: ChangeOptions,
+  ): Promise<PruneResult>;
+  /**
    * Settles what interrupted processes left, of one domain or of all. One that cannot be settled is
    * told in its `error` and keeps its journal. Waits for a process that is still at work.
    */
@@ -88,6 +101,11 @@ export interface SnapshotService {
    * records are to go too; `no-support` where definitions are kept elsewhere. No image is touched.
    */
   undefine(domain: string, options?: UndefineOptions): Promise<ChangeResult>;
+  /**
+   * Writes the snapshots of a domain into a folder, for others to read. Repeatable: files that are
+   * there with the same content stay, any other content is an error.
+   */
+  export(domain: string, request: ExportRequest, options?: ChangeOptions): Promise<ExportResult>;
   /**
    * Records the snapshots that a foreign source holds; images are looked at and never changed.
    * All or nothing; importing again changes nothing.

@@ -96,6 +96,8 @@ export type Operation =
       readonly backend: BackendId;
       readonly snapshot: string;
       readonly disks: readonly RevertStep[];
+      /** The guest still has the images open; it is stopped when all is staged. */
+      readonly open?: boolean;
     }
   /** Switch to what was staged. Short, repeatable, never undone. */
   | {
@@ -103,6 +105,8 @@ export type Operation =
       readonly backend: BackendId;
       readonly snapshot: string;
       readonly disks: readonly RevertStep[];
+      /** The guest had the images open when this was planned; it is stopped before. */
+      readonly open?: boolean;
     }
   /** Drop internal snapshots and frozen copies. Repeatable, never undone. */
   | {

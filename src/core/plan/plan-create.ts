@@ -1,11 +1,14 @@
 import type { Domain, DomainDefinition, DomainSnapshot } from "../model/index.js";
-import { groupBy, renameFiles } from "./disk-images.js";
-import type { BackendId, Operation, Plan, SnapshotStep } from "./operation.js";
+import { renameFiles } from "./disk-images.js";
+import type { Operation, Plan, SnapshotStep } from "./operation.js";
+import {
+  planLiveCreate,
+  snapshotOperations,
+  type AssignedStep,
+  type LiveFacts,
+} from "./plan-live-create.js";
 
-/** One disk with the backend that freezes it. */
-export interface AssignedStep extends SnapshotStep {
-  readonly backend: BackendId;
-}
+export type { AssignedStep, LiveFacts } from "./plan-live-create.js";
 
 export interface CreateFacts {
   readonly domain: Domain;
@@ -20,21 +23,26 @@ export interface CreateFacts {
   readonly previousCurrent?: DomainSnapshot;
   /** Stop the domain after success (libvirt's HALT). */
   readonly halt: boolean;
+  /** Set for an active domain: who takes its disks and memory, and how. */
+  readonly live?: LiveFacts;
   readonly warnings: readonly string[];
 }
 
 /**
- * Plans a create of a domain that is off, or of one without images (a simulation): freeze all
- * disks, point the domain at its overlays, and record. Writing the record is the commit point;
- * without a record there is none, and everything is undone unless it all succeeds.
+ * Plans a create: freeze all disks (and memory, of an active domain), point the domain at its
+ * overlays, and record. Writing the record is the commit point; without a record there is none,
+ * and everything is undone unless it all succeeds.
  */
 export function planCreate(facts: CreateFacts): Plan {
-  const before: Operation[] = snapshotOperations(facts);
+  const { domain, live } = facts;
+  const before: Operation[] = live
+    ? planLiveCreate(domain, facts.snapshot, facts.disks, live)
+    : snapshotOperations(facts.snapshot.name, facts.disks);
   if (facts.definition)
     before.push({
       kind: "domain.define",
       definition: facts.definition,
-      previous: facts.domain.definition,
+      previous: domain.inactiveDefinition ?? domain.definition,
     });
   return {
     verb: "create",
@@ -44,19 +52,6 @@ export function planCreate(facts: CreateFacts): Plan {
     commitAt: before.length,
     warnings: facts.warnings,
   };
-}
-
-function snapshotOperations({ disks, snapshot }: CreateFacts): Operation[] {
-  return [...groupBy(disks, (disk) => disk.backend)].map(([backend, group]) => ({
-    kind: "disks.snapshot" as const,
-    backend,
-    snapshot: snapshot.name,
-    disks: group.map(withoutBackend),
-  }));
-}
-
-function withoutBackend({ backend: _backend, ...step }: AssignedStep): SnapshotStep {
-  return step;
 }
 
 function recordOperations({ snapshot, previousCurrent, disks }: CreateFacts): Operation[] {

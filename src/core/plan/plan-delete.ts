@@ -15,6 +15,10 @@ export interface DeleteFacts {
   readonly updatedRecords: readonly DomainSnapshot[];
   /** The new current snapshot; `keep` when the deleted one was not current. */
   readonly current: { readonly name: string | undefined } | "keep";
+  /** Images that the guest has open: its hypervisor has to work on them. */
+  readonly openImages?: ReadonlySet<string>;
+  /** The snapshot's memory, if it is kept in a file. */
+  readonly memoryFile?: string;
   readonly warnings: readonly string[];
 }
 
@@ -24,13 +28,25 @@ export interface DeleteFacts {
  * files are unlinked last, when neither a record nor a definition names them.
  */
 export function planDelete(facts: DeleteFacts): Plan {
-  const { domain, snapshot } = facts;
+  const { domain, snapshot, openImages = new Set(), memoryFile } = facts;
+  const isOpen = ({ path }: ImageRef) => openImages.has(path);
+  const [liveMerges, merges] = divide(facts.merges, ({ overlay }) => isOpen(overlay));
+  const [liveRemovals, removals] = divide(
+    facts.removals,
+    ({ mode, image }) => mode === "internal" && isOpen(image),
+  );
   return {
     verb: "delete",
     domain: { name: domain.name, uuid: domain.uuid },
     snapshot,
     operations: [
-      ...grouped(facts.merges, (backend, disks) => ({
+      ...liveOperation(liveMerges, (disks) => ({
+        kind: "domain.merge",
+        snapshot,
+        disks,
+        resume: domain.state === "running",
+      })),
+      ...grouped(merges, (backend, disks) => ({
         kind: "disks.merge",
         backend,
         snapshot,
@@ -41,11 +57,12 @@ export function planDelete(facts: DeleteFacts): Plan {
             {
               kind: "domain.define",
               definition: facts.definition,
-              previous: domain.definition,
+              previous: domain.inactiveDefinition ?? domain.definition,
             } as const,
           ]
         : []),
-      ...grouped(facts.removals, (backend, disks) => ({
+      ...liveOperation(liveRemovals, (disks) => ({ kind: "domain.remove", snapshot, disks })),
+      ...grouped(removals, (backend, disks) => ({
         kind: "disks.remove",
         backend,
         snapshot,
@@ -61,6 +78,9 @@ export function planDelete(facts: DeleteFacts): Plan {
         backend,
         files,
       })),
+      ...(memoryFile === undefined
+        ? []
+        : [{ kind: "domain.discard-memory", file: memoryFile } as const]),
     ],
     commitAt: 0,
     warnings: facts.warnings,
@@ -76,6 +96,24 @@ function currentOperation(current: DeleteFacts["current"]): Operation[] {
   ];
 }
 
+function divide<Step>(steps: readonly Step[], isLive: (step: Step) => boolean): [Step[], Step[]] {
+  return [steps.filter(isLive), steps.filter((step) => !isLive(step))];
+}
+
+function liveOperation<Step extends { readonly backend: BackendId }>(
+  steps: readonly Step[],
+  operation: (steps: Omit<Step, "backend">[]) => Operation,
+): Operation[] {
+  return steps.length === 0 ? [] : [operation(steps.map(withoutBackend))];
+}
+
+function withoutBackend<Step extends { readonly backend: BackendId }>({
+  backend: _backend,
+  ...step
+}: Step): Omit<Step, "backend"> {
+  return step;
+}
+
 /** The image that a merge leaves without use. */
 function emptied({ base, overlay, keepsPath, backend }: DeleteFacts["merges"][number]) {
   return { ...(keepsPath === true ? base : overlay), backend };
@@ -86,9 +124,6 @@ function grouped<Step extends { readonly backend: BackendId }>(
   operation: (backend: BackendId, steps: Omit<Step, "backend">[]) => Operation,
 ): Operation[] {
   return [...groupBy(steps, (step) => step.backend)].map(([backend, group]) =>
-    operation(
-      backend,
-      group.map(({ backend: _backend, ...step }) => step),
-    ),
+    operation(backend, group.map(withoutBackend)),
   );
 }

@@ -1,6 +1,6 @@
 import type { Domain, DomainDefinition, DomainSnapshot, ImageRef } from "../model/index.js";
 import { groupBy } from "./disk-images.js";
-import type { BackendId, Operation, Plan, RevertStep } from "./operation.js";
+import type { BackendId, Operation, Plan, RevertStep, StartMemory } from "./operation.js";
 
 /** One disk with the backend that puts it back. */
 export interface AssignedRevert extends RevertStep {
@@ -22,13 +22,17 @@ export interface RevertFacts {
   readonly leftOverlays: readonly (ImageRef & { readonly backend: BackendId })[];
   /** What the domain does afterwards; `off` for a toolstack that runs nothing. */
   readonly start: "off" | "running" | "paused";
+  /** What it goes on from; missing for a cold start. */
+  readonly memory?: StartMemory;
+  /** The definition that the memory belongs to, when it is not `definition`. */
+  readonly startDefinition?: DomainDefinition;
   /** Whether the domain is active now and has to be stopped first. */
   readonly stop: boolean;
   readonly warnings: readonly string[];
 }
 
 /**
- * Plans a revert of a domain whose disks nobody has open. Everything that can fail (copies, new
+ * Plans a revert. The domain is stopped, if it is active, when all is ready. Everything that can fail (copies, new
  * overlays, checks of internal snapshots) is staged beside the present state first; the switch is
  * the commit point, and from there it only goes forward. Overlays of the state that is left go
  * last, when no record and no definition names them any more.
@@ -38,6 +42,7 @@ export function planRevert(facts: RevertFacts): Plan {
     backend,
     snapshot: facts.snapshot.name,
     disks: group.map(({ backend: _backend, ...step }): RevertStep => step),
+    ...(facts.stop ? { open: true } : {}),
   }));
   const staged: Operation[] = groups.map((group) => ({ kind: "disks.stage", ...group }));
   return {
@@ -76,8 +81,18 @@ function recordOperations({
   ];
 }
 
-function startOperations({ start }: RevertFacts): Operation[] {
-  return start === "off" ? [] : [{ kind: "domain.start", paused: start === "paused" }];
+/**
+ * A guest with saved memory is let run by an operation of its own: until then it has not touched
+ * its disks, and the start can be repeated.
+ */
+function startOperations({ start, memory, startDefinition }: RevertFacts): Operation[] {
+  if (start === "off") return [];
+  if (!memory) return [{ kind: "domain.start", paused: start === "paused" }];
+  const definition = startDefinition && { definition: startDefinition };
+  return [
+    { kind: "domain.start", paused: true, memory, ...definition },
+    ...(start === "running" ? [{ kind: "domain.resume" } as const] : []),
+  ];
 }
 
 function discardOperations({ leftOverlays }: RevertFacts): Operation[] {

@@ -18,6 +18,10 @@ export interface ImportMaterial {
   readonly problems: readonly RecordProblem[];
   /** Sentences about the source as a whole. */
   readonly warnings?: readonly string[];
+  /** Which domain it is about, where the snapshots themselves do not tell. */
+  readonly domainUuid?: string;
+  /** Where the images are that the snapshots name by other paths. */
+  readonly mappings?: readonly { readonly from: string; readonly to: string }[];
   /** The present definition of the domain, where the source has it. */
   readonly definition?: DomainDefinition;
 }

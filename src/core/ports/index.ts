@@ -2,6 +2,7 @@ export * from "./connection.js";
 export * from "./disk-backend.js";
 export * from "./domain-guard.js";
 export * from "./host-files.js";
+export * from "./export-format.js";
 export * from "./import-source.js";
 export * from "./operation-handler.js";
 export * from "./persistence.js";

@@ -37,6 +37,12 @@ export interface OperationContext {
  * crash at any point of an earlier call.
  */
 export interface OperationHandler<Op extends Operation = Operation> {
+  /**
+   * Throws what would stop `run` as the world stands: an image that another program has open, a
+   * missing file. Changes nothing. Asked of all operations behind the point of no return before
+   * that point is passed, so that they fail while everything can still be undone.
+   */
+  precheck?(operation: Op, context: OperationContext): Promise<void>;
   /** Makes it so, durably: when this returns, a power failure does not take it back. */
   run(operation: Op, context: OperationContext): Promise<void>;
   /** Takes back whatever `run` did, wholly or in part; does nothing if it never began. */

@@ -1,4 +1,9 @@
-import { buildSnapshotTree, type DomainSnapshot, type SnapshotHead } from "../model/index.js";
+import {
+  buildSnapshotTree,
+  childrenOf,
+  type DomainSnapshot,
+  type SnapshotHead,
+} from "../model/index.js";
 
 /** A snapshot that is to be recorded, and what happened to it on the way. */
 export interface ImportCandidate {
@@ -99,25 +104,19 @@ function asRoot(candidate: ImportCandidate, note: string): ImportCandidate {
 
 function cutLoops(candidates: readonly ImportCandidate[]): ImportCandidate[] {
   const byName = new Map(candidates.map((candidate) => [candidate.snapshot.name, candidate]));
-  // Parents that are recorded already count as roots here; they end every walk.
-  const heads = [...byName.values()].map(({ snapshot }) =>
-    snapshot.parent === undefined || byName.has(snapshot.parent)
-      ? snapshot
-      : { ...snapshot, parent: undefined },
+  // Parents that are recorded already end every walk, as if theirs were roots.
+  const heads = candidates.map(({ snapshot: { parent, ...head } }): SnapshotHead =>
+    parent === undefined || !byName.has(parent) ? head : { ...head, parent },
   );
-  const tree = buildSnapshotTree(heads.sort(byAge) as SnapshotHead[]);
+  const tree = buildSnapshotTree(heads.sort(byAge));
   const ordered: ImportCandidate[] = [];
+  // Grows while it is walked: level by level, the oldest first.
   const waiting = [...tree.roots].reverse();
-  for (let at = 0; at < waiting.length; at++) {
-    const head = waiting[at];
-    const candidate = head && byName.get(head.name);
-    if (!head || !candidate) continue;
-    const isCut = tree.orphans.has(head.name);
-    ordered.push(
-      isCut ? asRoot(candidate, `its ancestors form a loop: it becomes a root`) : candidate,
-    );
-    const children = tree.childrenByName.get(head.name) ?? [];
-    for (let i = children.length - 1; i >= 0; i--) waiting.push(children[i] as SnapshotHead);
+  for (const { name } of waiting) {
+    const candidate = byName.get(name);
+    const note = "its ancestors form a loop: it becomes a root";
+    if (candidate) ordered.push(tree.orphans.has(name) ? asRoot(candidate, note) : candidate);
+    for (const child of childrenOf(tree, name).toReversed()) waiting.push(child);
   }
   return ordered;
 }

@@ -13,5 +13,6 @@ export * from "./feasibility.js";
 export * from "./flags.js";
 export * from "./list-filter.js";
 export * from "./redefine-snapshot.js";
+export * from "./retention.js";
 export * from "./revert-rules.js";
 export * from "./snapshot-name.js";

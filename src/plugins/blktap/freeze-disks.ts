@@ -175,7 +175,7 @@ export class DiskFreezer {
     const taken = await this.files.identify(newName);
     if (image && taken?.id === image.id) return keepsName ? "foreign" : "linked";
     if (await standsOn(this.files, overlay.path, frozen.path).catch(() => false))
-      return taken || before === "absent" ? "switched" : "foreign";
+      return taken ? "switched" : "missing";
     if (image) {
       const isFree = !taken || (before === "empty" && taken.sizeBytes === 0);
       return isFree || before === "reused" ? "untouched" : "foreign";

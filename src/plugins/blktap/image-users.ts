@@ -30,6 +30,11 @@ export class ImageUsers {
     this.#assertNobodyElse(paths, []);
   }
 
+  /** Throws `image-in-use` if anyone but a tapdisk, which can be paused, has one open. */
+  async assertOnlyTapdisks(paths: readonly string[]): Promise<void> {
+    this.#assertNobodyElse(paths, await this.#tapdisksOf(paths));
+  }
+
   /**
    * Runs `work` while nobody has the images open: all tapdisks that use one are paused before it
    * begins, and every one of them is resumed after it, whatever happens. So is one that an

@@ -64,6 +64,7 @@ export class OverlayMerger {
     await this.#assertOverlayOf(step);
     const { base, overlay } = step;
     const isInner = step.relink.length > 0;
+    await this.users.assertOnlyTapdisks([overlay.path, base.path]);
     // While a guest writes above the overlay, what the overlay itself holds does not change.
     if (isInner) await this.#copy(step, context);
     await this.users.whilePaused([overlay.path, base.path], async () => {

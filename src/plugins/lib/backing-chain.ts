@@ -7,7 +7,7 @@ import { readImageHeader, type ImageHeader } from "./qcow2-header.js";
 import { errnoOf, strerror } from "./system-error.js";
 
 /** QEMU opens every image of a chain; longer ones are a mistake or an attack. */
-const MAX_CHAIN_IMAGES = 256;
+export const MAX_CHAIN_IMAGES = 256;
 const SCAN_CONCURRENCY = 32;
 
 /**

@@ -23,6 +23,13 @@ export class OverlayMerger {
     private readonly imageFolders: readonly string[],
   ) {}
 
+  /** Throws what would keep `merge` from it, as things stand; an image in use gives `image-in-use`. */
+  async assertReady(step: MergeStep): Promise<void> {
+    if (probeFile(step.overlay.path).kind === "absent") return;
+    await this.assertMergeable(step);
+    for (const image of [step.base, step.overlay]) await this.qemuImg.info(image);
+  }
+
   /**
    * Throws `image-in-use` if another branch backs on the base, which the merge would destroy;
    * `image-conflict` if the overlay backs on something else.

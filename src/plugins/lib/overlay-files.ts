@@ -4,13 +4,7 @@ import type { OperationContext } from "../../core/ports/index.js";
 import { assertSafeChain, backsOn } from "./backing-chain.js";
 import { readCopySource } from "./copy-file.js";
 import { isVacant, syncFile } from "./durable-files.js";
-import {
-  beginFile,
-  dropPartial,
-  fileExists,
-  unmakeFile,
-  type FileBefore,
-} from "./new-file.js";
+import { beginFile, dropPartial, fileExists, unmakeFile, type FileBefore } from "./new-file.js";
 import { probeFile } from "./probe-file.js";
 import type { QemuImg } from "./qemu-img.js";
 
@@ -32,11 +26,15 @@ export class OverlayFiles {
 
   /**
    * Throws unless the overlay can be made or is made already: `image-missing`, `image-in-use` for
-   * the image below, `image-conflict` for a foreign file in the way, `disk-unsupported`.
+   * the image below (unless `shared`: a guest has it open), `image-conflict` for a foreign file in
+   * the way, `disk-unsupported`.
    */
-  async assertPossible(step: OverlayStep): Promise<void> {
+  async assertPossible(
+    step: OverlayStep,
+    options: { readonly shared?: boolean } = {},
+  ): Promise<void> {
     await assertSafeChain(step.base);
-    await this.qemuImg.info(step.base);
+    await this.qemuImg.info(step.base, options);
     await assertPlace(step);
   }
 

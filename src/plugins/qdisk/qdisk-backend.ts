@@ -3,6 +3,7 @@ import type { DiskBackend, DiskVerdict, DiskWish, ImageInfo } from "../../core/p
 import {
   assertSafeChain,
   findBackedBy,
+  MAX_CHAIN_IMAGES,
   readOwnHeader,
   realImagePath,
 } from "../lib/backing-chain.js";
@@ -26,8 +27,7 @@ export class QdiskBackend implements DiskBackend {
   readonly id = "qdisk";
   readonly externalKind = "overlay";
   readonly defaultFormat = "qcow2";
-  /** libvirt opens no longer ones. */
-  readonly longestChain = 200;
+  readonly longestChain = MAX_CHAIN_IMAGES;
   readonly handler: QdiskHandler;
   private readonly qemuImg: QemuImg;
   private readonly imageFolders: readonly string[];
@@ -49,7 +49,7 @@ export class QdiskBackend implements DiskBackend {
     if (!image) return refuse(`disk '${disk.target}' has no image`, "Leave it out.");
     try {
       await assertSafeChain(image);
-      await this.qemuImg.info(image);
+      await this.qemuImg.info(image, { shared: wish.live });
       if (wish.verb === "revert" && wish.mode === "internal")
         await assertNotBackedOn(image, this.imageFolders);
       return POSSIBLE;

@@ -11,7 +11,7 @@ import { everyAsync } from "../lib/every-async.js";
 import { assertNotBackedOn } from "../lib/image-guard.js";
 import type { QemuImg } from "../lib/qemu-img.js";
 import { isUnlinkedOrNeeded, unlinkUnneeded } from "../lib/unlink-unneeded.js";
-import { InternalSnapshots } from "./internal-snapshots.js";
+import { InternalSnapshots } from "../lib/internal-snapshots.js";
 import { OverlayMerger } from "../lib/merge-overlay.js";
 import { OverlayFiles, type OverlayStep } from "../lib/overlay-files.js";
 
@@ -32,6 +32,18 @@ export class QdiskHandler implements OperationHandler<DiskOperation> {
     this.overlays = new OverlayFiles(tools.qemuImg);
     this.merger = new OverlayMerger(tools.qemuImg, tools.imageFolders);
     this.imageFolders = tools.imageFolders;
+  }
+
+  async precheck(operation: DiskOperation): Promise<void> {
+    if (operation.kind === "disks.merge")
+      for (const step of operation.disks) await this.merger.assertReady(step);
+    if (operation.kind === "disks.revert")
+      await this.internal.assertHeld(internalOf(operation.disks), operation.snapshot, {
+        shared: operation.open ?? false,
+      });
+    if (operation.kind === "disks.remove")
+      for (const step of operation.disks)
+        if (step.mode === "internal") await this.internal.assertRemovable(step, operation.snapshot);
   }
 
   async run(operation: DiskOperation, context: OperationContext): Promise<void> {
@@ -114,14 +126,14 @@ export class QdiskHandler implements OperationHandler<DiskOperation> {
   }
 
   private async stage(
-    { disks, snapshot }: OperationOf<"disks.stage">,
+    { disks, snapshot, open = false }: OperationOf<"disks.stage">,
     context: OperationContext,
   ): Promise<void> {
     const internal = internalOf(disks);
-    await this.internal.assertHeld(internal, snapshot);
+    await this.internal.assertHeld(internal, snapshot, { shared: open });
     for (const step of internal) await assertNotBackedOn(step.image, this.imageFolders);
     const overlays = freshOverlays(disks);
-    for (const step of overlays) await this.overlays.assertPossible(step);
+    for (const step of overlays) await this.overlays.assertPossible(step, { shared: open });
     for (const step of overlays) await this.overlays.make(step, context);
   }
 

@@ -19,6 +19,7 @@ import {
   writeStateFiles,
 } from "../lib/state-files.js";
 import { errnoOf, strerror, systemError } from "../lib/system-error.js";
+import { SnapshotReader } from "../../xml/index.js";
 import { formatRecord, readRecord, readRecordHead } from "./read-record.js";
 import { assertRecordName, RECORD_SUFFIX, recordNameProblem } from "./record-name.js";
 import { domainFolder, domainsBelow, type DomainFolder } from "./state-folder.js";
@@ -34,6 +35,9 @@ const CURRENT_LIMIT_BYTES = 4096;
  * Writing needs the domain's lock; reading does not, as every file is always whole.
  */
 export class FileSnapshotStore implements SnapshotStore {
+  /** Most records of a domain hold the same definition, which it parses once. */
+  readonly #reader = new SnapshotReader();
+
   constructor(
     private readonly stateFolder: string,
     private readonly documents: SnapshotDocuments,
@@ -61,7 +65,7 @@ export class FileSnapshotStore implements SnapshotStore {
     const path = folder.record(name);
     try {
       assertRealFolder(folder.path);
-      return readRecord(path, name, this.documents);
+      return readRecord(path, name, this.#reader);
     } catch (thrown) {
       if (isMissing(thrown)) throw noSuchSnapshot(name);
       const detail = `snapshot record '${path}' cannot be read: ${strerror(thrown)}`;

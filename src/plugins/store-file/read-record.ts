@@ -1,7 +1,7 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainSnapshot, SnapshotHead } from "../../core/model/index.js";
 import type { ParsedSnapshot, SnapshotDocuments } from "../../core/ports/index.js";
-import { parseSnapshotHead } from "../../xml/index.js";
+import { parseSnapshotHead, type SnapshotReader } from "../../xml/index.js";
 import { withStateFile } from "../lib/state-files.js";
 import { assertRecordName } from "./record-name.js";
 
@@ -36,10 +36,10 @@ export function formatRecord(snapshot: DomainSnapshot, documents: SnapshotDocume
 export function readRecord(
   path: string,
   name: string,
-  documents: SnapshotDocuments,
+  reader: SnapshotReader,
 ): DomainSnapshot {
   const text = withStateFile(path, (file) => file.text(RECORD_LIMIT_BYTES));
-  return named(documents.parseSnapshot(text, { redefine: true }), name);
+  return named(reader.read(text).snapshot, name);
 }
 
 /**

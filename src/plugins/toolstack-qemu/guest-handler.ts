@@ -1,11 +1,19 @@
 import { isActive, type DomainState } from "../../core/model/index.js";
-import type { DomainOperation } from "../../core/plan/operation.js";
+import type { DomainOperation, OperationOf } from "../../core/plan/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
 import type { DefinitionFolder } from "../lib/definition-folder.js";
+import { unlinkDurably } from "../lib/durable-files.js";
+import { GuestCapture, GuestImages } from "../lib/live/index.js";
+import { probeFile } from "../lib/probe-file.js";
 import type { Guest } from "./guest.js";
 
 /** Carries out `domain.*` on guests of QEMU. */
 export class GuestHandler implements OperationHandler<DomainOperation> {
+  readonly #capture = new GuestCapture();
+  readonly #images = new GuestImages();
+  /** Since when guests stand still that this process has paused. */
+  readonly #pausedAtUs = new Map<string, number>();
+
   constructor(
     private readonly definitions: DefinitionFolder,
     private readonly find: (reference: string) => Guest,
@@ -20,55 +28,128 @@ export class GuestHandler implements OperationHandler<DomainOperation> {
     const guest = this.find(context.domain.uuid);
     switch (operation.kind) {
       case "domain.start":
-        await guest.start({ paused: operation.paused });
-        return;
+        return start(guest, operation);
       case "domain.stop":
-        await guest.stop();
-        return;
+        return guest.stop();
       case "domain.pause":
-        await guest.pause();
-        return;
+        return this.#pause(guest, context);
       case "domain.resume":
-        await resumeOrWarn(guest, context);
+        return this.#resume(guest, context);
+      case "domain.prepare-capture":
+        return this.#capture.prepare(guest, operation, context);
+      case "domain.capture":
+        return this.#capture.take(guest, operation, context, this.#takePause(context));
+      case "domain.merge":
+        return this.#images.merge(guest, operation, context);
+      case "domain.remove":
+        return this.#images.remove(guest, operation, context);
+      case "domain.discard-memory":
+        await unlinkDurably(operation.file);
     }
   }
 
   async undo(operation: DomainOperation, context: OperationContext): Promise<void> {
-    if ((await this.settle(operation, context)) === "not-done") return;
     if (operation.kind === "domain.define") {
-      await this.definitions.write(operation.previous);
+      if (this.definitions.holds(operation.definition))
+        await this.definitions.write(operation.previous);
       return;
     }
     const guest = this.find(context.domain.uuid);
     switch (operation.kind) {
+      case "domain.prepare-capture":
+        return this.#capture.undoPrepare(guest, operation);
+      case "domain.capture":
+        return this.#capture.undo(guest, operation, context);
+      case "domain.merge":
+      case "domain.remove":
+      case "domain.discard-memory":
+        return;
       case "domain.start":
-        await guest.stop();
-        return;
       case "domain.stop":
-        await guest.undoStop();
-        return;
       case "domain.pause":
-        await resumeOrWarn(guest, context);
-        return;
+      case "domain.resume":
+        if ((await this.settle(operation, context)) === "done")
+          await this.#undoDone(guest, operation, context);
+    }
+  }
+
+  async settle(operation: DomainOperation, context: OperationContext): Promise<Settled> {
+    return (await this.#isDone(operation, context)) ? "done" : "not-done";
+  }
+
+  async #undoDone(
+    guest: Guest,
+    operation: PowerOperation,
+    context: OperationContext,
+  ): Promise<void> {
+    switch (operation.kind) {
+      case "domain.start":
+        return guest.stop();
+      case "domain.stop":
+        return guest.undoStop();
+      case "domain.pause":
+        return this.#resume(guest, context);
       case "domain.resume":
         await guest.pause();
     }
   }
 
-  async settle(operation: DomainOperation, context: OperationContext): Promise<Settled> {
-    if (operation.kind === "domain.define")
-      return this.definitions.holds(operation.definition) ? "done" : "not-done";
-    const { state } = await this.find(context.domain.uuid).describe();
-    return hasHappened(operation, state) ? "done" : "not-done";
+  async #isDone(operation: DomainOperation, { domain }: OperationContext): Promise<boolean> {
+    if (operation.kind === "domain.define") return this.definitions.holds(operation.definition);
+    const guest = this.find(domain.uuid);
+    switch (operation.kind) {
+      case "domain.prepare-capture":
+        return this.#capture.isPrepared(operation);
+      case "domain.capture":
+        return this.#capture.isTaken(guest, operation);
+      case "domain.merge":
+        return this.#images.isMerged(guest, operation);
+      case "domain.remove":
+        return this.#images.isRemoved(guest, operation);
+      case "domain.discard-memory":
+        return probeFile(operation.file).kind === "absent";
+      case "domain.start":
+      case "domain.stop":
+      case "domain.pause":
+      case "domain.resume":
+        return hasHappened(operation, (await guest.describe()).state);
+    }
+  }
+
+  async #pause(guest: Guest, { domain }: OperationContext): Promise<void> {
+    const stoppedAtUs = await guest.pause();
+    if (stoppedAtUs !== undefined) this.#pausedAtUs.set(domain.uuid, stoppedAtUs);
+  }
+
+  #takePause({ domain }: OperationContext): number | undefined {
+    const stoppedAtUs = this.#pausedAtUs.get(domain.uuid);
+    this.#pausedAtUs.delete(domain.uuid);
+    return stoppedAtUs;
+  }
+
+  /** A guest that died meanwhile cannot go on, and must not keep the rest from being done. */
+  async #resume(guest: Guest, context: OperationContext): Promise<void> {
+    const stoppedAtUs = this.#takePause(context);
+    if (guest.pid === undefined) {
+      context.warn(`domain '${context.domain.name}' is off: it ended while it was paused`);
+      return;
+    }
+    const resumedAtUs = await guest.resume();
+    if (stoppedAtUs !== undefined && resumedAtUs !== undefined)
+      context.report?.({ pauseMs: (resumedAtUs - stoppedAtUs) / 1000 });
   }
 }
 
 type Settled = Awaited<ReturnType<OperationHandler["settle"]>>;
+type PowerOperation = OperationOf<
+  "domain.start" | "domain.stop" | "domain.pause" | "domain.resume"
+>;
 
-function hasHappened(
-  operation: Exclude<DomainOperation, { kind: "domain.define" }>,
-  state: DomainState,
-): boolean {
+function start(guest: Guest, { paused, memory, definition }: OperationOf<"domain.start">) {
+  return memory ? guest.restore(memory, definition) : guest.start({ paused });
+}
+
+function hasHappened(operation: PowerOperation, state: DomainState): boolean {
   switch (operation.kind) {
     case "domain.start":
       return state === (operation.paused ? "paused" : "running");
@@ -79,10 +160,4 @@ function hasHappened(
     case "domain.resume":
       return state === "running";
   }
-}
-
-/** A guest that died meanwhile cannot go on, and must not keep the rest from being done. */
-async function resumeOrWarn(guest: Guest, { domain, warn }: OperationContext): Promise<void> {
-  if (guest.pid === undefined) warn(`domain '${domain.name}' is off: it ended while it was paused`);
-  else await guest.resume();
 }

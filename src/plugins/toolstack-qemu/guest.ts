@@ -9,8 +9,10 @@ import {
   type DomainDefinition,
   type DomainDisk,
 } from "../../core/model/index.js";
+import type { StartMemory } from "../../core/plan/operation.js";
 import { parseDomain, relocateDisks } from "../../xml/index.js";
 import { assertSafeChain } from "../lib/backing-chain.js";
+import { loadInternal, type LiveGuest } from "../lib/live/index.js";
 import { assertSocketPath, withQmp, type QmpClient } from "../lib/qmp/index.js";
 import { ensureStateFolder, readStateFile, writeStateFile } from "../lib/state-files.js";
 import { systemError } from "../lib/system-error.js";
@@ -23,6 +25,8 @@ export interface StartOptions {
   readonly paused: boolean;
   /** A file with a migration stream at its beginning; the guest goes on from there. */
   readonly memoryFile?: string;
+  /** What to start with instead of the stored definition. */
+  readonly definition?: DomainDefinition;
 }
 
 const GREETING_TIMEOUT_MS = 3000;
@@ -31,7 +35,7 @@ const MEMORY_POLL_MS = 50;
 const DEFINITION_LIMIT_BYTES = 10 * 1024 * 1024;
 
 /** One guest and the QEMU that runs it, if any. The caller holds the domain's lock to change it. */
-export class Guest {
+export class Guest implements LiveGuest {
   readonly run: RunFolder;
 
   constructor(
@@ -40,6 +44,14 @@ export class Guest {
     readonly stored: DomainDefinition,
   ) {
     this.run = runFolder(folder, stored.name);
+  }
+
+  get alive(): boolean {
+    return this.pid !== undefined;
+  }
+
+  get folder(): string {
+    return this.run.path;
   }
 
   /** QEMU's process number while it lives. */
@@ -100,6 +112,23 @@ export class Guest {
     }
   }
 
+  /**
+   * Starts a guest that goes on from saved memory, and leaves it paused. A QEMU that lives is one
+   * of an earlier attempt, in which the guest never ran: it is ended first.
+   */
+  async restore(memory: StartMemory, definition: DomainDefinition | undefined): Promise<void> {
+    await endGuest(this.run);
+    const options = { paused: true, ...(definition && { definition }) };
+    if (memory.mode === "external") return this.start({ ...options, memoryFile: memory.file });
+    await this.start(options);
+    try {
+      await this.withMonitor((client) => loadInternal(client, memory.disks, memory.snapshot, {}));
+    } catch (thrown) {
+      await endGuest(this.run);
+      throw thrown;
+    }
+  }
+
   /** Ends QEMU, as by pulling the plug; what it was is kept for `undoStop`. */
   async stop(): Promise<void> {
     const live = await this.#live(SHORT_TIMEOUT_MS).catch(() => undefined);
@@ -113,14 +142,17 @@ export class Guest {
     if (before !== undefined) await this.start({ paused: before === "paused" });
   }
 
-  /** Throws `operation-invalid` when the guest is off. */
-  async pause(): Promise<void> {
-    await this.withMonitor((client) => client.execute("stop"));
+  /**
+   * Gives the time of QEMU's STOP event, microseconds since the epoch, if the guest ran. Throws
+   * `operation-invalid` when the guest is off.
+   */
+  pause(): Promise<number | undefined> {
+    return this.#switch("stop", "STOP");
   }
 
-  /** Throws `operation-invalid` when the guest is off. */
-  async resume(): Promise<void> {
-    await this.withMonitor((client) => client.execute("cont"));
+  /** Gives the time of QEMU's RESUME event, if the guest stood still. Throws as `pause`. */
+  resume(): Promise<number | undefined> {
+    return this.#switch("cont", "RESUME");
   }
 
   /** Presses the guest's power button; returns at once, whatever the guest makes of it. */
@@ -137,16 +169,29 @@ export class Guest {
     return withQmp(this.run.monitor, { greetingTimeoutMs: GREETING_TIMEOUT_MS }, work);
   }
 
+  #switch(command: "stop" | "cont", event: string): Promise<number | undefined> {
+    return this.withMonitor(async (client) => {
+      let switchedAtUs: number | undefined;
+      client.subscribe(({ name, timeUs }) => {
+        if (name === event) switchedAtUs = timeUs;
+      });
+      // Events come before the answer to what brought them about.
+      await client.execute(command);
+      return switchedAtUs;
+    });
+  }
+
   async #launch(options: StartOptions): Promise<void> {
-    const { run, stored } = this;
+    const { run } = this;
+    const definition = options.definition ?? this.stored;
     const incoming = options.memoryFile === undefined ? undefined : "fd:3";
-    const commandLine = formatCommandLine(stored, run, incoming);
+    const commandLine = formatCommandLine(definition, run, incoming);
     [run.monitor, run.queryMonitor, run.agent].forEach(assertSocketPath);
     // QEMU opens whatever the headers of images name, be it on the network.
-    for (const disk of stored.disks) await assertSafeDisk(disk);
+    for (const disk of definition.disks) await assertSafeDisk(disk);
     await ensureStateFolder(run.path);
     for (const leftover of [run.stateBeforeStop, run.log]) await rm(leftover, { force: true });
-    await writeStateFile(run.definition, `${stored.xml}\n`);
+    await writeStateFile(run.definition, `${definition.xml}\n`);
     const memory = options.memoryFile === undefined ? undefined : openMemory(options.memoryFile);
     try {
       await launchGuest(run, commandLine, memory);

@@ -14,6 +14,7 @@ import { Guest } from "./guest.js";
 export class QemuToolstack implements Toolstack {
   readonly rules = domsnapRules;
   readonly touchesImages = true;
+  readonly captures = true;
   readonly registry: DomainRegistry;
   readonly handler: GuestHandler;
   readonly power: DomainPower;

@@ -97,6 +97,8 @@ export class SweepGuest {
 
   /** Runs a command to its end, or to what a fault makes of it. */
   run(args: readonly string[], fault?: string): Run {
+    // Nothing may rely on a careful umask.
+    const umask = process.umask(0);
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       [
@@ -118,6 +120,7 @@ export class SweepGuest {
         },
       },
     );
+    process.umask(umask);
     return { status: status ?? undefined, stdout, stderr };
   }
 
@@ -188,6 +191,14 @@ export class SweepGuest {
         return `${withoutTimes(name)} ${(mode & 0o7777).toString(8)}`;
       })
       .sort();
+  }
+
+  /** Files that others than their owner may use; the guest's own images are private. */
+  openFiles(): string[] {
+    return readdirSync(this.folder, { recursive: true, encoding: "utf8" }).filter((name) => {
+      const stats = lstatSync(join(this.folder, name));
+      return stats.isFile() && (stats.mode & 0o077) !== 0;
+    });
   }
 
   #imagePath(index: number): string {

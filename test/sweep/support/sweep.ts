@@ -94,6 +94,8 @@ async function tryFault(
   const run = guest.run(scenario.command(guest), `${index}:${fault}`);
   const tail = `\nstatus ${run.status}\n${run.stderr}`;
   try {
+    const open = guest.openFiles();
+    if (open.length > 0) return { problem: `not private: ${open.join(", ")}${tail}` };
     const settled = run.status === 0 || run.status === 1;
     if (settled && guest.hasJournal()) return { problem: `ended with a journal${tail}` };
     const service = await guest.service();

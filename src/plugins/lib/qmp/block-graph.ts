@@ -1,4 +1,4 @@
-import { array, boolean, looseObject, nullish, object, optional, string } from "valibot";
+import { array, boolean, looseObject, nullish, number, object, optional, string } from "valibot";
 
 import type { QmpClient } from "./qmp-client.js";
 import { isRecord } from "./qmp-message.js";
@@ -14,6 +14,8 @@ export interface BlockNode {
   readonly path?: string;
   readonly readOnly: boolean;
   readonly cache: { readonly direct: boolean; readonly noFlush: boolean };
+  /** What the image itself contains; missing when it is nothing. */
+  readonly snapshots?: readonly { readonly tag: string; readonly vmStateBytes: number }[];
 }
 
 /** A drive as the guest sees it. */
@@ -24,6 +26,8 @@ export interface BlockDevice {
   readonly qdev?: string;
   /** Missing for an empty drive. */
   readonly top?: BlockNode;
+  /** The images that stand on one another, as QEMU names them, top first. */
+  readonly chain?: readonly string[];
 }
 
 export interface BlockGraph {
@@ -32,12 +36,15 @@ export interface BlockGraph {
   readonly nodes: readonly BlockNode[];
 }
 
+const Snapshot = looseObject({ name: string(), "vm-state-size": number() });
+
 const Node = looseObject({
   "node-name": optional(string(), ""),
   drv: string(),
   file: string(),
   ro: boolean(),
   cache: object({ writeback: boolean(), direct: boolean(), "no-flush": boolean() }),
+  image: optional(looseObject({ snapshots: optional(array(Snapshot), []) })),
 });
 
 const BlockDevices = array(
@@ -60,6 +67,7 @@ export function parseBlockDevices(reply: unknown): BlockDevice[] {
     ...(device !== "" && { device }),
     ...(qdev !== undefined && { qdev }),
     ...(inserted && { top: toNode(inserted) }),
+    ...(inserted && { chain: chainOf(inserted.image) }),
   }));
 }
 
@@ -68,14 +76,28 @@ export function parseBlockNodes(reply: unknown): BlockNode[] {
   return readReply("query-named-block-nodes", array(Node), reply).map(toNode);
 }
 
-function toNode({ drv: driver, file, ro: readOnly, cache, ...node }: ReplyNode): BlockNode {
+function chainOf(top: unknown): string[] {
+  const chain: string[] = [];
+  for (let image = top; isRecord(image); image = image["backing-image"]) {
+    const name = image["filename"];
+    chain.push((typeof name === "string" ? localPathOf(name) : undefined) ?? "");
+  }
+  return chain;
+}
+
+function toNode({ drv: driver, file, ro: readOnly, cache, image, ...node }: ReplyNode): BlockNode {
   const path = localPathOf(file);
+  const snapshots = (image?.snapshots ?? []).map((snapshot) => ({
+    tag: snapshot.name,
+    vmStateBytes: snapshot["vm-state-size"],
+  }));
   return {
     name: node["node-name"],
     driver,
     ...(path !== undefined && { path }),
     readOnly,
     cache: { direct: cache.direct, noFlush: cache["no-flush"] },
+    ...(snapshots.length > 0 && { snapshots }),
   };
 }
 type ReplyNode = ReturnType<typeof readReply<typeof Node>>;

@@ -85,9 +85,19 @@ export async function waitForMigration(
   }
 }
 
+const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "cancelled", "none"]);
+
+/** Cancels whatever an earlier client began to send, waits for its end, and tidies up after it. */
+export async function waitForStandstill(client: QmpClient): Promise<void> {
+  if (!ENDED.has((await queryMigration(client)).status)) {
+    await client.execute("migrate_cancel");
+    await awaitStandstill(client, {});
+  }
+  await endMigration(client);
+}
+
 async function awaitStandstill(client: QmpClient, { pollMs = 100 }: MigrationWaitOptions) {
-  const ends = new Set(["completed", "failed", "cancelled", "none"]);
-  while (!ends.has((await queryMigration(client)).status)) await sleep(pollMs);
+  while (!ENDED.has((await queryMigration(client)).status)) await sleep(pollMs);
 }
 
 async function queryMigration(client: QmpClient) {

@@ -11,6 +11,10 @@ import { openVhd, type SparseVhd, type Vhd } from "./open-vhd.js";
  * something to repair. Throws `disk-unsupported`, `system-error`.
  */
 export async function repairVhd(files: ImageFiles, path: string): Promise<boolean> {
+  // A good file need not be writable.
+  const seen = await openVhd(files, path);
+  await seen.layer.close();
+  if (seen.kind !== "sparse" || isWhole(seen)) return false;
   const image = await openVhd(files, path, "write");
   try {
     return image.kind === "sparse" && (await repairOpened(image));
@@ -19,12 +23,15 @@ export async function repairVhd(files: ImageFiles, path: string): Promise<boolea
   }
 }
 
+function isWhole({ footer, copy, footerMissing }: SparseVhd): boolean {
+  return !footerMissing && copy?.bytes.equals(footer.bytes) === true;
+}
+
 /** Makes both footers of an image, opened for writing, whole and equal. */
 export async function repairOpened(image: SparseVhd): Promise<boolean> {
   const { layer, footer, copy, footerMissing } = image;
-  const copyIsGood = copy?.bytes.equals(footer.bytes) ?? false;
-  if (copyIsGood && !footerMissing) return false;
-  if (!copyIsGood) {
+  if (isWhole(image)) return false;
+  if (copy?.bytes.equals(footer.bytes) !== true) {
     await layer.file.write(footer.bytes, 0);
     await layer.file.sync();
   }

@@ -10,3 +10,4 @@ export type {
   ToolstackSnapshot,
   ToolstackState,
 } from "./toolstack-snapshot.js";
+export { translateSnapshot, type Translation, type TranslationInput } from "./translate.js";

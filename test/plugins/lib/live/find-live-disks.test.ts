@@ -10,7 +10,7 @@ import {
   findLiveDisks,
   type WantedDisk,
 } from "../../../../src/plugins/lib/live/find-live-disks.js";
-import { thrownBy } from "../../lib/qmp/support/thrown-by.js";
+import { thrownBy } from "../qmp/support/thrown-by.js";
 
 /** Answers of QEMU 7.2, recorded; xen.json is after the notes of a real Xen host. */
 function graphOf(name: string): BlockGraph {

@@ -16,7 +16,7 @@ import {
   describeOverlayNode,
   freeNodeName,
 } from "../../../../src/plugins/lib/live/overlay-node.js";
-import { startIdleQemu } from "../../lib/qmp/support/idle-qemu.js";
+import { startIdleQemu } from "../qmp/support/idle-qemu.js";
 
 describe("overlay nodes", () => {
   let folder: string;

@@ -160,6 +160,16 @@ describe("damaged VHDs", () => {
     expect(kept.subarray(2 * MIB, 4 * MIB).equals(full)).to.equal(true);
   });
 
+  it("lose what an interrupted merge left behind their last block", async () => {
+    await makeDynamic(at("base.vhd"), SIZE);
+    writeAsGuest(at("base.vhd"), "vhd", 0, Buffer.alloc(512, 3), { dies: true });
+    const good = readFileSync(at("base.vhd"));
+    const footer = good.subarray(0, 512);
+    write("base.vhd", Buffer.concat([good, Buffer.alloc(100_000, 0xdd)]));
+    await repairVhd(files, at("base.vhd"));
+    expect(readFileSync(at("base.vhd")).equals(Buffer.concat([good, footer]))).to.equal(true);
+  });
+
   it("are not misled by a footer that a guest wrote into its last sector", async () => {
     await makeDynamic(at("guest.vhd"), SIZE);
     const trap = Buffer.alloc(2 * MIB, 1);

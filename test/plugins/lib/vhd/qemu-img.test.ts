@@ -65,14 +65,18 @@ describe("VHDs and qemu-img", () => {
   });
 
   it("merges into what qemu-img made, and qemu-img reads the result", async () => {
-    qemuImg("create", "-q", "-f", "vpc", "-o", "force_size=on", at("base.vhd"), String(SIZE));
+    const size = 16 * MIB;
+    qemuImg("create", "-q", "-f", "vpc", "-o", "force_size=on", at("base.vhd"), String(size));
     execFileSync("qemu-io", ["-f", "vpc", "-c", "write -q -P 7 2M 100k", at("base.vhd")]);
     const base = await openVhd(hostImageFiles, at("base.vhd"));
     await base.layer.close();
     const parent = { path: at("base.vhd"), uuid: base.footer.uuid, changedMs: 0 };
     const child = { sizeBytes: base.layer.sizeBytes, finalPath: at("child.vhd"), parent };
     writeFileSync(at("child.vhd"), formatEmptyVhd(child));
-    writeAsGuest(at("child.vhd"), "vhd", 0, randomBytes(512 * 5));
+    // Full blocks first, so that what is left of them in memory would show in the later ones.
+    writeAsGuest(at("child.vhd"), "vhd", 4 * MIB, randomBytes(6 * MIB));
+    for (let mib = 10; mib < 16; mib += 2)
+      writeAsGuest(at("child.vhd"), "vhd", mib * MIB + 512 * 7, randomBytes(512 * 5));
     writeAsGuest(at("child.vhd"), "vhd", 2 * MIB + 512 * 9, randomBytes(512 * 30));
     const shown = await readOurs(at("child.vhd"));
     await mergeIntoParent(hostImageFiles, at("child.vhd"), { path: at("base.vhd"), format: "vhd" });

@@ -1,11 +1,11 @@
 import { DomsnapError, asDomsnapError } from "../../core/errors/index.js";
 import type { ImageRef } from "../../core/model/index.js";
 import type { OperationContext } from "../../core/ports/index.js";
-import { assertSafeChain } from "../lib/backing-chain.js";
-import { syncFile } from "../lib/durable-files.js";
-import { probeFile } from "../lib/probe-file.js";
-import { isPresentState, readSnapshotTable } from "../lib/qcow2-snapshots.js";
-import { findSnapshot, missingSnapshot, type QemuImg } from "../lib/qemu-img.js";
+import { assertSafeChain } from "./backing-chain.js";
+import { syncFile } from "./durable-files.js";
+import { probeFile } from "./probe-file.js";
+import { isPresentState, readSnapshotTable } from "./qcow2-snapshots.js";
+import { findSnapshot, missingSnapshot, type QemuImg } from "./qemu-img.js";
 
 /** A disk and the image that holds, or is to hold, its internal snapshot. */
 export interface InternalStep {
@@ -55,11 +55,19 @@ export class InternalSnapshots {
     await syncFile(step.image.path);
   }
 
-  /** Throws `image-conflict` unless every image holds the snapshot exactly once. */
-  async assertHeld(steps: readonly InternalStep[], tag: string): Promise<void> {
+  /**
+   * Throws `image-conflict` unless every image holds the snapshot exactly once; `shared` looks at
+   * images that a guest has open, too.
+   */
+  async assertHeld(
+    steps: readonly InternalStep[],
+    tag: string,
+    options: { readonly shared?: boolean } = {},
+  ): Promise<void> {
     for (const step of steps) {
       await assertSafeChain(step.image);
-      if ((await this.find(step.image, tag)) === undefined) throw missingSnapshot(step.image, tag);
+      if ((await this.find(step.image, tag, options)) === undefined)
+        throw missingSnapshot(step.image, tag);
     }
   }
 
@@ -85,6 +93,13 @@ export class InternalSnapshots {
     if (first && others.length === 0) throw first;
     if (first)
       throw new DomsnapError(first.code, failures.map((failure) => failure.detail).join("; "));
+  }
+
+  /** Throws what would keep `remove` from it: `image-in-use`, `image-conflict`. */
+  async assertRemovable(step: InternalStep, tag: string): Promise<void> {
+    if (probeFile(step.image.path).kind === "absent") return;
+    await assertSafeChain(step.image);
+    await this.find(step.image, tag);
   }
 
   /** Deletes the snapshot. A missing one is told, so that half-deleted snapshots can go for good. */
@@ -123,8 +138,12 @@ export class InternalSnapshots {
     await syncFile(step.image.path);
   }
 
-  private async find(image: ImageRef, tag: string): Promise<string | undefined> {
-    const { snapshots } = await this.qemuImg.info(image);
+  private async find(
+    image: ImageRef,
+    tag: string,
+    options: { readonly shared?: boolean } = {},
+  ): Promise<string | undefined> {
+    const { snapshots } = await this.qemuImg.info(image, options);
     return findSnapshot(image, snapshots, tag)?.id;
   }
 }

@@ -1,0 +1,88 @@
+import { DomsnapError } from "../errors/index.js";
+import { isActive, type CreateFlags, type Domain, type DomainSnapshot } from "../model/index.js";
+import type { Capture } from "../plan/operation.js";
+import type { AssignedStep, LiveFacts } from "../plan/plan-create.js";
+import { assignBackends, type AssignedDisk } from "./choose-backend.js";
+import type { ServiceContext } from "./context.js";
+
+/**
+ * A backend for every disk that takes part. Throws `operation-unsupported` for an active domain
+ * whose toolstack has no way into it, and `disk-unsupported` with all that backends refuse.
+ */
+export async function assignDisks(
+  context: ServiceContext,
+  domain: Domain,
+  snapshot: DomainSnapshot,
+): Promise<AssignedDisk[]> {
+  const { toolstack } = context.connection;
+  const live = isActive(domain);
+  if (live && toolstack.captures !== true)
+    throw new DomsnapError(
+      "operation-unsupported",
+      `domain '${domain.name}' is ${domain.state}; snapshots of active domains are not supported by '${toolstack.uri}'`,
+      { hint: "shut the domain down first" },
+    );
+  return assignBackends(context.backends, domain.definition, snapshot.disks, {
+    verb: "create",
+    live,
+    captured: live,
+  });
+}
+
+/**
+ * How an active domain is taken; undefined for one that is off. Throws `argument-unsupported` for
+ * what needs a guest agent, `image-conflict` where the memory's file has no place, and
+ * `disk-unsupported` for disks that keep their path, which the hypervisor would not notice.
+ */
+export function liveFacts(
+  context: ServiceContext,
+  domain: Domain,
+  snapshot: DomainSnapshot,
+  disks: readonly AssignedDisk[],
+  flags: CreateFlags,
+): LiveFacts | undefined {
+  if (!isActive(domain)) return undefined;
+  if (flags.quiesce === true)
+    throw new DomsnapError("argument-unsupported", "QEMU guest agent is not configured", {
+      hint: "leave --quiesce out: what the guest has not written yet is then not in the snapshot",
+    });
+  const foreign = disks.find(({ backend }) => backend.keepsPaths === true);
+  if (foreign)
+    throw new DomsnapError(
+      "disk-unsupported",
+      `disk '${foreign.disk.name}' of an active domain cannot be frozen by '${context.connection.toolstack.uri}'`,
+      { hint: "shut the domain down first" },
+    );
+  const copied = disks.filter(
+    ({ disk, backend }) => disk.mode === "external" && backend.externalKind === "copy",
+  );
+  const memory = memoryOf(context, snapshot);
+  return {
+    copied: new Set(copied.map(({ disk }) => disk.name)),
+    ...(memory ? { memory } : {}),
+    live: flags.live === true,
+  };
+}
+
+function memoryOf({ probe }: ServiceContext, { memory }: DomainSnapshot): Capture["memory"] {
+  if (memory?.mode === "internal") return { mode: "internal" };
+  if (memory?.mode !== "external" || memory.file === undefined) return undefined;
+  const fact = probe(memory.file);
+  const empty = fact.kind === "regular" && fact.sizeBytes === 0;
+  if (fact.kind !== "absent" && !empty)
+    throw new DomsnapError("image-conflict", `file '${memory.file}' already exists`, {
+      hint: "remove it, or name another file for the memory",
+    });
+  return { mode: "external", file: memory.file, fileBefore: empty ? "empty" : "absent" };
+}
+
+/** A guest that stands still while a disk is copied is not what most people expect. */
+export function copyWarnings(steps: readonly AssignedStep[], { copied }: LiveFacts): string[] {
+  return steps
+    .filter(({ target }) => copied.has(target))
+    .map(
+      ({ target, image }) =>
+        `disk '${target}': the guest stands still while '${image.path}' is copied whole; that is ` +
+        "short where the file system can share blocks (reflink), and else takes as long as the copy",
+    );
+}

@@ -1,0 +1,121 @@
+import { basename, join } from "node:path";
+
+import { DomsnapError } from "../../core/errors/index.js";
+import type {
+  ExportedFiles,
+  ExportFormat,
+  ExportOptions,
+  ExportTree,
+} from "../../core/ports/index.js";
+import { formatExisting } from "../lib/metadata-document.js";
+import { makeFolder, writeOutput } from "../lib/output-folder.js";
+import { sha256Of } from "./checksum.js";
+import { collectImages, removablePaths, type ChainedImage } from "./collect-images.js";
+import { copyPayload, relink, type CopyOptions } from "./copy-payload.js";
+import { formatManifest, MANIFEST, type Manifest } from "./manifest.js";
+
+/**
+ * A folder that moves a domain with its whole tree to another host: the definition, a document for
+ * each snapshot, on wish every image and saved memory, and a manifest with their checksums. Copied
+ * overlays find their backing files by a name without folders, so that the folder can be anywhere.
+ */
+export class BundleFormat implements ExportFormat {
+  readonly id = "bundle";
+  readonly summary = "everything for another host, with checksums";
+  readonly copiesImages = true;
+
+  async write(tree: ExportTree, folder: string, options: ExportOptions): Promise<ExportedFiles> {
+    const { domain, snapshots, current } = tree;
+    const { images, memory } = options.images
+      ? await copyAll(tree, folder, options)
+      : { images: [], memory: [] };
+    const definition = {
+      name: "domain.xml",
+      content: `${(domain.inactiveDefinition ?? domain.definition).xml}\n`,
+    };
+    const documents = snapshots.map((snapshot, index) => ({
+      name: `snapshots/${String(index + 1).padStart(4, "0")}.xml`,
+      content: formatExisting(snapshot),
+      snapshot: snapshot.name,
+    }));
+    const manifest: Manifest = {
+      domsnapBundle: 1,
+      domain: { name: domain.name, uuid: domain.uuid },
+      ...(current !== undefined && { current }),
+      definition: { file: definition.name, sha256: sha256Of(definition.content) },
+      snapshots: documents.map(({ name, content, snapshot }) => ({
+        file: name,
+        sha256: sha256Of(content),
+        name: snapshot,
+      })),
+      images,
+      memory,
+    };
+    const last = { name: MANIFEST, content: formatManifest(manifest) };
+    if (!options.dryRun) await makeFolder(join(folder, "snapshots"));
+    const written = [
+      ...(await writeOutput(folder, [definition, ...documents], options)),
+      ...[...images, ...memory].map(({ file }) => join(folder, file)),
+      ...(await writeOutput(folder, [last], options)),
+    ];
+    return { files: written, warnings: options.images ? removableWarnings(tree) : [] };
+  }
+}
+
+async function copyAll(
+  tree: ExportTree,
+  folder: string,
+  options: ExportOptions,
+): Promise<Pick<Manifest, "images" | "memory">> {
+  const chained = await collectImages(tree);
+  const saved = [...new Set(tree.snapshots.flatMap(({ memory }) => memory?.file ?? []))];
+  const files = new Map(
+    [...chained.map(({ image }) => image.path), ...saved].map((path, index) => [
+      path,
+      `images/${String(index + 1).padStart(3, "0")}-${basename(path)}`,
+    ]),
+  );
+  const fileOf = (path: string) => {
+    const file = files.get(path);
+    if (file === undefined) throw new DomsnapError("internal-error", `'${path}' was not collected`);
+    return file;
+  };
+  if (options.dryRun)
+    return {
+      images: chained.map(({ image }) => planned(image.path, fileOf, image.format)),
+      memory: saved.map((path) => planned(path, fileOf, "raw")),
+    };
+  await makeFolder(join(folder, "images"));
+  const images: Manifest["images"] = [];
+  for (const one of chained) images.push(await copyImage(one, fileOf, folder, options));
+  const memory: Manifest["memory"] = [];
+  for (const path of saved) memory.push(await copyPayload(path, fileOf(path), folder, options));
+  return { images, memory };
+}
+
+async function copyImage(
+  chained: ChainedImage,
+  fileOf: (path: string) => string,
+  folder: string,
+  options: CopyOptions,
+): Promise<Manifest["images"][number]> {
+  const { image, below } = chained;
+  const payload = await copyPayload(image.path, fileOf(image.path), folder, {
+    ...options,
+    ...(below && { finish: (copy) => relink(copy, chained, fileOf(below.path), options) }),
+  });
+  return { ...payload, format: image.format };
+}
+
+function planned(
+  path: string,
+  fileOf: (path: string) => string,
+  format: Manifest["images"][number]["format"],
+): Manifest["images"][number] {
+  return { path, file: fileOf(path), format, sha256: "", bytes: 0 };
+}
+
+function removableWarnings({ domain }: ExportTree): string[] {
+  const paths = removablePaths([domain.inactiveDefinition ?? domain.definition]);
+  return [...paths].map((path) => `'${path}' in a removable drive is not copied`);
+}

@@ -1,0 +1,75 @@
+import { join, resolve } from "node:path";
+
+import { asDomsnapError, DomsnapError } from "../../core/errors/index.js";
+import type {
+  ImportItem,
+  ImportMaterial,
+  ImportSource,
+  RecordProblem,
+} from "../../core/ports/index.js";
+import { parseDomain, SnapshotReader } from "../../xml/index.js";
+import { kindOfSource, readSourceFile } from "../lib/read-source-file.js";
+import { sha256Of, sha256OfFile } from "./checksum.js";
+import { MANIFEST, parseManifest, type Manifest, type Payload } from "./manifest.js";
+
+/**
+ * A bundle that domsnap has exported. Its documents and images are held against their checksums;
+ * images are used where they are, in the bundle.
+ */
+export class BundleSource implements ImportSource {
+  readonly id = "bundle";
+  readonly summary = "folder that 'domsnap export' has made";
+
+  recognizes(source: string): Promise<boolean> {
+    return Promise.resolve(kindOfSource(join(source, MANIFEST)) === "file");
+  }
+
+  /** Throws `image-conflict` when an image is not what was exported. */
+  async read(source: string): Promise<ImportMaterial> {
+    const folder = resolve(source);
+    const path = join(folder, MANIFEST);
+    const manifest = parseManifest(readSourceFile(path).toString("utf8"), path);
+    const payloads = [...manifest.images, ...manifest.memory];
+    for (const payload of payloads) await assertWhole(folder, payload);
+    const { items, problems } = readDocuments(folder, manifest);
+    return {
+      items,
+      problems,
+      definition: parseDomain(readChecked(folder, manifest.definition)),
+      mappings: payloads.map(({ path: from, file }) => ({ from, to: join(folder, file) })),
+    };
+  }
+}
+
+function readDocuments(
+  folder: string,
+  { snapshots, current }: Manifest,
+): { items: ImportItem[]; problems: RecordProblem[] } {
+  const reader = new SnapshotReader();
+  const items: ImportItem[] = [];
+  const problems: RecordProblem[] = [];
+  for (const document of snapshots) {
+    const origin = join(folder, document.file);
+    try {
+      const { snapshot } = reader.read(readChecked(folder, document));
+      items.push({ origin, snapshot, ...(snapshot.name === current && { current: true }) });
+    } catch (thrown) {
+      problems.push({ record: origin, reason: asDomsnapError(thrown).message });
+    }
+  }
+  return { items, problems };
+}
+
+function readChecked(folder: string, { file, sha256 }: Manifest["definition"]): string {
+  const bytes = readSourceFile(join(folder, file));
+  if (sha256Of(bytes) === sha256) return bytes.toString("utf8");
+  throw new DomsnapError("image-conflict", `'${join(folder, file)}' is not what was exported`);
+}
+
+async function assertWhole(folder: string, { file, sha256 }: Payload): Promise<void> {
+  const path = join(folder, file);
+  if ((await sha256OfFile(path)) === sha256) return;
+  throw new DomsnapError("image-conflict", `'${path}' is not what was exported`, {
+    hint: "it was damaged on its way, or a guest has used it since; export it again",
+  });
+}

@@ -1,0 +1,126 @@
+import { readdirSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+
+import { asDomsnapError } from "../../core/errors/index.js";
+import type { Domain, DomainSnapshot } from "../../core/model/index.js";
+import type {
+  ImportItem,
+  ImportMaterial,
+  ImportSource,
+  RecordProblem,
+} from "../../core/ports/index.js";
+import { canonicalUuid } from "../../xml/index.js";
+import { definitionBelow } from "../lib/definition-below.js";
+import { kindOfSource, readSourceFile } from "../lib/read-source-file.js";
+import { systemError } from "../lib/system-error.js";
+import {
+  fromToolstackSnapshot,
+  parseInformationFile,
+  parseLibxlSnapshot,
+} from "../lib/xl-snapshot/index.js";
+
+const XL_FILE = /^snapshotdata-([^]+)\.xl$/;
+const JSON_FILE = /^snapshotdata-d\.([^]+)\.libxl-json$/;
+const LIMIT_BYTES = 1024 * 1024;
+
+/**
+ * Information files of the 2014 proposals for snapshots in xl: `snapshotdata-NAME.xl` of the second
+ * and third, `snapshotdata-d.NAME.libxl-json` of the prototype. A folder of them is that of a
+ * domain and called by its uuid; the folder above is taken, too, when the domain is known.
+ *
+ * The files hold no parents: the snapshots are chained by their creation time.
+ */
+export class InformationFilesSource implements ImportSource {
+  readonly id = "xl";
+  readonly summary = "folder or file of snapshotdata-NAME.xl or .libxl-json";
+
+  recognizes(source: string): Promise<boolean> {
+    const kind = kindOfSource(source);
+    if (kind === "file") return Promise.resolve(isInformationFile(basename(source)));
+    return Promise.resolve(kind === "folder" && filesIn(source).length > 0);
+  }
+
+  async read(source: string, domain: Domain | undefined): Promise<ImportMaterial> {
+    const isFile = kindOfSource(source) === "file";
+    const folder = isFile ? dirname(resolve(source)) : folderOf(source, domain);
+    const files = isFile ? [basename(source)] : filesIn(folder);
+    const items: ImportItem[] = [];
+    const problems: RecordProblem[] = [];
+    for (const file of files) {
+      const path = join(folder, file);
+      try {
+        items.push(await readItem(path, domain));
+      } catch (thrown) {
+        problems.push({ record: path, reason: asDomsnapError(thrown).message });
+      }
+    }
+    const domainUuid = canonicalUuid(basename(folder));
+    return { items: chained(items), problems, ...(domainUuid !== undefined && { domainUuid }) };
+  }
+}
+
+function folderOf(source: string, domain: Domain | undefined): string {
+  const own = domain && join(source, domain.uuid);
+  return own !== undefined && kindOfSource(own) === "folder" ? own : resolve(source);
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter(isInformationFile).sort();
+  } catch (thrown) {
+    throw systemError(thrown, `cannot open directory '${folder}'`);
+  }
+}
+
+function isInformationFile(name: string): boolean {
+  return XL_FILE.test(name) || JSON_FILE.test(name);
+}
+
+async function readItem(path: string, domain: Domain | undefined): Promise<ImportItem> {
+  const file = basename(path);
+  const text = readSourceFile(path, LIMIT_BYTES).toString("utf8");
+  const fileName = (XL_FILE.exec(file) ?? JSON_FILE.exec(file))?.[1];
+  const parsed = XL_FILE.test(file)
+    ? parseInformationFile(text, path)
+    : parseLibxlSnapshot(text, path);
+  const plain = fromToolstackSnapshot(parsed, {
+    resolve: (name) => resolve(dirname(path), name),
+  });
+  const snapshot = domain ? await withDefinition(plain, domain) : plain;
+  const notes = fileName === snapshot.name ? [] : [`its file is not called after it: '${file}'`];
+  return { origin: path, snapshot, notes };
+}
+
+/** What the domain looked like before its overlays, where there are any. */
+async function withDefinition(snapshot: DomainSnapshot, domain: Domain): Promise<DomainSnapshot> {
+  const overlays = snapshot.disks.flatMap(({ name, mode, source }) =>
+    mode === "external" && source?.path !== undefined ? [{ target: name, path: source.path }] : [],
+  );
+  const definition = await definitionBelow(domain.definition, overlays);
+  return definition ? withOtherDisks({ ...snapshot, domain: definition }) : snapshot;
+}
+
+/** Disks that the file does not name take no part. */
+function withOtherDisks(snapshot: DomainSnapshot): DomainSnapshot {
+  const named = new Set(snapshot.disks.map(({ name }) => name));
+  const others = (snapshot.domain?.disks ?? [])
+    .filter(({ target }) => !named.has(target))
+    .map(({ target }) => ({ name: target, type: "file", mode: "no" }) as const);
+  return { ...snapshot, disks: [...snapshot.disks, ...others] };
+}
+
+function chained(items: readonly ImportItem[]): ImportItem[] {
+  const byTime = [...items].sort((a, b) =>
+    Number(a.snapshot.creationTime - b.snapshot.creationTime),
+  );
+  return byTime.map((item, index) => {
+    const parent = byTime[index - 1]?.snapshot.name;
+    if (parent === undefined || parent === item.snapshot.name) return item;
+    const note = `no parent is recorded: it goes below '${parent}', the one before it`;
+    return {
+      ...item,
+      snapshot: { ...item.snapshot, parent },
+      notes: [...(item.notes ?? []), note],
+    };
+  });
+}

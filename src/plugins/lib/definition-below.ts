@@ -1,0 +1,44 @@
+import type { DomainDefinition, ImageFormat } from "../../core/model/index.js";
+import { IMAGE_FORMATS } from "../../core/model/index.js";
+import { relocateDisks } from "../../xml/index.js";
+import { plainBackingPath } from "./backing-chain.js";
+import { readImageHeader } from "./qcow2-header.js";
+
+/** An image with the one that it stands on. */
+export interface ImageBelow {
+  readonly path: string;
+  readonly format: ImageFormat;
+}
+
+/**
+ * The image below a qcow2 or qed overlay, from its header; undefined when there is none, when it is
+ * no local path, or when its format is not told (QEMU would guess).
+ */
+export async function imageBelow(overlay: string): Promise<ImageBelow | undefined> {
+  const backing = (await readImageHeader(overlay).catch(() => undefined))?.backing;
+  const path = backing && plainBackingPath(backing.name, overlay);
+  const format = IMAGE_FORMATS.find((known) => known === backing?.format);
+  return path === undefined || format === undefined ? undefined : { path, format };
+}
+
+/**
+ * The definition that a domain had before it went on in some overlays: those disks use the images
+ * below. Undefined when the image below an overlay cannot be told.
+ */
+export async function definitionBelow(
+  definition: DomainDefinition,
+  overlays: readonly { readonly target: string; readonly path: string }[],
+): Promise<DomainDefinition | undefined> {
+  const relocations = [];
+  for (const { target, path } of overlays) {
+    const below = await imageBelow(path);
+    if (!below) return undefined;
+    relocations.push({
+      target,
+      type: "file",
+      format: below.format,
+      source: { path: below.path },
+    } as const);
+  }
+  return relocations.length === 0 ? undefined : relocateDisks(definition, relocations);
+}

@@ -1,0 +1,77 @@
+import type { OperationOf } from "../../../core/plan/operation.js";
+import type { OperationContext } from "../../../core/ports/index.js";
+import { everyAsync } from "../every-async.js";
+import { InternalSnapshots } from "../internal-snapshots.js";
+import { OverlayMerger } from "../merge-overlay.js";
+import { probeFile } from "../probe-file.js";
+import { QemuImg } from "../qemu-img.js";
+import { disksWith, removeInternal } from "./internal-live.js";
+import type { LiveGuest } from "./live-guest.js";
+import { mergeOpenOverlay } from "./merge-live.js";
+import { isInChain } from "./overlay-nodes.js";
+
+/**
+ * Gives up states in images that a guest has open; see `domain.merge` and `domain.remove`. When
+ * its QEMU has died meanwhile, the rest is done on the images themselves.
+ */
+export class GuestImages {
+  readonly #merger: OverlayMerger;
+  readonly #internal: InternalSnapshots;
+
+  constructor(private readonly qemuImg = new QemuImg()) {
+    this.#merger = new OverlayMerger(qemuImg, []);
+    this.#internal = new InternalSnapshots(qemuImg);
+  }
+
+  async merge(
+    guest: LiveGuest,
+    { disks, resume }: OperationOf<"domain.merge">,
+    context: OperationContext,
+  ): Promise<void> {
+    if (!guest.alive) {
+      for (const step of disks) await this.#merger.merge(step, context);
+      return;
+    }
+    await guest.withMonitor(async (client) => {
+      for (const step of disks)
+        await mergeOpenOverlay(client, step, { resume, qemuImg: this.qemuImg }, context);
+    });
+  }
+
+  isMerged(guest: LiveGuest, { disks }: OperationOf<"domain.merge">): Promise<boolean> {
+    if (!guest.alive) return everyAsync(disks, (step) => this.#merger.isMerged(step));
+    return guest.withMonitor((client) =>
+      everyAsync(disks, async ({ overlay }) => !(await isInChain(client, overlay.path))),
+    );
+  }
+
+  /** Warns of images that did not hold the snapshot. */
+  async remove(
+    guest: LiveGuest,
+    { disks, snapshot }: OperationOf<"domain.remove">,
+    context: OperationContext,
+  ): Promise<void> {
+    if (!guest.alive) {
+      for (const step of disks) await this.#internal.remove(step, snapshot, context);
+      return;
+    }
+    await guest.withMonitor(async (client) => {
+      const holding = new Set(await disksWith(client, disks, snapshot));
+      for (const disk of disks.filter((one) => !holding.has(one)))
+        context.warn(`image '${disk.image.path}' held no snapshot '${snapshot}'`);
+      await removeInternal(client, disks, snapshot);
+    });
+  }
+
+  async isRemoved(
+    guest: LiveGuest,
+    { disks, snapshot }: OperationOf<"domain.remove">,
+  ): Promise<boolean> {
+    const present = disks.filter(({ image }) => probeFile(image.path).kind !== "absent");
+    if (!guest.alive)
+      return everyAsync(present, async (step) => !(await this.#internal.isHeld(step, snapshot)));
+    return guest.withMonitor(
+      async (client) => (await disksWith(client, present, snapshot)).length === 0,
+    );
+  }
+}

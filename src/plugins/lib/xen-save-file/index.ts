@@ -1,0 +1,15 @@
+export { changeConfigDisks, type DiskChange } from "./config-disks.js";
+export {
+  formatSaveFileHeader,
+  parseSaveFileHeader,
+  recognizeSaveFile,
+  type ReadSaveFileHeader,
+  type SaveFileContainer,
+  type SaveFileHeader,
+} from "./header.js";
+export {
+  assertCompleteSaveFile,
+  probeSaveFile,
+  readSaveFileHeader,
+  rewriteSaveFile,
+} from "./save-file.js";

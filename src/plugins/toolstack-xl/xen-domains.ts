@@ -1,0 +1,126 @@
+import { DomsnapError } from "../../core/errors/index.js";
+import type { Domain, DomainState } from "../../core/model/index.js";
+import { canonicalUuid } from "../../xml/index.js";
+import { noSuchDomain } from "../lib/domain-list.js";
+import type { LibxlDomain, Xl, XlListRow, XlState } from "../lib/xl/index.js";
+import { definitionOfFile, type ConfigFolder } from "./config-folder.js";
+import { domainDisksOf } from "./disk-servers.js";
+import { defineGuest } from "./domain-xml.js";
+import { guestOfLibxl } from "./xen-guest.js";
+
+/** The guests of this host: those that Xen runs, and those that only have a file. */
+export class XenDomains {
+  constructor(
+    readonly xl: Xl,
+    readonly files: ConfigFolder,
+  ) {}
+
+  /**
+   * By name. A file without a uuid is left out, as xl would make up another one at every start; so
+   * is a guest whose configuration xl cannot tell. `find` says why.
+   */
+  async list(): Promise<Domain[]> {
+    const active = (await this.#listActive()).map(({ domain }) => domain);
+    const known = new Set(active.filter((one) => one !== undefined).map(({ uuid }) => uuid));
+    const stopped = this.files.list().flatMap((file) => {
+      const uuid = canonicalUuid(file.guest.uuid ?? "");
+      const isKnown = uuid === undefined || known.has(uuid);
+      return isKnown ? [] : attempt(() => stoppedDomain(definitionOfFile(file, uuid)));
+    });
+    return [...active.filter((domain) => domain !== undefined), ...stopped].sort((a, b) =>
+      a.name < b.name ? -1 : 1,
+    );
+  }
+
+  /** By id, uuid or name. Throws `no-domain`, and `operation-failed` with what is wrong. */
+  async find(reference: string): Promise<Domain> {
+    const domains = await this.list();
+    const uuid = canonicalUuid(reference);
+    const found =
+      domains.find(({ id }) => id !== undefined && String(id) === reference) ??
+      domains.find((domain) => domain.uuid === uuid) ??
+      domains.find(({ name }) => name === reference);
+    if (!found) return this.#explainMissing(reference);
+    this.files.find(found);
+    return found;
+  }
+
+  /** What Xen says of a domain now; undefined when it is not active. */
+  async findRow(domainUuid: string): Promise<XlListRow | undefined> {
+    const known = (await this.xl.listUuids()).find(({ uuid }) => uuid === domainUuid);
+    return known && this.xl.find(known.id);
+  }
+
+  async #listActive(): Promise<{ readonly row: XlListRow; readonly domain?: Domain }[]> {
+    // In this order: what has ended meanwhile is in the first answer only, and left out.
+    const configurations = await this.xl.listConfigurations();
+    const rows = (await this.xl.list()).filter(({ id }) => id !== 0);
+    return Promise.all(
+      rows.map(async (row) => {
+        const found = configurations.find(({ id }) => id === row.id);
+        const domain = found && (await this.#activeDomain(row, found).catch(() => undefined));
+        return domain ? { row, domain } : { row };
+      }),
+    );
+  }
+
+  async #activeDomain(row: XlListRow, { id, config }: LibxlDomain): Promise<Domain> {
+    const guest = guestOfLibxl(config);
+    const uuid = canonicalUuid(guest.uuid ?? "");
+    if (uuid === undefined) throw noSuchDomain(guest.name);
+    const needsServers = guest.disks.some(({ backendType }) => backendType === undefined);
+    const served = needsServers ? await this.xl.listBlockDevices(id) : [];
+    const [file] = attempt(() => this.files.find({ name: guest.name, uuid }));
+    const [inactive] = file ? attempt(() => definitionOfFile(file, uuid)) : [];
+    return {
+      ...{ name: guest.name, uuid, id, state: domainStateOf(row.state) },
+      persistent: inactive !== undefined,
+      definition: defineGuest({ ...guest, uuid }, domainDisksOf(guest.disks, served)),
+      ...(inactive && { inactiveDefinition: inactive }),
+    };
+  }
+
+  async #explainMissing(reference: string): Promise<never> {
+    const mute = (await this.#listActive()).find(
+      ({ row, domain }) => !domain && (row.name === reference || String(row.id) === reference),
+    );
+    if (mute)
+      throw new DomsnapError(
+        "operation-failed",
+        `xl cannot tell the configuration of domain '${mute.row.name}'`,
+        { hint: "Its device model may hang; 'xl list -l' leaves the domain out." },
+      );
+    const file = this.files.find({ name: reference });
+    if (file && file.guest.name === reference && file.guest.uuid === undefined)
+      throw new DomsnapError("operation-failed", `'${file.path}' has no uuid`, {
+        hint: 'xl makes one at every start, and snapshots are kept by it: add uuid = "..." (uuidgen).',
+      });
+    throw noSuchDomain(reference);
+  }
+}
+
+/**
+ * libvirt's state of what Xen says. A guest that waits is running; one that has shut down or is
+ * just going away is still there, and nothing can be done with it.
+ */
+export function domainStateOf(state: XlState): DomainState {
+  if (state.shutdown && state.shutdownReason === "crash") return "crashed";
+  if (state.shutdown && state.shutdownReason === "suspend") return "pmsuspended";
+  if (state.shutdown || state.dying) return "shutdown";
+  return state.paused ? "paused" : "running";
+}
+
+function stoppedDomain(definition: Domain["definition"]): Domain {
+  const { name, uuid } = definition;
+  return { name, uuid, state: "shutoff", persistent: true, definition };
+}
+
+/** A list of one, or of none when it cannot be done or is not there. */
+function attempt<Result>(make: () => Result | undefined): Result[] {
+  try {
+    const made = make();
+    return made === undefined ? [] : [made];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+
+import { inject, injectable } from "inversify";
+
+import { DomsnapError } from "../../core/errors/index.js";
+import {
+  FilePersistence,
+  type Connection,
+  type ConnectionProvider,
+} from "../../core/ports/index.js";
+import { Xl } from "../lib/xl/index.js";
+import { ConfigFolder } from "./config-folder.js";
+import { XenDomains } from "./xen-domains.js";
+import { XlToolstack } from "./xl-toolstack.js";
+
+const SCHEME = "xen";
+const CONFIG_FOLDER = "/etc/xen";
+/** Where the 2014 RFC keeps snapshots. */
+const STATE_FOLDER = "/var/lib/xen/snapshots";
+const CAPABILITIES = "/proc/xen/capabilities";
+
+/** Opens `xen:///system`: the Xen host that this program runs in the control domain of. */
+@injectable()
+export class XlConnectionProvider implements ConnectionProvider {
+  readonly schemes = [SCHEME];
+
+  constructor(@inject(FilePersistence) private readonly openPersistence: FilePersistence) {}
+
+  /** Throws `invalid-argument` for another URI, and `no-support` where Xen cannot be reached. */
+  // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
+  async open(uri: string): Promise<Connection> {
+    if (!/^xen:\/\/\/(system)?$/i.test(uri))
+      throw new DomsnapError("invalid-argument", `'${uri}' is not the URI xen:///system`);
+    assertControlDomain();
+    const domains = new XenDomains(new Xl(), new ConfigFolder(CONFIG_FOLDER));
+    return {
+      toolstack: new XlToolstack(uri, domains, STATE_FOLDER),
+      ...this.openPersistence(STATE_FOLDER),
+      close: () => Promise.resolve(),
+    };
+  }
+}
+
+function assertControlDomain(): void {
+  let capabilities = "";
+  try {
+    capabilities = readFileSync(CAPABILITIES, "utf8");
+  } catch {
+    // Not there but below Xen.
+  }
+  if (!capabilities.includes("control_d"))
+    throw new DomsnapError("no-support", "this host is not the control domain of Xen", {
+      hint: `Use xen:///system in dom0, where ${CAPABILITIES} says control_d.`,
+    });
+}

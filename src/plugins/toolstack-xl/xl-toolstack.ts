@@ -1,0 +1,31 @@
+import type { Domain } from "../../core/model/index.js";
+import type { DomainPower, Toolstack } from "../../core/ports/index.js";
+import { domsnapRules } from "../../core/rules/driver-rules.js";
+import type { XenDomains } from "./xen-domains.js";
+import { XlHandler } from "./xl-handler.js";
+import { XlPower } from "./xl-power.js";
+
+/** The guests of a Xen host, by xl. A guest is persistent when it has a file in `/etc/xen`. */
+export class XlToolstack implements Toolstack {
+  readonly rules = domsnapRules;
+  readonly touchesImages = true;
+  readonly handler: XlHandler;
+  readonly power: DomainPower;
+
+  constructor(
+    readonly uri: string,
+    private readonly domains: XenDomains,
+    stateFolder: string,
+  ) {
+    this.power = new XlPower(domains);
+    this.handler = new XlHandler(domains, stateFolder);
+  }
+
+  async listDomains(): Promise<readonly Domain[]> {
+    return this.domains.list();
+  }
+
+  async findDomain(reference: string): Promise<Domain> {
+    return this.domains.find(reference);
+  }
+}

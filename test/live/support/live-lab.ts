@@ -1,0 +1,114 @@
+import "reflect-metadata";
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { openSnapshotService } from "../../../src/container.js";
+import type { Domain } from "../../../src/core/model/index.js";
+import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
+import { DefinitionFolder } from "../../../src/plugins/lib/definition-folder.js";
+import type { Guest } from "../../../src/plugins/toolstack-qemu/guest.js";
+import { QemuToolstack } from "../../../src/plugins/toolstack-qemu/qemu-toolstack.js";
+import {
+  readStamp,
+  TinyConsole,
+  tinyGuestXml,
+  type TinyDisk,
+} from "../../support/tiny-guest/tiny-guest.js";
+
+export interface LabOptions {
+  readonly disks: number;
+  /** Formats by position; qcow2 where none is told. */
+  readonly formats?: readonly TinyDisk["format"][];
+  readonly words?: string;
+}
+
+/** A folder with a real tiny guest, its disks, and a service on it. */
+export class LiveLab {
+  readonly folder = realpathSync(mkdtempSync(join(tmpdir(), "domsnap-live-")));
+  readonly uri = `qemu+dir://${this.folder}`;
+  readonly disks: readonly TinyDisk[];
+  readonly targets: readonly string[];
+  service!: SnapshotService;
+
+  private constructor({ disks, formats = [] }: LabOptions) {
+    this.targets = Array.from({ length: disks }, (_, i) => `vd${"abcdefghijklmnop".charAt(i)}`);
+    this.disks = this.targets.map((target, index) => {
+      const format = formats[index] ?? "qcow2";
+      const path = join(this.folder, `${target}.${format}`);
+      execFileSync("qemu-img", ["create", "-q", "-f", format, path, "16M"]);
+      return { path, format };
+    });
+  }
+
+  static async open(options: LabOptions): Promise<LiveLab> {
+    const lab = new LiveLab(options);
+    const words = options.words === undefined ? {} : { words: options.words };
+    writeFileSync(join(lab.folder, "guest.xml"), tinyGuestXml({ disks: lab.disks, ...words }));
+    lab.service = await openSnapshotService(lab.uri);
+    return lab;
+  }
+
+  /** The guest as the toolstack sees it, read anew. */
+  get guest(): Guest {
+    return new QemuToolstack(this.uri, this.folder, new DefinitionFolder(this.folder)).findGuest(
+      "guest",
+    );
+  }
+
+  get console(): TinyConsole {
+    return new TinyConsole(this.guest.run.console);
+  }
+
+  find(): Promise<Domain> {
+    return this.service.findDomain("guest");
+  }
+
+  /** Boots the guest and waits until it has stamped its disks a few times. */
+  async boot(ticks = 2): Promise<void> {
+    await this.guest.start({ paused: false });
+    await this.console.waitForTick(ticks, 60_000);
+  }
+
+  /** Waits for some steps from now on: the guest runs. */
+  async steps(count = 2): Promise<void> {
+    await this.console.waitForTick(this.console.ticks + count, 60_000);
+  }
+
+  /** A document with all disks in one mode; file names are generated. */
+  document(
+    name: string,
+    options: { readonly mode?: string; readonly memory?: string } = {},
+  ): string {
+    const disks = this.targets.map(
+      (target) => `<disk name='${target}' snapshot='${options.mode}'/>`,
+    );
+    const memory = options.memory === undefined ? "" : `<memory ${options.memory}/>`;
+    const body = options.mode === undefined ? "" : `<disks>${disks.join("")}</disks>`;
+    return `<domainsnapshot><name>${name}</name>${memory}${body}</domainsnapshot>`;
+  }
+
+  memoryFile(name: string): string {
+    return join(this.folder, `${name}.memory`);
+  }
+
+  /** The stamps of the images that a definition names; only while nobody writes to them. */
+  stamps(disks: readonly TinyDisk[] = this.disks): number[] {
+    return disks.map(readStamp);
+  }
+
+  async close(): Promise<void> {
+    await this.service.close();
+    const { pid } = this.guest;
+    if (pid !== undefined) process.kill(pid, "SIGKILL");
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** At one instant the stamps fall by one at most along the disks; see init.sh. */
+export function isOneInstant(stamps: readonly number[]): boolean {
+  const falling = stamps.every((stamp, index) => index === 0 || stamp <= (stamps[index - 1] ?? 0));
+  return falling && (stamps[0] ?? 0) - (stamps.at(-1) ?? 0) <= 1;
+}

@@ -1,0 +1,96 @@
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { errorIn, quoted, runVirsh, type VirshSession } from "../../differential/support/virsh.js";
+
+/** Nobody: as root, libvirt wants a user of its own for QEMU. */
+const NOBODY = 65534;
+
+const QEMU_CONF = `security_driver = "none"
+cgroup_controllers = []
+namespaces = []
+stdio_handler = "file"
+`;
+
+/** What libvirt says of the snapshots of a domain. */
+export interface LibvirtView {
+  readonly tree: string;
+  readonly current: string;
+  readonly documents: Readonly<Record<string, string>>;
+}
+
+/** libvirt's QEMU driver inside of virsh: no daemon, everything below one folder. */
+export class LibvirtRoot {
+  readonly folder = mkdtempSync(join(tmpdir(), "domsnap-migration-"));
+  readonly images = join(this.folder, "images");
+  readonly #root = join(this.folder, "root");
+
+  constructor() {
+    mkdirSync(join(this.#root, "etc"), { recursive: true });
+    mkdirSync(this.images);
+    writeFileSync(join(this.#root, "etc", "qemu.conf"), QEMU_CONF);
+    this.giveAway();
+  }
+
+  get uri(): string {
+    return `qemu:///embed?root=${this.#root}`;
+  }
+
+  /** Where the driver keeps the snapshots of a domain. */
+  metadata(domain: string): string {
+    return join(this.#root, "lib", "qemu", "snapshot", domain);
+  }
+
+  /** Runs commands in one process, and throws when one of them fails. */
+  virsh(...commands: string[]): string[] {
+    const answers = runVirsh(this.#session(), commands);
+    answers.forEach((answer, index) => {
+      const error = errorIn(answer);
+      if (error !== undefined) throw new Error(`${commands[index] ?? ""}: ${error}`);
+    });
+    return answers.map((answer) => answer.trim());
+  }
+
+  define(xml: string): void {
+    const file = join(this.folder, "domain.xml");
+    writeFileSync(file, xml);
+    this.giveAway();
+    this.virsh(`define ${file}`);
+  }
+
+  /** Everything that virsh tells, loaded anew from the metadata. */
+  view(domain: string, names: readonly string[]): LibvirtView {
+    this.giveAway();
+    const [tree = "", current = "", ...documents] = this.virsh(
+      `snapshot-list ${domain} --tree`,
+      `snapshot-current ${domain} --name`,
+      ...names.map((name) => `snapshot-dumpxml ${domain} --snapshotname ${quoted(name)}`),
+    );
+    return {
+      tree,
+      current,
+      documents: Object.fromEntries(names.map((name, index) => [name, documents[index] ?? ""])),
+    };
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Lets the driver's user have all of it; to be called after writing here. */
+  giveAway(folder = this.folder): void {
+    if (process.getuid?.() !== 0) return;
+    chownSync(folder, NOBODY, NOBODY);
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) this.giveAway(path);
+      else if (entry.isFile()) chownSync(path, NOBODY, NOBODY);
+    }
+  }
+
+  #session(): VirshSession {
+    const user = process.getuid?.() === 0 ? { userId: NOBODY } : {};
+    return { uri: this.uri, directory: this.folder, ...user };
+  }
+}

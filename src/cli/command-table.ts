@@ -2,6 +2,7 @@ import type { CommandSpec } from "./command-spec.js";
 import { capabilities } from "./commands/capabilities.js";
 import { check } from "./commands/check.js";
 import { define } from "./commands/define.js";
+import { destroy } from "./commands/destroy.js";
 import { domstate } from "./commands/domstate.js";
 import { dumpxml } from "./commands/dumpxml.js";
 import { echo } from "./commands/echo.js";
@@ -14,6 +15,8 @@ import { exit, quit } from "./commands/quit.js";
 import { locks } from "./commands/locks.js";
 import { prune } from "./commands/prune.js";
 import { recover } from "./commands/recover.js";
+import { resume } from "./commands/resume.js";
+import { shutdown } from "./commands/shutdown.js";
 import { snapshotCreateAs } from "./commands/snapshot-create-as.js";
 import { snapshotCreate } from "./commands/snapshot-create.js";
 import { snapshotCurrent } from "./commands/snapshot-current.js";
@@ -25,6 +28,8 @@ import { snapshotList } from "./commands/snapshot-list.js";
 import { snapshotParent } from "./commands/snapshot-parent.js";
 import { snapshotRevert } from "./commands/snapshot-revert.js";
 import { translate } from "./commands/translate.js";
+import { start } from "./commands/start.js";
+import { suspend } from "./commands/suspend.js";
 import { undefine } from "./commands/undefine.js";
 import { uri } from "./commands/uri.js";
 import { version } from "./commands/version.js";
@@ -48,9 +53,14 @@ export const COMMAND_TABLE: readonly CommandSpec[] = [
   exportSnapshots,
   translate,
   define,
+  destroy,
   domstate,
   dumpxml,
   list,
+  resume,
+  shutdown,
+  start,
+  suspend,
   undefine,
   xmlCheck,
   xmlFormat,

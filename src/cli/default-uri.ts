@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 /**
  * The URI of a run without `--connect`: DOMSNAP_DEFAULT_URI; for root in the control domain of Xen
@@ -17,6 +17,14 @@ export function defaultUri(
   if (uid === 0) return "file:///var/lib/domsnap";
   const data = env["XDG_DATA_HOME"] ?? join(env["HOME"] ?? homedir(), ".local/share");
   return pathToFileURL(join(data, "domsnap")).href;
+}
+
+/**
+ * Makes the folder of a default URI, so that the first command of a new user works. A folder that
+ * somebody names is never made: it may be misspelt.
+ */
+export function makeDefaultFolder(uri: string): void {
+  if (uri.startsWith("file:")) mkdirSync(fileURLToPath(uri), { recursive: true, mode: 0o700 });
 }
 
 function isControlDomain(): boolean {

@@ -1,5 +1,6 @@
 import { DomsnapError } from "../core/errors/index.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
+import { LIBVIRT_CALLS } from "../core/operations/switch-power.js";
 
 /** The same service for `--readonly`: every change is refused with libvirt's message. */
 export function readOnlyService(service: SnapshotService): SnapshotService {
@@ -31,6 +32,7 @@ export function readOnlyService(service: SnapshotService): SnapshotService {
     locks: () => service.locks(),
     export: (...args) => service.export(...args),
     import: refuse("the import of snapshots"),
+    switchPower: (_domain, { verb }) => refuse(LIBVIRT_CALLS[verb])(),
     diskCapabilities: (domain) => service.diskCapabilities(domain),
     close: () => service.close(),
   };

@@ -1,7 +1,7 @@
 import { EXIT } from "../core/errors/index.js";
 import { asCommandError } from "./command-error.js";
 import { COMMAND_TABLE } from "./command-table.js";
-import { defaultUri } from "./default-uri.js";
+import { defaultUri, makeDefaultFolder } from "./default-uri.js";
 import { parseGlobalOptions, type GlobalOptions } from "./global-options.js";
 import { formatTopHelp } from "./render/help.js";
 import { formatVersion } from "./version.js";
@@ -51,16 +51,21 @@ export async function runCli(options: CliOptions): Promise<number> {
 
 function openSession(options: CliOptions, global: GlobalOptions): Session {
   const { env, openService, signals, exit } = options;
+  const isNamed = global.connect !== undefined || Boolean(env["DOMSNAP_DEFAULT_URI"]);
+  const uri = global.connect ?? defaultUri(env);
   return new Session({
     table: COMMAND_TABLE,
     streams: options,
     env,
-    uri: global.connect ?? defaultUri(env),
+    uri,
     quiet: global.quiet,
     readonly: global.readonly,
     json: global.json,
     dryRun: global.dryRun,
-    openService,
+    openService: (target) => {
+      if (!isNamed) makeDefaultFolder(target);
+      return openService(target);
+    },
     ...(signals && { signals }),
     ...(exit && { exit }),
     ask: askOnTerminal(options),

@@ -60,6 +60,7 @@ export function stubService(calls: Partial<SnapshotService> = {}): SnapshotServi
     locks: unexpected,
     export: unexpected,
     import: unexpected,
+    switchPower: unexpected,
     diskCapabilities: unexpected,
     close: () => Promise.resolve(),
     ...calls,

@@ -11,5 +11,21 @@ export function changeOutput(
 ): CommandResult {
   const json = { ...data, ...changeJson(result) };
   if (!result.executed) return { text: formatPlans(result), data: json };
-  return { ...(notice !== undefined && { notice }), data: json, warnings: result.warnings };
+  const said = notice === undefined ? undefined : notice + measuresText(result);
+  return { ...(said !== undefined && { notice: said }), data: json, warnings: result.warnings };
 }
+
+/** A line about what the guest noticed; empty where no running guest was touched. */
+function measuresText({ measures }: ChangeResult): string {
+  if (measures?.pauseMs === undefined) return "";
+  const { pauseMs, bytesWritten = 0, consistency } = measures;
+  const memory = bytesWritten > 0 ? `, ${Math.ceil(bytesWritten / 1024 / 1024)} MiB of memory` : "";
+  const level = consistency === undefined ? "" : `, ${CONSISTENCY_TEXT[consistency]}`;
+  return `\nThe guest stood still for ${pauseMs.toFixed(1)} ms${memory}${level}`;
+}
+
+const CONSISTENCY_TEXT = {
+  "crash-consistent": "disks as after a crash",
+  filesystem: "disks with settled file systems",
+  memory: "disks and memory at one instant",
+} as const;

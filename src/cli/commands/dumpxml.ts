@@ -1,3 +1,4 @@
+import { withoutSecurityInfo } from "../../xml/index.js";
 import type { CommandSpec } from "../command-spec.js";
 import { bool, DOMAIN, XPATH_OPTIONS } from "./common-options.js";
 import { selectXml } from "./xpath.js";
@@ -13,7 +14,8 @@ export const dumpxml: CommandSpec = {
     const domain = await context.domain();
     const inactive = args.has("inactive") ? domain.inactiveDefinition : undefined;
     const { xml } = inactive ?? domain.definition;
-    const text = selectXml(`${xml}\n`, args);
+    const shown = args.has("security-info") ? xml : withoutSecurityInfo(xml);
+    const text = selectXml(`${shown}\n`, args);
     return { text, data: { name: domain.name, xml: text } };
   },
 };

@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import { benchBlktapMerge } from "./blktap-merge.mjs";
 import { benchCopy } from "./copy.mjs";
 import { benchDocument } from "./document.mjs";
+import { benchImport } from "./import.mjs";
 import { machineFacts } from "./lib/machine.mjs";
 import { formatReport } from "./lib/report.mjs";
 import { benchList } from "./list.mjs";
@@ -20,6 +21,7 @@ const BENCHMARKS = {
   start: benchStart,
   document: benchDocument,
   list: benchList,
+  import: benchImport,
   copy: benchCopy,
   "blktap-merge": benchBlktapMerge,
 };

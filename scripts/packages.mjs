@@ -14,6 +14,8 @@ export const TEST_PACKAGES = [
   },
   { name: "libxml2-utils", proof: "/usr/bin/xmllint" },
   { name: "xfsprogs", proof: "/usr/sbin/mkfs.xfs" },
+  { name: "e2fsprogs", proof: "/usr/sbin/mke2fs" },
+  { name: "xz-utils", proof: "/usr/bin/xz" },
   { name: "util-linux", proof: "/usr/bin/setpriv" },
   { name: "man-db", proof: "/usr/bin/man" },
 ];

@@ -11,6 +11,7 @@ import {
   type XmlElement,
   type XmlNode,
 } from "./element.js";
+import { metadataCache } from "./metadata-cache.js";
 import { readXml } from "./reader.js";
 
 /**
@@ -58,6 +59,10 @@ function relocateDisk(disk: XmlElement, relocation: DiskRelocation): XmlElement 
   const attributes = new Map(disk.attributes).set("type", relocation.type);
   const driver = childNamed(disk, "driver") ?? element("driver");
   const driverAttributes = new Map(driver.attributes).set("type", relocation.format);
+  const driverChildren = [
+    ...driver.children.filter((child) => !isElement(child) || child.name !== "metadata_cache"),
+    ...metadataCache(relocation.metadataCacheMaxBytes),
+  ];
   const rest = disk.children.filter(
     (child) => !isElement(child) || !ABOUT_OLD_IMAGE.has(child.name),
   );
@@ -66,7 +71,11 @@ function relocateDisk(disk: XmlElement, relocation: DiskRelocation): XmlElement 
   return {
     ...disk,
     attributes,
-    children: [{ ...driver, attributes: driverAttributes }, ...moved, ...rest],
+    children: [
+      { ...driver, attributes: driverAttributes, children: driverChildren },
+      ...moved,
+      ...rest,
+    ],
   };
 }
 

@@ -29,6 +29,7 @@ export {
 export { decodeXmlBytes } from "./decode-bytes.js";
 export { readXml, type ReadXmlOptions } from "./reader.js";
 export { formatSnapshot, type FormatSnapshotOptions } from "./snapshot-format.js";
+export { withoutSecurityInfo } from "./security-info.js";
 export { parseSnapshotHead } from "./snapshot-head.js";
 export {
   isSnapshotText,

@@ -1,4 +1,5 @@
 import type { DiskSnapshot, DomainDefinition, DomainSnapshot } from "../core/model/index.js";
+import { metadataCache } from "./metadata-cache.js";
 import { sourceElement } from "./disk-source.js";
 import { element, type XmlElement } from "./element.js";
 import { withoutSecurityInfo } from "./security-info.js";
@@ -64,9 +65,7 @@ function diskElement(disk: DiskSnapshot): XmlElement {
 function driverElement(disk: DiskSnapshot): XmlElement | undefined {
   const { format, metadataCacheMaxBytes } = disk;
   if (format === undefined && metadataCacheMaxBytes === undefined) return undefined;
-  const size = element("max_size", { unit: "bytes" }, [String(metadataCacheMaxBytes)]);
-  const cache = metadataCacheMaxBytes === undefined ? [] : [element("metadata_cache", {}, [size])];
-  return element("driver", { type: format }, cache);
+  return element("driver", { type: format }, metadataCache(metadataCacheMaxBytes));
 }
 
 function domainParts(snapshot: DomainSnapshot, secure: boolean): string[] {

@@ -43,7 +43,7 @@ const createFlags = fc.oneof(
 );
 
 describe("libvirt's QEMU driver", function () {
-  this.timeout(150_000);
+  this.timeout(400_000);
   let bench: QemuDriverBench;
   before(() => (bench = new QemuDriverBench()));
   after(() => bench.remove());

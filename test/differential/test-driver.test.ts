@@ -41,7 +41,7 @@ const scenarios = fc
   .map(([steps, tree]) => ({ ...steps, tree }));
 
 describe("libvirt's test driver", function () {
-  this.timeout(120_000);
+  this.timeout(400_000);
   let bench: TestDriverBench;
   before(() => (bench = new TestDriverBench()));
   after(() => bench.remove());

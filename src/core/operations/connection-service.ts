@@ -16,6 +16,7 @@ import { pruneSnapshots } from "./prune-snapshots.js";
 import { listLocks, recoverDomains } from "./recover-domains.js";
 import { revertToSnapshot } from "./revert-snapshot.js";
 import { undefineDomain } from "./undefine-domain.js";
+import { switchPower } from "./switch-power.js";
 import type { SnapshotService } from "./snapshot-service.js";
 
 /** The use cases, bound to one connection. Holds no state of its own. */
@@ -46,6 +47,7 @@ export function createSnapshotService(context: ServiceContext): SnapshotService 
     undefine: (...args) => undefineDomain(context, ...args),
     export: (...args) => exportSnapshots(context, ...args),
     import: (...args) => importSnapshots(context, ...args),
+    switchPower: (...args) => switchPower(context, ...args),
     diskCapabilities: (domain) => diskCapabilities(context, domain),
     close: () => context.connection.close(),
   };

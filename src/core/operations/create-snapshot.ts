@@ -163,7 +163,10 @@ function definitionAfter(
       const isSame = step.image.format === format;
       return isSame ? [] : [{ target: disk.name, type, source: { path }, format }];
     }
-    return disk.source ? [{ target: disk.name, type, source: disk.source, format }] : [];
+    if (!disk.source) return [];
+    const { metadataCacheMaxBytes } = disk;
+    const cache = metadataCacheMaxBytes === undefined ? {} : { metadataCacheMaxBytes };
+    return [{ target: disk.name, type, source: disk.source, format, ...cache }];
   });
   return relocations.length > 0 ? documents.relocateDisks(definition, relocations) : undefined;
 }

@@ -1,5 +1,5 @@
 import { DomsnapError } from "../errors/index.js";
-import type { Domain, DomainSnapshot, ImageRef } from "../model/index.js";
+import type { DiskSnapshot, Domain, DomainSnapshot, ImageRef } from "../model/index.js";
 import { fileOfDiskSnapshot, imageOf } from "../plan/disk-images.js";
 import {
   definitionsOf,
@@ -130,7 +130,7 @@ function assertSoleOwner(
   const rival = others.find(
     (record) =>
       imageOf(record.domain, target)?.path === frozen.path &&
-      record.disks.some((disk) => disk.name === target && disk.mode === "external"),
+      record.disks.some((disk) => disk.name === target && keepsStateBelow(disk)),
   );
   if (rival)
     throw new DomsnapError(
@@ -138,6 +138,11 @@ function assertSoleOwner(
       `snapshot '${rival.name}' keeps its state in image '${frozen.path}' as well`,
       { hint: `delete snapshot '${rival.name}' first` },
     );
+}
+
+/** Whether a disk's state is the image below an overlay; a copy, always raw, has it in itself. */
+function keepsStateBelow({ mode, format }: DiskSnapshot): boolean {
+  return mode === "external" && format !== "raw";
 }
 
 async function assertNoInternalSnapshots(backend: DiskBackend, overlay: ImageRef): Promise<void> {

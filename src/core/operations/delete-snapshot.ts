@@ -8,7 +8,7 @@ import {
 } from "../model/index.js";
 import { imageOf, renameFiles } from "../plan/disk-images.js";
 import type { MergeStep, Plan } from "../plan/operation.js";
-import { planDelete } from "../plan/plan-delete.js";
+import { planDelete, type RecordUpdate } from "../plan/plan-delete.js";
 import type { SnapshotDocuments } from "../ports/index.js";
 import { deleteEffect, type DeleteEffect } from "../rules/index.js";
 import { assignBackends } from "./choose-backend.js";
@@ -123,7 +123,8 @@ async function removalOf(context: ServiceContext, domain: Domain, name: string, 
   });
   const foreignPaths = foreignPathsOf(await toolstack.listDomains(), domain);
   const images = await decideRemoval(assigned, { domain, snapshot, others, foreignPaths });
-  const live = isActive(domain) ? await findOpenImages(context, domain) : undefined;
+  const live =
+    isActive(domain) && toolstack.captures ? await findOpenImages(context, domain) : undefined;
   if (live) assertRemovable(snapshot.name, images.removals, live, domain);
   return { snapshot, others, images, ...(live ? { openImages: live } : {}) };
 }
@@ -153,15 +154,15 @@ function updateRecords(
   { reparented }: DeleteEffect,
   merges: readonly MergeStep[],
   before: readonly DomainSnapshot[] = records,
-): DomainSnapshot[] {
+): RecordUpdate[] {
   const parents = new Map(reparented.map((child) => [child.name, child]));
-  return records
-    .map((record) => {
-      const child = parents.get(record.name);
-      const linked = child ? withParent(record, child.parent) : record;
-      return relocateRecord(documents, followFiles(linked, merges), merges);
-    })
-    .filter((record) => !before.includes(record));
+  return records.flatMap((record) => {
+    const child = parents.get(record.name);
+    const linked = child ? withParent(record, child.parent) : record;
+    const snapshot = relocateRecord(documents, followFiles(linked, merges), merges);
+    const previous = before.find(({ name }) => name === record.name) ?? record;
+    return snapshot === previous ? [] : { snapshot, previous };
+  });
 }
 
 function withParent(

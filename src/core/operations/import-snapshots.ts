@@ -175,10 +175,7 @@ async function chooseCandidates(
   const { items } = material;
   const { candidates: unique, skipped: duplicates } = withoutDuplicates(items.map(candidateOf));
   const skipped: Skipped[] = [...duplicates];
-  const adapter = new ImportAdapter(context.documents, {
-    mappings: request.mappings ?? [],
-    toXen: request.toXen ?? false,
-  });
+  const adapter = adapterFor(context, request, material);
   const looks = context.connection.toolstack.touchesImages && !request.metadataOnly;
   const verifier = looks ? new ImportVerifier(context) : undefined;
   const candidates: ImportCandidate[] = [];

@@ -7,6 +7,7 @@ import type {
 } from "../model/index.js";
 import type { DomainRegistry } from "../ports/index.js";
 import type { Finding, RetentionPolicy } from "../rules/index.js";
+import type { PowerAction } from "./switch-power.js";
 import type {
   ChangeOptions,
   ChangeResult,
@@ -111,6 +112,12 @@ export interface SnapshotService {
    * All or nothing; importing again changes nothing.
    */
   import(request: ImportRequest, options?: ChangeOptions): Promise<ImportResult>;
+  /**
+   * Switches a domain on or off, or pauses it, as virsh's verbs of these names. Gives the domain as
+   * it is then. Throws `operation-invalid` with libvirt's text when its state does not fit,
+   * `no-support` where the toolstack does not run domains.
+   */
+  switchPower(domain: string, action: PowerAction, options?: ChangeOptions): Promise<Domain>;
   diskCapabilities(domain: string): Promise<readonly DiskCapabilities[]>;
   close(): Promise<void>;
 }

@@ -2,6 +2,12 @@ import type { Domain, DomainDefinition, DomainSnapshot, ImageRef } from "../mode
 import { groupBy } from "./disk-images.js";
 import type { BackendId, MergeStep, Operation, Plan, RemoveStep } from "./operation.js";
 
+/** A record that changes, and what to put back if the very first write of a plan fails. */
+export interface RecordUpdate {
+  readonly snapshot: DomainSnapshot;
+  readonly previous: DomainSnapshot;
+}
+
 export interface DeleteFacts {
   readonly domain: Domain;
   readonly snapshot: string;
@@ -12,7 +18,7 @@ export interface DeleteFacts {
   /** The definition afterwards, when the domain ran on a merged overlay. */
   readonly definition?: DomainDefinition;
   /** Records that change: children with a new parent, and those that name merged overlays. */
-  readonly updatedRecords: readonly DomainSnapshot[];
+  readonly updatedRecords: readonly RecordUpdate[];
   /** The new current snapshot; `keep` when the deleted one was not current. */
   readonly current: { readonly name: string | undefined } | "keep";
   /** Images that the guest has open: its hypervisor has to work on them. */
@@ -30,7 +36,10 @@ export interface DeleteFacts {
 export function planDelete(facts: DeleteFacts): Plan {
   const { domain, snapshot, openImages = new Set(), memoryFile } = facts;
   const isOpen = ({ path }: ImageRef) => openImages.has(path);
-  const [liveMerges, merges] = divide(facts.merges, ({ overlay }) => isOpen(overlay));
+  const [liveMerges, merges] = divide(
+    facts.merges,
+    ({ overlay, keepsPath }) => keepsPath !== true && isOpen(overlay),
+  );
   const [liveRemovals, removals] = divide(
     facts.removals,
     ({ mode, image }) => mode === "internal" && isOpen(image),
@@ -68,9 +77,7 @@ export function planDelete(facts: DeleteFacts): Plan {
         snapshot,
         disks,
       })),
-      ...facts.updatedRecords.map(
-        (record) => ({ kind: "record.write", snapshot: record }) as const,
-      ),
+      ...facts.updatedRecords.map((update) => ({ kind: "record.write", ...update }) as const),
       ...currentOperation(facts.current),
       { kind: "record.remove", name: snapshot },
       ...grouped([...facts.merges.map(emptied), ...facts.discards], (backend, files) => ({

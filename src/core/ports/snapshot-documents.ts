@@ -24,6 +24,8 @@ export interface DiskRelocation {
   readonly type: StorageType;
   readonly source: DiskSource;
   readonly format: ImageFormat;
+  /** Of the new image; the cache limit of the old one does not carry over. */
+  readonly metadataCacheMaxBytes?: bigint;
 }
 
 /** Text ⇄ model, implemented by `src/xml`; pure and synchronous. */

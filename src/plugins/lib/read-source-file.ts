@@ -34,11 +34,16 @@ export function peekSourceFile(path: string, length: number): Buffer {
   });
 }
 
-/** What stands at a path, links followed; undefined for what is neither file nor folder. */
+/** What stands at a path, links followed; undefined for anything but a file or a folder. */
 export function kindOfSource(path: string): "file" | "folder" | undefined {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats?.isDirectory()) return "folder";
-  return stats?.isFile() ? "file" : undefined;
+  try {
+    const stats = statSync(path);
+    if (stats.isDirectory()) return "folder";
+    return stats.isFile() ? "file" : undefined;
+  } catch {
+    // Whatever is wrong with it, it is no source.
+    return undefined;
+  }
 }
 
 function withSourceFile<Result>(

@@ -2,7 +2,6 @@ import {
   closeSync,
   constants,
   fstatSync,
-  fsyncSync,
   lstatSync,
   openSync,
   readSync,
@@ -16,7 +15,7 @@ import { mkdir, open, rename, rm, unlink, type FileHandle } from "node:fs/promis
 import { dirname, join } from "node:path";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import { syncFolder } from "./durable-files.js";
+import { syncFile, syncFolder } from "./durable-files.js";
 import { errnoOf, systemError } from "./system-error.js";
 
 /** What a file is called until it is complete; it has one writer at most, so the name is fixed. */
@@ -54,42 +53,44 @@ export interface StateFileContent {
   readonly content: () => string;
 }
 
-/** Open at one time; well below the usual limit of a process. */
-const FILES_OF_A_BATCH = 256;
+/** As many as Node's thread pool has threads: what waits for the disk together is flushed together. */
+const PARALLEL_FLUSHES = 4;
 
 /**
- * Replaces many files of one folder, each as `writeStateFile` does and in the order given. The
- * disk is asked to flush only after a batch has been written: the first flush then takes the others
- * along, and the folder is flushed once. Synchronous, as it is mostly waiting for the disk, and the
- * thread pool makes that slower. Throws `system-error` or `no-space`; some files may then be new.
+ * Replaces many files of one folder, each as `writeStateFile` does and in the order given. All are
+ * written first, then flushed, several at a time, and the folder once at the end: file systems with
+ * a journal commit it for one flush and satisfy many. Throws `system-error` or `no-space`; some
+ * files may then be new.
  */
 export async function writeStateFiles(files: readonly StateFileContent[]): Promise<void> {
   const [first] = files;
   if (!first) return;
-  for (let at = 0; at < files.length; at += FILES_OF_A_BATCH) {
-    writeBatch(files.slice(at, at + FILES_OF_A_BATCH));
-    // Lets signals and progress through.
-    await new Promise((resolve) => setImmediate(resolve));
+  const temporaries = files.map(({ path }) => path + TEMPORARY_SUFFIX);
+  let at = first.path;
+  try {
+    for (const { path, content } of files) writeNewSync((at = path) + TEMPORARY_SUFFIX, content());
+    const waiting = temporaries.values();
+    await Promise.all(Array.from({ length: PARALLEL_FLUSHES }, () => flushAll(waiting)));
+    for (const { path } of files) renameSync((at = path) + TEMPORARY_SUFFIX, path);
+  } catch (thrown) {
+    for (const temporary of temporaries) rmSync(temporary, { force: true });
+    throw systemError(thrown, `cannot write file '${at}'`);
   }
   await syncFolder(dirname(first.path));
 }
 
-function writeBatch(files: readonly StateFileContent[]): void {
-  const open: { readonly fd: number; readonly path: string }[] = [];
+function writeNewSync(path: string, content: string): void {
+  const fd = openNewSync(path);
   try {
-    for (const { path, content } of files) {
-      const fd = openNewSync(path + TEMPORARY_SUFFIX);
-      open.push({ fd, path });
-      writeFileSync(fd, content());
-    }
-    for (const { fd } of open) fsyncSync(fd);
-    for (const { path } of open) renameSync(path + TEMPORARY_SUFFIX, path);
-  } catch (thrown) {
-    for (const { path } of open) rmSync(path + TEMPORARY_SUFFIX, { force: true });
-    throw systemError(thrown, `cannot write file '${open.at(-1)?.path ?? files[0]?.path ?? ""}'`);
+    writeFileSync(fd, content);
   } finally {
-    for (const { fd } of open) closeSync(fd);
+    closeSync(fd);
   }
+}
+
+/** Takes from a list that others take from as well. */
+async function flushAll(paths: Iterable<string>): Promise<void> {
+  for (const path of paths) await syncFile(path);
 }
 
 function openNewSync(path: string): number {

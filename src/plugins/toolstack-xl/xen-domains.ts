@@ -91,7 +91,7 @@ export class XenDomains {
         { hint: "Its device model may hang; 'xl list -l' leaves the domain out." },
       );
     const file = this.files.find({ name: reference });
-    if (file && file.guest.name === reference && file.guest.uuid === undefined)
+    if (file?.guest.name === reference && file.guest.uuid === undefined)
       throw new DomsnapError("operation-failed", `'${file.path}' has no uuid`, {
         hint: 'xl makes one at every start, and snapshots are kept by it: add uuid = "..." (uuidgen).',
       });

@@ -1,66 +1,147 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import { isActive, type DomainState } from "../../core/model/index.js";
-import type { DomainOperation, LiveOperation } from "../../core/plan/operation.js";
+import type { DomainOperation, OperationOf } from "../../core/plan/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
+import { unlinkDurably } from "../lib/durable-files.js";
+import { probeFile } from "../lib/probe-file.js";
+import { XenCapture } from "./xen-capture.js";
 import { domainStateOf, type XenDomains } from "./xen-domains.js";
 
-/** Carries out `domain.*` on guests of Xen. Snapshots of running ones are refused. */
+type PowerOperation = OperationOf<
+  "domain.start" | "domain.stop" | "domain.pause" | "domain.resume"
+>;
+
+/** Carries out `domain.*` on guests of Xen. What is done is read back from xl. */
 export class XlHandler implements OperationHandler<DomainOperation> {
+  readonly #capture: XenCapture;
+
   constructor(
     private readonly domains: XenDomains,
-    readonly stateFolder: string,
-  ) {}
+    stateFolder: string,
+  ) {
+    this.#capture = new XenCapture(domains, stateFolder);
+  }
 
   /** `domain.define` changes the file for the next start only. */
   async run(operation: DomainOperation, context: OperationContext): Promise<void> {
     switch (operation.kind) {
       case "domain.define":
-        return this.domains.files.write(operation.definition);
+        return this.#define(operation, context);
       case "domain.start":
-        if (operation.memory) throw liveRefused(operation.kind);
-        return this.#start(operation.paused, context);
+        return this.#start(operation, context);
       case "domain.stop":
         return this.#stop(context);
       case "domain.pause":
-        return this.#withActive(context, (id) => this.domains.xl.pause(id));
+        return this.#pause(context);
       case "domain.resume":
         return this.#resume(context);
-      default:
-        throw liveRefused(operation.kind);
+      case "domain.prepare-capture":
+        return this.#capture.prepare(operation, context);
+      case "domain.capture":
+        return this.#capture.take(operation, context);
+      case "domain.remove":
+        return this.#capture.remove(operation, context);
+      case "domain.discard-memory":
+        await unlinkDurably(operation.file);
+        return;
+      case "domain.merge":
+        throw new DomsnapError(
+          "operation-unsupported",
+          "overlays of a running guest of Xen cannot be merged",
+          { hint: "Shut the domain down first." },
+        );
     }
   }
 
   async undo(operation: DomainOperation, context: OperationContext): Promise<void> {
-    if (operation.kind === "domain.define") {
-      if (this.domains.files.holds(operation.definition))
-        await this.domains.files.write(operation.previous);
-      return;
-    }
-    if ((await this.settle(operation, context)) === "not-done") return;
     switch (operation.kind) {
+      case "domain.define":
+        if (this.domains.files.holds(operation.definition))
+          await this.domains.files.write(operation.previous);
+        return;
+      case "domain.prepare-capture":
+        return this.#capture.undoPrepare(operation, context);
+      case "domain.capture":
+        return this.#capture.undo(operation, context);
+      case "domain.merge":
+      case "domain.remove":
+      case "domain.discard-memory":
+        return;
       case "domain.start":
-        return this.#stop(context);
       case "domain.stop":
-        return this.#start(false, context);
       case "domain.pause":
-        return this.#resume(context);
       case "domain.resume":
-        return this.#withActive(context, (id) => this.domains.xl.pause(id));
+        if ((await this.settle(operation, context)) === "done")
+          await this.#undoDone(operation, context);
     }
   }
 
   async settle(
     operation: DomainOperation,
-    { domain }: OperationContext,
+    context: OperationContext,
   ): Promise<"done" | "not-done"> {
-    if (operation.kind === "domain.define")
-      return this.domains.files.holds(operation.definition) ? "done" : "not-done";
-    const row = await this.domains.findRow(domain.uuid);
-    const state = row ? domainStateOf(row.state) : "shutoff";
-    return hasHappened(operation, state) ? "done" : "not-done";
+    return (await this.#isDone(operation, context)) ? "done" : "not-done";
   }
 
-  async #start(paused: boolean, { domain }: OperationContext): Promise<void> {
+  async #isDone(operation: DomainOperation, context: OperationContext): Promise<boolean> {
+    switch (operation.kind) {
+      case "domain.define": {
+        const { files } = this.domains;
+        return files.holds(operation.definition) || !files.find(operation.definition);
+      }
+      case "domain.prepare-capture":
+        return this.#capture.isPrepared(operation);
+      case "domain.capture":
+        return this.#capture.isTaken(operation, context);
+      case "domain.remove":
+        return this.#capture.isRemoved(operation, context);
+      case "domain.discard-memory":
+        return probeFile(operation.file).kind === "absent";
+      case "domain.merge":
+        return false;
+      case "domain.start":
+      case "domain.stop":
+      case "domain.pause":
+      case "domain.resume":
+        return hasHappened(operation, await this.#stateOf(context));
+    }
+  }
+
+  /** A guest without a file has no next start, and its images are those that Xen knows. */
+  async #define(
+    { definition }: OperationOf<"domain.define">,
+    { warn }: OperationContext,
+  ): Promise<void> {
+    const { files } = this.domains;
+    if (files.find(definition)) await files.write(definition);
+    else warn(`no file in /etc/xen describes domain '${definition.name}', so none was changed`);
+  }
+
+  async #undoDone({ kind }: PowerOperation, context: OperationContext): Promise<void> {
+    switch (kind) {
+      case "domain.start":
+        return this.#stop(context);
+      case "domain.stop":
+        return this.#start({ paused: false }, context);
+      case "domain.pause":
+        return this.#resume(context);
+      case "domain.resume":
+        return this.#pause(context);
+    }
+  }
+
+  async #stateOf({ domain }: OperationContext): Promise<DomainState> {
+    const row = await this.domains.findRow(domain.uuid);
+    return row ? domainStateOf(row.state) : "shutoff";
+  }
+
+  async #start(
+    { paused, memory, definition }: Omit<OperationOf<"domain.start">, "kind">,
+    context: OperationContext,
+  ): Promise<void> {
+    if (memory)
+      return this.#capture.restore({ memory, ...(definition && { definition }) }, context);
+    const { domain } = context;
     const { xl, files } = this.domains;
     const row = await this.domains.findRow(domain.uuid);
     if (!row) await xl.create(files.require(domain).path, domain.name, paused);
@@ -70,7 +151,13 @@ export class XlHandler implements OperationHandler<DomainOperation> {
 
   async #stop({ domain }: OperationContext): Promise<void> {
     const row = await this.domains.findRow(domain.uuid);
-    if (row) await this.domains.xl.destroy(row.id);
+    if (row) await this.#capture.stop(row);
+  }
+
+  async #pause({ domain }: OperationContext): Promise<void> {
+    const row = await this.domains.findRow(domain.uuid);
+    if (!row) throw new DomsnapError("operation-invalid", "domain is not running");
+    await this.domains.xl.pause(row.id);
   }
 
   /** A guest that died meanwhile cannot go on, and must not keep the rest from being done. */
@@ -79,39 +166,18 @@ export class XlHandler implements OperationHandler<DomainOperation> {
     if (row) await this.domains.xl.unpause(row.id);
     else warn(`domain '${domain.name}' is off: it ended while it was paused`);
   }
-
-  async #withActive(
-    { domain }: OperationContext,
-    work: (id: number) => Promise<void>,
-  ): Promise<void> {
-    const row = await this.domains.findRow(domain.uuid);
-    if (!row) throw new DomsnapError("operation-invalid", "domain is not running");
-    await work(row.id);
-  }
 }
 
-function hasHappened(
-  operation: Exclude<DomainOperation, { kind: "domain.define" }>,
-  state: DomainState,
-): boolean {
+function hasHappened(operation: PowerOperation, state: DomainState): boolean {
   switch (operation.kind) {
     case "domain.start":
-      return state === (operation.paused ? "paused" : "running");
+      // From memory, the guest comes up paused and is resumed by an operation of its own.
+      return state === (operation.paused || operation.memory ? "paused" : "running");
     case "domain.stop":
       return !isActive({ state });
     case "domain.pause":
       return state === "paused";
     case "domain.resume":
       return state === "running";
-    default:
-      return false;
   }
-}
-
-function liveRefused(kind: LiveOperation["kind"] | "domain.start"): DomsnapError {
-  return new DomsnapError(
-    "operation-unsupported",
-    `'${kind}' is not supported for running guests of Xen`,
-    { hint: "Shut the domain down first." },
-  );
 }

@@ -9,6 +9,7 @@ import { XlPower } from "./xl-power.js";
 export class XlToolstack implements Toolstack {
   readonly rules = domsnapRules;
   readonly touchesImages = true;
+  readonly captures = true;
   readonly handler: XlHandler;
   readonly power: DomainPower;
 

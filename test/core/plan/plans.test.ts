@@ -139,7 +139,7 @@ describe("planDelete", () => {
       removals: [{ target: "vdb", mode: "internal", image, backend: "qdisk" }],
       discards: [],
       definition,
-      updatedRecords: [record],
+      updatedRecords: [{ snapshot: record, previous: record }],
       current: { name: "parent" },
       warnings: [],
     });
@@ -153,6 +153,8 @@ describe("planDelete", () => {
       "record.remove",
       "disks.discard",
     ]);
+    // Undoing a write that names nothing to put back would remove the record of another snapshot.
+    expect(plan.operations[3]).to.have.property("previous", record);
     expect(plan.operations.at(-1)).to.deep.equal({
       kind: "disks.discard",
       backend: "qdisk",

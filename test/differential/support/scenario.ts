@@ -187,9 +187,12 @@ export function compareSteps(
 
 /** The definition of a domain that is off, after it was moved onto the files of a snapshot. */
 function onNewFiles(domainXml: string, { disks }: DomainSnapshot): string {
-  const relocations = disks.flatMap(({ name, type, source, format, mode }) =>
-    mode === "external" && source && format ? [{ target: name, type, source, format }] : [],
-  );
+  const relocations = disks.flatMap(({ name, type, source, format, mode, ...disk }) => {
+    if (mode !== "external" || !source || !format) return [];
+    const { metadataCacheMaxBytes } = disk;
+    const cache = metadataCacheMaxBytes === undefined ? {} : { metadataCacheMaxBytes };
+    return [{ target: name, type, source, format, ...cache }];
+  });
   return relocateDisks(parseDomain(domainXml), relocations).xml;
 }
 

@@ -45,8 +45,14 @@ export class LiveLab {
 
   static async open(options: LabOptions): Promise<LiveLab> {
     const lab = new LiveLab(options);
+    // What the guest was told to be written is on the disk, also when its QEMU is killed.
+    const safe = (xml: string) =>
+      xml.replaceAll("<driver name='qemu'", "<driver name='qemu' cache='writethrough'");
     const words = options.words === undefined ? {} : { words: options.words };
-    writeFileSync(join(lab.folder, "guest.xml"), tinyGuestXml({ disks: lab.disks, ...words }));
+    writeFileSync(
+      join(lab.folder, "guest.xml"),
+      safe(tinyGuestXml({ disks: lab.disks, ...words })),
+    );
     lab.service = await openSnapshotService(lab.uri);
     return lab;
   }

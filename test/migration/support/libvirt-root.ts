@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,6 +51,17 @@ export class LibvirtRoot {
       if (error !== undefined) throw new Error(`${commands[index] ?? ""}: ${error}`);
     });
     return answers.map((answer) => answer.trim());
+  }
+
+  /** Runs a program as the driver's user, and throws when it fails. */
+  run(program: string, ...args: string[]): void {
+    const { userId } = this.#session();
+    const { status, stderr } = spawnSync(program, args, {
+      encoding: "utf8",
+      env: { ...process.env, HOME: this.folder },
+      ...(userId !== undefined && { uid: userId, gid: userId }),
+    });
+    if (status !== 0) throw new Error(`${program}: ${String(status)}: ${stderr}`);
   }
 
   define(xml: string): void {

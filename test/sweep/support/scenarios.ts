@@ -55,7 +55,7 @@ function playOn(forms: readonly DiskForm[]) {
   return {
     disks: forms.map(({ kind }) => kind),
     document,
-    async chain(guest: SweepGuest, length: number): Promise<void> {
+    chain: async (guest: SweepGuest, length: number): Promise<void> => {
       for (let at = 1; at <= length; at++) {
         guest.must(...document(`s${at}`)(guest));
         await guest.write(100 + at);

@@ -41,7 +41,7 @@ run_command() {
   setsid bash "$1/running" >"$1/stdout" 2>"$1/stderr" </dev/null &
   local process=$! status
   (
-    until [ -e "$1/status" ]; do
+    until [ -e "$1/status" ] || [ ! -e "$1" ]; do
       [ ! -e "$1/kill" ] || kill -KILL -- "-$process"
       sleep 0.5
     done

@@ -157,7 +157,13 @@ function fetchPackages(folder) {
     ...["-o", "APT::Sandbox::User=root", ...more],
     ...["install", ...DOM0_PACKAGES, KERNEL_PACKAGE, XEN_PACKAGE],
   ];
-  run("apt-get", asEmptySystem("--download-only"));
+  try {
+    run("apt-get", asEmptySystem("--download-only"));
+  } catch {
+    // A fresh machine has no lists, and old lists name packages that are gone.
+    run("apt-get", ["-q", "update"]);
+    run("apt-get", asEmptySystem("--download-only"));
+  }
   // The folder may hold older archives; apt prints those that belong to today's answer.
   const simulated = run("apt-get", asEmptySystem("--simulate"));
   const wanted = new Set([...simulated.matchAll(/^Inst (\S+) \((\S+)/gm)].map(archivePrefix));

@@ -74,7 +74,7 @@ record("list-restored", ["list"]);
 run("xl", ["destroy", "recorded"]);
 record("usage", ["save"]);
 record("unknown-command", ["nosuch"]);
-run("head", ["-c", "65536", saveFile], join(fixtures, "save-file-head.bin"));
+run("head", ["-c", "8192", saveFile], join(fixtures, "save-file-head.bin"));
 
 function record(name, args) {
   const { status: exitStatus, stdout, stderr } = spawnSync("xl", args, { encoding: "utf8" });

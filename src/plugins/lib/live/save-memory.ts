@@ -42,6 +42,7 @@ export async function saveMemory(
     await startMigration(client, save.sink.uri);
     await waitForMigration(client, {
       signal: context.signal,
+      background,
       onProgress: (progress) => {
         context.progress({ ...progress, subject: "memory" });
       },

@@ -17,6 +17,12 @@ export interface MigrationProgress {
 export interface MigrationWaitOptions {
   /** Cancels the migration, waits for its end and throws `cancelled`; the guest goes on. */
   readonly signal?: AbortSignal;
+  /**
+   * The memory is saved behind the guest's back. Such a migration is never cut short, only waited
+   * for: QEMU 7.2 hangs when it has to break it off (its main thread may wait for a page that
+   * nobody saves any more).
+   */
+  readonly background?: boolean;
   readonly onProgress?: (progress: MigrationProgress) => void;
   /** Default 100 ms. */
   readonly pollMs?: number;
@@ -68,7 +74,7 @@ export async function waitForMigration(
 ): Promise<void> {
   for (;;) {
     if (options.signal?.aborted) {
-      await client.execute("migrate_cancel");
+      if (!options.background) await client.execute("migrate_cancel");
       await awaitStandstill(client, options);
       throw new DomsnapError("cancelled", "saving the guest's memory was cancelled");
     }
@@ -87,12 +93,9 @@ export async function waitForMigration(
 
 const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "cancelled", "none"]);
 
-/** Cancels whatever an earlier client began to send, waits for its end, and tidies up after it. */
+/** Waits for the end of whatever an earlier client began to send, and tidies up after it. */
 export async function waitForStandstill(client: QmpClient): Promise<void> {
-  if (!ENDED.has((await queryMigration(client)).status)) {
-    await client.execute("migrate_cancel");
-    await awaitStandstill(client, {});
-  }
+  await awaitStandstill(client, {});
   await endMigration(client);
 }
 

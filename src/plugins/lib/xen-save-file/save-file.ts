@@ -1,8 +1,7 @@
-import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { pipeline } from "node:stream/promises";
 
+import { DomsnapError } from "../../../core/errors/index.js";
 import { withImageFile, type ReadAt } from "../bounded-read.js";
 import { createExclusively, syncFolder, unlinkDurably } from "../durable-files.js";
 import { systemError } from "../system-error.js";
@@ -89,15 +88,21 @@ async function copyBehind(
   target: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const handle = await open(target, "r+");
+  const output = await open(target, "r+");
   try {
-    await handle.writeFile(head);
-    const stream = createReadStream(source, { start, highWaterMark: COPY_CHUNK_BYTES });
-    const sink = handle.createWriteStream({ start: head.length, autoClose: false });
-    await pipeline(stream, sink, ...(signal ? [{ signal }] : []));
-    await handle.sync();
+    await output.writeFile(head);
+    await withImageFile(source, async (readAt) => {
+      for (let offset = start; ; offset += COPY_CHUNK_BYTES) {
+        if (signal?.aborted)
+          throw new DomsnapError("cancelled", `cancelled while writing '${target}'`);
+        const chunk = await readAt(offset, COPY_CHUNK_BYTES);
+        await output.writeFile(chunk);
+        if (chunk.length < COPY_CHUNK_BYTES) return;
+      }
+    });
+    await output.sync();
   } finally {
-    await handle.close();
+    await output.close();
   }
 }
 

@@ -20,13 +20,13 @@ import { libxlDiskSchema } from "../xl-disk/index.js";
  */
 export const libxlConfigSchema = looseObject({
   c_info: looseObject({
-    type: optional(string(), "pv"),
+    type: optional(string()),
     name: string(),
     uuid: optional(string()),
   }),
   b_info: looseObject({
-    max_vcpus: optional(number(), 1),
-    max_memkb: optional(number(), 0),
+    max_vcpus: optional(number()),
+    max_memkb: optional(number()),
     target_memkb: optional(number()),
     kernel: optional(string()),
     ramdisk: optional(string()),

@@ -7,10 +7,10 @@ interface KnownFailure {
   readonly hint?: string;
 }
 
-/** What xl and libxl say, with what it means for the caller; the first that fits counts. */
+/** Lines of xl and libxl, with what they mean for the caller. */
 const KNOWN: readonly KnownFailure[] = [
   {
-    pattern: /^(.+) is an invalid domain identifier/m,
+    pattern: /^(.+) is an invalid domain identifier/,
     code: "no-domain",
     detail: ([, name = ""]) => `no domain with matching name '${name}'`,
   },
@@ -42,7 +42,8 @@ const KNOWN: readonly KnownFailure[] = [
     detail: ([, reason = ""]) => `cannot open the memory file: ${reason}`,
   },
   {
-    pattern: /File has wrong magic number|File has wrong byte order|Savefile truncated/,
+    pattern:
+      /File has wrong magic number|File has wrong byte order|Savefile truncated|Failed to read \d+ bytes of data for record/,
     code: "operation-failed",
     detail: () => "the file is not a complete memory file of xl",
   },
@@ -65,13 +66,14 @@ const CHATTER =
 /** How many of xl's last lines go into a message; the first of an avalanche says most. */
 const MAX_LINES = 3;
 
-/** The error for an xl that failed, from its words. */
+/** The error for an xl that failed, from its words: the first line that is known tells why. */
 export function xlFailure(command: string, stderr: string): DomsnapError {
-  for (const { pattern, code, detail, hint } of KNOWN) {
-    const words = pattern.exec(stderr);
-    if (words) return new DomsnapError(code, detail(words), hint === undefined ? {} : { hint });
-  }
   const lines = stderr.split("\n").filter((line) => line.trim() !== "" && !CHATTER.test(line));
+  for (const line of lines)
+    for (const { pattern, code, detail, hint } of KNOWN) {
+      const words = pattern.exec(line);
+      if (words) return new DomsnapError(code, detail(words), hint === undefined ? {} : { hint });
+    }
   const words = lines.slice(0, MAX_LINES).join("; ") || "it gave no reason";
   return new DomsnapError("tool-failed", `xl ${command}: ${words}`);
 }

@@ -47,7 +47,7 @@ describe("a guest's memory into a file", () => {
     await startMigration(client, sink.uri);
     await waitForMigration(client, { onProgress: (progress) => seen.push(progress), pollMs: 5 });
     const bytes = await sink.finish();
-    expect(bytes).to.equal(statSync(file).size).and.equal(sink.bytesWritten);
+    expect(bytes).to.equal(statSync(file).size);
     expect(readFileSync(file).subarray(0, 4).toString()).to.equal("QEVM");
     expect(statSync(file).mode & 0o777).to.equal(0o600);
     expect(seen.at(-1)?.bytesTotal).to.be.at.least(64 * MIB);
@@ -82,18 +82,14 @@ describe("a guest's memory into a file", () => {
     await prepareMigration(client, { background: false });
   });
 
-  it("fails for QEMU when the sink is closed; the guest runs on", async () => {
+  it("is taken to its end when the sink is closed: QEMU must not hang", async () => {
     await run();
     await prepareMigration(client, { background: false });
-    await client.execute("migrate-set-parameters", { "max-bandwidth": 100_000 });
     await startMigration(client, sink.uri);
-    while (sink.bytesWritten === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (statSync(file).size === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     await sink.close();
-    const error = await rejectionOf(waitForMigration(client));
-    expect(error.code).to.equal("tool-failed");
-    expect(error.detail).to.contain("QEMU could not save the guest's memory: ");
-    expect((await rejectionOf(sink.finish())).code).to.equal("system-error");
-    expect(await client.execute("query-status")).to.include({ running: true });
+    await waitForMigration(client);
+    expect(await sink.finish()).to.equal(statSync(file).size);
   });
 
   it("is missed when QEMU never sends it", async () => {
@@ -107,8 +103,8 @@ describe("a guest's memory into a file", () => {
     const full = await openMemorySink("/dev/full", join(qemu.folder, "full.socket"));
     await prepareMigration(client, { background: false });
     await startMigration(client, full.uri);
+    await waitForMigration(client);
     expect((await rejectionOf(full.finish())).code).to.equal("no-space");
-    expect((await rejectionOf(waitForMigration(client))).code).to.equal("tool-failed");
     await full.close();
   });
 

@@ -1,0 +1,212 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+import { expect } from "chai";
+
+import { asDomsnapError } from "../../src/core/errors/index.js";
+import { queryBlockGraph } from "../../src/plugins/lib/qmp/index.js";
+import { expectError } from "../../src/testing/index.js";
+import { LiveLab } from "./support/live-lab.js";
+import { relayMonitor, type MonitorRelay } from "./support/monitor-relay.js";
+
+const child = fileURLToPath(new URL("support/dying-child.ts", import.meta.url));
+
+describe("a running guest when something goes wrong", function () {
+  this.timeout(120_000);
+  let lab: LiveLab;
+  let relay: MonitorRelay | undefined;
+
+  beforeEach(async () => {
+    lab = await LiveLab.open({ disks: 2, words: "fill=24" });
+    await boot();
+  });
+  afterEach(async () => {
+    relay?.close();
+    relay = undefined;
+    await lab.close();
+  });
+
+  const boot = async () => {
+    relay?.close();
+    await lab.boot(1);
+    relay = await relayMonitor(lab.guest.run.monitor);
+    return relay;
+  };
+  const relayOf = () => relay ?? expect.fail("no relay");
+
+  const documents = {
+    files: () =>
+      lab.document("s", {
+        mode: "external",
+        memory: `snapshot='external' file='${lab.memoryFile("s")}'`,
+      }),
+    images: () => lab.document("s"),
+  };
+
+  const images = () => lab.disks.map(({ path }) => path);
+
+  /** No trace of the snapshot is left, and the guest goes on or, if it died, lost nothing. */
+  const expectUntouched = async (alive = true) => {
+    const { heads } = await lab.service.list("guest");
+    expect(heads).to.deep.equal([]);
+    const { definition, inactiveDefinition, state } = await lab.find();
+    expect(definition.disks.map(({ source }) => source?.path)).to.deep.equal(images());
+    expect(inactiveDefinition?.disks ?? definition.disks).to.deep.equal(definition.disks);
+    const left = readdirSync(lab.folder).filter((name) => /\.s$|memory|partial/.test(name));
+    expect(left).to.deep.equal([]);
+    if (alive) {
+      expect(state).to.equal("running");
+      await lab.steps(2);
+      const graph = await lab.guest.withMonitor(queryBlockGraph);
+      const names = graph.nodes.map(({ name }) => name);
+      expect(names.filter((name) => name.startsWith("domsnap"))).to.deep.equal([]);
+      expect(graph.nodes.flatMap(({ snapshots = [] }) => snapshots)).to.deep.equal([]);
+    } else {
+      expect(state).to.equal("shutoff");
+      await expectNothingLost();
+    }
+    expect(lab.console.torn).to.deep.equal([]);
+  };
+
+  /** All that the guest had told to be on its disks is there. */
+  const expectNothingLost = async () => {
+    const { ticks } = lab.console;
+    const stamps = lab.stamps(
+      (await lab.find()).definition.disks.map(({ source, format }) => ({
+        path: source?.path ?? "",
+        format: format ?? "raw",
+      })),
+    );
+    for (const stamp of stamps) expect(stamp).to.be.within(ticks, ticks + 1);
+    for (const path of images()) execFileSync("qemu-img", ["check", "-q", "-r", "leaks", path]);
+  };
+
+  const killGuest = () => {
+    const { pid } = lab.guest;
+    if (pid !== undefined) process.kill(pid, "SIGKILL");
+  };
+
+  const STEPS = {
+    files: ["blockdev-add", "stop", "transaction", "migrate", "query-migrate"],
+    images: ["snapshot-save", "query-jobs"],
+  } as const;
+
+  for (const kind of ["files", "images"] as const) {
+    it(`rolls back when the monitor is lost while a snapshot in ${kind} is taken`, async () => {
+      for (const command of STEPS[kind]) {
+        relayOf().arm({ command });
+        const error = asDomsnapError(
+          await lab.service.create("guest", documents[kind](), {}).catch((e: unknown) => e),
+        );
+        expect(relayOf().happened, command).to.equal(true);
+        expect(error.effect, `${command}: ${error.message}`).to.equal("rolled-back");
+        await expectUntouched();
+      }
+    });
+
+    it(`rolls back when QEMU dies while a snapshot in ${kind} is taken`, async () => {
+      for (const command of STEPS[kind]) {
+        if (!lab.guest.alive) await boot();
+        await lab.steps(2);
+        relayOf().arm({ command, instead: killGuest });
+        const error = asDomsnapError(
+          await lab.service.create("guest", documents[kind](), {}).catch((e: unknown) => e),
+        );
+        expect(relayOf().happened, command).to.equal(true);
+        expect(error.effect, `${command}: ${error.message}`).to.equal("rolled-back");
+        await expectUntouched(false);
+      }
+    });
+  }
+
+  it("carries a merge through when the monitor is lost, or QEMU dies", async () => {
+    const overlays = () => readdirSync(lab.folder).filter((name) => name.endsWith(".s"));
+    const commands = ["block-commit", "stop", "job-complete", "job-dismiss", "cont"];
+    for (const instead of [undefined, killGuest])
+      for (const command of commands) {
+        if (!lab.guest.alive) await boot();
+        const document = lab.document("s", { mode: "external" });
+        await lab.service.create("guest", document, { diskOnly: true });
+        await lab.steps(2);
+        relayOf().arm({ command, ...(instead && { instead }) });
+        await expectError(lab.service.delete("guest", "s", {}), "unfinished");
+        expect(relayOf().happened, command).to.equal(true);
+        // The next command on the domain goes on with it.
+        await expectUntouched(instead === undefined);
+        expect(overlays()).to.deep.equal([]);
+      }
+  });
+
+  it("rolls back when there is no room for the memory", async () => {
+    const small = join(lab.folder, "small");
+    mkdirSync(small);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", small]);
+    try {
+      const memory = `snapshot='external' file='${small}/s.mem'`;
+      const document = lab.document("s", { mode: "external", memory });
+      const error = await expectError(lab.service.create("guest", document, {}), "no-space");
+      expect(error.effect).to.equal("rolled-back");
+      expect(readdirSync(small)).to.deep.equal([]);
+    } finally {
+      execFileSync("umount", [small]);
+    }
+    await expectUntouched();
+  });
+
+  it("rolls back when it is cancelled while the memory is written", async () => {
+    const abort = new AbortController();
+    const error = await expectError(
+      lab.service.create(
+        "guest",
+        documents.files(),
+        {},
+        {
+          signal: abort.signal,
+          onProgress: (event) => {
+            if (event.type === "operation-progress" && event.bytesDone > 0) abort.abort();
+          },
+        },
+      ),
+      "cancelled",
+    );
+    expect(error.effect).to.equal("rolled-back");
+    await expectUntouched();
+  });
+
+  for (const [type, kind] of [
+    ["operation-finished", "domain.prepare-capture"],
+    ["operation-progress", "domain.capture"],
+    ["operation-finished", "domain.capture"],
+    ["operation-finished", "domain.define"],
+  ] as const)
+    it(`rolls back what a killed domsnap left: ${type} of ${kind}`, async () => {
+      relayOf().close();
+      relay = undefined;
+      const { run } = lab.guest;
+      await lab.guest.stop();
+      await lab.boot(1);
+      expect(existsSync(run.monitor)).to.equal(true);
+      const args = [lab.uri, "create", "s", documents.files(), type, kind];
+      const { signal } = spawnSync(process.execPath, ["--import", "tsx/esm", child, ...args]);
+      expect(signal).to.equal("SIGKILL");
+      await sleep(100);
+      await expectUntouched();
+    });
+
+  it("goes on with a merge that a killed domsnap left", async () => {
+    relayOf().close();
+    relay = undefined;
+    await lab.guest.stop();
+    await lab.boot(1);
+    const document = lab.document("s", { mode: "external" });
+    await lab.service.create("guest", document, { diskOnly: true });
+    await lab.steps(2);
+    const args = [lab.uri, "delete", "s", "", "operation-progress", "domain.merge"];
+    const { signal } = spawnSync(process.execPath, ["--import", "tsx/esm", child, ...args]);
+    expect(signal).to.equal("SIGKILL");
+    await expectUntouched();
+  });
+});

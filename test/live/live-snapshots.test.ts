@@ -1,0 +1,236 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, statSync, truncateSync, writeFileSync } from "node:fs";
+
+import { expect } from "chai";
+
+import { queryBlockGraph } from "../../src/plugins/lib/qmp/index.js";
+import { expectError } from "../../src/testing/index.js";
+import type { TinyDisk } from "../support/tiny-guest/tiny-guest.js";
+import { isOneInstant, LiveLab, type LabOptions } from "./support/live-lab.js";
+
+describe("snapshots of a running guest", function () {
+  this.timeout(120_000);
+  let lab: LiveLab;
+  afterEach(() => lab.close());
+
+  const open = async (options: LabOptions) => {
+    lab = await LiveLab.open(options);
+    await lab.boot();
+  };
+
+  const create = async (name: string, how: Parameters<LiveLab["document"]>[1] = {}) => {
+    const result = await lab.service.create("guest", lab.document(name, how), {});
+    return result.measures ?? {};
+  };
+  const createDiskOnly = async (name: string) => {
+    const document = lab.document(name, { mode: "external" });
+    const result = await lab.service.create("guest", document, { diskOnly: true });
+    return { ...result, measures: result.measures ?? {} };
+  };
+  const externalMemory = (name: string) => ({
+    mode: "external",
+    memory: `snapshot='external' file='${lab.memoryFile(name)}'`,
+  });
+
+  /** The images that the guest is on, by what QEMU and the stored definition say alike. */
+  const present = async (): Promise<string[]> => {
+    const { definition, inactiveDefinition } = await lab.find();
+    const paths = definition.disks.map(({ source }) => source?.path ?? "");
+    const stored = (inactiveDefinition ?? definition).disks.map(({ source }) => source?.path ?? "");
+    expect(stored).to.deep.equal(paths);
+    return paths;
+  };
+
+  /** The guest itself compares its disks with its memory at every step. */
+  const expectHealthy = async () => {
+    await lab.steps(3);
+    expect(lab.console.torn).to.deep.equal([]);
+    expect((await lab.find()).state).to.equal("running");
+  };
+
+  /** The guest went on at the step that the snapshot was taken at, and did not boot. */
+  const expectBackAt = async (ticks: number) => {
+    await lab.console.waitForTick(1, 60_000);
+    const first = Number(/tick (\d+)/.exec(lab.console.text)?.[1]);
+    expect(first).to.be.within(ticks, ticks + 2);
+    expect(lab.console.found).to.equal(undefined);
+    await expectHealthy();
+  };
+
+  const nodeNames = () =>
+    lab.guest.withMonitor(async (client) =>
+      (await queryBlockGraph(client)).nodes.map(({ name }) => name),
+    );
+
+  for (const disks of [1, 4])
+    it(`keeps memory and ${disks} disks inside the images, goes back, and drops them`, async () => {
+      await open({ disks });
+      const before = lab.console.ticks;
+      const measures = await create("s");
+      const after = lab.console.ticks;
+      expect(measures.consistency).to.equal("memory");
+      expect(measures.pauseMs).to.be.within(1, 20_000);
+      expect(measures.bytesWritten).to.be.greaterThan(1024 * 1024);
+      await expectHealthy();
+      await lab.service.revert("guest", "s", {});
+      await lab.console.waitForTick(1, 60_000);
+      const first = Number(/tick (\d+)/.exec(lab.console.text)?.[1]);
+      expect(first).to.be.within(before, after + 2);
+      expect(lab.console.found).to.equal(undefined);
+      await expectHealthy();
+      await lab.service.delete("guest", "s", {});
+      await expectHealthy();
+      await lab.guest.stop();
+      for (const { path } of lab.disks)
+        expect(execFileSync("qemu-img", ["snapshot", "-l", path]).toString()).to.equal("");
+    });
+
+  for (const disks of [1, 4, 16])
+    it(`keeps memory and ${disks} disks in files at one instant, and goes back`, async () => {
+      await open({ disks });
+      const measures = await create("s", externalMemory("s"));
+      expect(measures.consistency).to.equal("memory");
+      expect(measures.pauseMs).to.be.greaterThan(0);
+      const memory = statSync(lab.memoryFile("s"));
+      expect(measures.bytesWritten).to.equal(memory.size);
+      expect(memory.mode & 0o777).to.equal(0o600);
+      await expectHealthy();
+      const stamps = lab.stamps();
+      expect(isOneInstant(stamps), stamps.join(" ")).to.equal(true);
+      expect(lab.console.ticks).to.be.greaterThan(stamps[0] ?? 0);
+      await lab.service.revert("guest", "s", {});
+      await expectBackAt(stamps[0] ?? 0);
+      // A second time, from a guest that has gone on differently.
+      await lab.service.revert("guest", "s", { paused: true });
+      expect((await lab.find()).state).to.equal("paused");
+      await lab.guest.resume();
+      await expectBackAt(stamps[0] ?? 0);
+    });
+
+  it("freezes disks alone, and merges them back under the guest's feet", async () => {
+    await open({ disks: 4 });
+    for (const name of ["a", "b", "c"]) {
+      const { measures, warnings } = await createDiskOnly(name);
+      expect(measures).to.deep.equal({
+        pauseMs: 0,
+        bytesWritten: 0,
+        consistency: "crash-consistent",
+      });
+      expect(warnings).to.deep.equal([]);
+      await lab.steps(1);
+    }
+    expect(isOneInstant(lab.stamps())).to.equal(true);
+    const overlays = await present();
+    expect(overlays.every((path) => path.endsWith(".c"))).to.equal(true);
+    for (const path of overlays) expect(statSync(path).mode & 0o777).to.equal(0o600);
+    // In the middle of the chain, at its bottom, at its top.
+    for (const name of ["b", "a", "c"]) {
+      const document = await lab.service.delete("guest", name, {});
+      expect(document.warnings).to.deep.equal([]);
+      await expectHealthy();
+    }
+    expect(await present()).to.deep.equal(lab.disks.map(({ path }) => path));
+    for (const path of overlays) expect(existsSync(path), path).to.equal(false);
+    expect((await nodeNames()).filter((name) => name.startsWith("domsnap"))).to.deep.equal([]);
+    await lab.guest.stop();
+    expect(lab.stamps()[0]).to.be.within(lab.console.ticks, lab.console.ticks + 1);
+    for (const { path } of lab.disks) execFileSync("qemu-img", ["check", "-q", path]);
+    // And once more from a cold start, on the merged images.
+    await lab.boot(1);
+    expect(lab.console.found).to.match(/^vda=\d+ vdb=\d+ vdc=\d+ vdd=\d+$/);
+  });
+
+  it("goes back to frozen disks: off, and running when asked", async () => {
+    await open({ disks: 2 });
+    await createDiskOnly("s");
+    await lab.steps();
+    await lab.service.revert("guest", "s", {});
+    expect((await lab.find()).state).to.equal("shutoff");
+    const stamps = lab.stamps();
+    await lab.service.revert("guest", "s", { running: true });
+    await lab.console.waitForTick(1, 60_000);
+    expect(lab.console.found).to.equal(`vda=${stamps[0]} vdb=${stamps[1]}`);
+    await lab.service.revert("guest", "s", { paused: true });
+    expect((await lab.find()).state).to.equal("paused");
+  });
+
+  it("removes the memory with its snapshot, and leaves the guest alone", async () => {
+    await open({ disks: 1 });
+    await create("s", externalMemory("s"));
+    await lab.service.delete("guest", "s", {});
+    expect(existsSync(lab.memoryFile("s"))).to.equal(false);
+    expect(await present()).to.deep.equal([lab.disks[0]?.path]);
+    await expectHealthy();
+  });
+
+  it("leaves a paused guest paused", async () => {
+    await open({ disks: 2 });
+    await lab.guest.pause();
+    const { ticks } = lab.console;
+    await create("files", externalMemory("files"));
+    expect((await lab.find()).state).to.equal("paused");
+    expect(lab.console.ticks).to.equal(ticks);
+    await lab.service.revert("guest", "files", {});
+    expect((await lab.find()).state).to.equal("paused");
+    await lab.guest.resume();
+    await lab.console.waitForTick(ticks + 1, 60_000);
+    await expectHealthy();
+  });
+
+  it("copies raw disks while the guest stands still, at the instant of the others", async () => {
+    await open({ disks: 3, formats: ["qcow2", "raw", "raw"] });
+    const copies: TinyDisk[] = [1, 2].map((at) => ({
+      path: `${lab.folder}/copy${at}`,
+      format: "raw",
+    }));
+    const disk = (target: string, file: string) =>
+      `<disk name='${target}' snapshot='external'><driver type='raw'/><source file='${file}'/></disk>`;
+    const document =
+      "<domainsnapshot><name>s</name><disks><disk name='vda' snapshot='external'/>" +
+      `${copies.map(({ path }, at) => disk(lab.targets[at + 1] ?? "", path)).join("")}</disks></domainsnapshot>`;
+    const result = await lab.service.create("guest", document, { diskOnly: true });
+    expect(result.warnings.join()).to.include("the guest stands still");
+    expect(result.measures?.pauseMs).to.be.greaterThan(0);
+    await expectHealthy();
+    const stamps = lab.stamps([...lab.disks.slice(0, 1), ...copies]);
+    expect(isOneInstant(stamps), stamps.join(" ")).to.equal(true);
+  });
+
+  it("puts qcow2 overlays on raw disks", async () => {
+    await open({ disks: 2, formats: ["raw", "raw"] });
+    const disk = (target: string) =>
+      `<disk name='${target}' snapshot='external'><driver type='qcow2'/></disk>`;
+    const document = `<domainsnapshot><name>s</name><disks>${lab.targets.map(disk).join("")}</disks></domainsnapshot>`;
+    await lab.service.create("guest", document, { diskOnly: true });
+    expect(isOneInstant(lab.stamps())).to.equal(true);
+    await expectHealthy();
+    await lab.service.delete("guest", "s", {});
+    expect(await present()).to.deep.equal(lab.disks.map(({ path }) => path));
+    await expectHealthy();
+  });
+
+  it("refuses what it cannot do, and changes nothing", async () => {
+    await open({ disks: 1 });
+    const before = await nodeNames();
+    const refused = (document: string, flags: object) =>
+      lab.service.create("guest", document, flags);
+    const external = lab.document("s", { mode: "external" });
+    const quiesce = await expectError(
+      refused(external, { diskOnly: true, quiesce: true }),
+      "argument-unsupported",
+    );
+    expect(quiesce.message).to.equal("argument unsupported: QEMU guest agent is not configured");
+    writeFileSync(lab.memoryFile("s"), "precious");
+    await expectError(refused(lab.document("s", externalMemory("s")), {}), "image-conflict");
+    const reused = `${lab.folder}/vda.s`;
+    writeFileSync(reused, "");
+    truncateSync(reused, 0);
+    await expectError(
+      refused(external, { diskOnly: true, reuseExternal: true }),
+      "operation-unsupported",
+    );
+    expect(await nodeNames()).to.deep.equal(before);
+    expect((await lab.service.list("guest")).heads).to.deep.equal([]);
+    await expectHealthy();
+  });
+});

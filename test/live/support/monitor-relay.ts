@@ -1,0 +1,78 @@
+import { renameSync, rmSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
+
+/**
+ * What is to go wrong, once: at this command, either the connection is cut when QEMU has got it, or
+ * something else is done in its place.
+ */
+export interface Fault {
+  readonly command: string;
+  /** Lets this many such commands pass before. */
+  readonly skip?: number;
+  readonly instead?: () => void;
+}
+
+/** Stands between domsnap and QEMU's monitor, and lets one command go wrong. */
+export interface MonitorRelay {
+  /** Commands that were sent so far. */
+  readonly commands: readonly string[];
+  /** Whether the fault has happened. */
+  readonly happened: boolean;
+  arm(fault: Fault): void;
+  close(): void;
+}
+
+export async function relayMonitor(path: string): Promise<MonitorRelay> {
+  const real = `${path}.real`;
+  renameSync(path, real);
+  const commands: string[] = [];
+  let fault: Fault | undefined;
+  let skip = 0;
+  let happened = false;
+  const server = createServer((client) => {
+    const qemu = connect(real);
+    const end = (socket: Socket) => () => socket.destroy();
+    client.on("error", end(qemu)).on("close", end(qemu));
+    qemu.on("error", end(client)).on("close", end(client));
+    qemu.pipe(client);
+    let rest = "";
+    client.on("data", (chunk: Buffer) => {
+      const lines = (rest + chunk.toString()).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        const { execute } = JSON.parse(line) as { execute: string };
+        commands.push(execute);
+        if (fault?.command !== execute || skip-- > 0) {
+          qemu.write(`${line}\n`);
+          continue;
+        }
+        const { instead } = fault;
+        fault = undefined;
+        happened = true;
+        if (instead) instead();
+        else {
+          client.destroy();
+          qemu.removeAllListeners("close").end(`${line}\n`);
+        }
+        return;
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return {
+    commands,
+    get happened() {
+      return happened;
+    },
+    arm(next) {
+      fault = next;
+      skip = next.skip ?? 0;
+      happened = false;
+    },
+    close() {
+      server.close();
+      rmSync(path, { force: true });
+      rmSync(real, { force: true });
+    },
+  };
+}

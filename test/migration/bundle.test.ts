@@ -1,0 +1,141 @@
+import { expect } from "chai";
+import { cpSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import type { DomsnapError } from "../../src/core/errors/index.js";
+import {
+  contentOf,
+  domainXml,
+  fill,
+  ImportLab,
+  outcomes,
+  qemuImg,
+  UUID,
+} from "./support/import-lab.js";
+
+const CREATE = (name: string, disks = "") =>
+  `<domainsnapshot><name>${name}</name><disks>${disks}</disks></domainsnapshot>`;
+
+describe("bundles", () => {
+  let here: ImportLab;
+  let there: ImportLab;
+  let contents: Record<string, string>;
+  beforeEach(async () => {
+    here = new ImportLab();
+    there = new ImportLab();
+    contents = {};
+    const image = join(here.folder, "vda.qcow2");
+    qemuImg("create", "-q", "-f", "qcow2", image, "1M");
+    await here.define(domainXml(here.folder));
+    const service = await here.service();
+    fill(image, 1);
+    contents["inside"] = contentOf(image);
+    await service.create(UUID, CREATE("inside", "<disk name='vda' snapshot='internal'/>"), {});
+    fill(image, 2);
+    contents["outside"] = contentOf(image);
+    await service.create(UUID, CREATE("outside", "<disk name='vda' snapshot='external'/>"), {});
+    fill(join(here.folder, "vda.outside"), 3);
+    contents["now"] = contentOf(join(here.folder, "vda.outside"));
+  });
+  afterEach(() => {
+    here.remove();
+    there.remove();
+  });
+
+  const bundle = () => join(here.folder, "bundle");
+  const moved = () => join(there.folder, "bundle");
+
+  async function exportBundle(): Promise<void> {
+    await (await here.service()).export(UUID, { format: "bundle", folder: bundle(), images: true });
+  }
+
+  it("move a domain with its tree, its images and its present state", async () => {
+    await exportBundle();
+    cpSync(bundle(), moved(), { recursive: true });
+    for (const file of ["vda.qcow2", "vda.outside"]) rmSync(join(here.folder, file));
+    const result = await there.import(moved(), { define: true });
+    expect(outcomes(result)).to.deep.equal({ inside: "adapted", outside: "adapted" });
+    expect(await there.tree()).to.deep.equal({ inside: undefined, outside: "inside" });
+    expect(await there.current()).to.equal("outside");
+    const service = await there.service();
+    const present = async () =>
+      contentOf((await service.findDomain(UUID)).definition.disks[0]?.source?.path ?? "");
+    expect(await present()).to.equal(contents["now"]);
+    await service.revert(UUID, "outside", {});
+    expect(await present()).to.equal(contents["outside"]);
+  });
+
+  it("go on where an export was interrupted", async () => {
+    await exportBundle();
+    const [name = ""] = imageNames();
+    const copy = join(bundle(), "images", name);
+    const { ino } = statSync(copy);
+    rmSync(join(bundle(), "manifest.json"));
+    await exportBundle();
+    expect(statSync(copy).ino).to.equal(ino);
+  });
+
+  it("are exported again when an image has changed since", async () => {
+    await exportBundle();
+    const [name = ""] = imageNames().filter((file) => file.endsWith("outside"));
+    const before = statSync(join(bundle(), "images", name)).ino;
+    fill(join(here.folder, "vda.outside"), 9);
+    rmSync(join(bundle(), "manifest.json"));
+    await exportBundle();
+    expect(statSync(join(bundle(), "images", name)).ino).not.to.equal(before);
+  });
+
+  it("are refused when an image, a document or the manifest is not what was exported", async () => {
+    await exportBundle();
+    const codeOf = async () => {
+      const error = await there
+        .import(bundle(), { define: true })
+        .catch((thrown: unknown) => thrown);
+      return (error as DomsnapError).code;
+    };
+    const [image = ""] = imageNames();
+    const path = join(bundle(), "images", image);
+    const whole = readFileSync(path);
+    truncateSync(path, whole.length - 1);
+    expect(await codeOf()).to.equal("image-conflict");
+    writeFileSync(path, whole);
+
+    const manifest = readFileSync(join(bundle(), "manifest.json"), "utf8");
+    for (const file of ["../../etc/passwd", "/etc/passwd", "images/../../x"]) {
+      const evil = manifest.replace(`images/${image}`, file);
+      expect(evil).not.to.equal(manifest);
+      writeFileSync(join(bundle(), "manifest.json"), evil);
+      expect(await codeOf(), file).to.equal("invalid-argument");
+    }
+    writeFileSync(join(bundle(), "manifest.json"), manifest);
+
+    const document = join(bundle(), "snapshots", "0002.xml");
+    writeFileSync(document, readFileSync(document, "utf8").replace("outside", "0utside"));
+    const result = await there.import(bundle(), { define: true });
+    expect(outcomes(result)).to.deep.equal({ inside: "adapted", [document]: "skipped" });
+  });
+
+  it("without images name them where they are", async () => {
+    await (await here.service()).export(UUID, { format: "bundle", folder: bundle() });
+    const result = await there.import(bundle(), { define: true });
+    expect(outcomes(result)).to.deep.equal({ inside: "imported", outside: "imported" });
+  });
+
+  it("are not made over other files", async () => {
+    const folder = here.metadata({ "domain.xml": "something else" }, "taken");
+    const error = await (
+      await here.service()
+    )
+      .export(UUID, { format: "bundle", folder })
+      .catch((thrown: unknown) => thrown);
+    expect((error as DomsnapError).code).to.equal("image-conflict");
+    expect(readFileSync(join(folder, "domain.xml"), "utf8")).to.equal("something else");
+  });
+
+  function imageNames(): string[] {
+    const manifest = JSON.parse(readFileSync(join(bundle(), "manifest.json"), "utf8")) as {
+      images: { file: string }[];
+    };
+    return manifest.images.map(({ file }) => file.replace("images/", ""));
+  }
+});

@@ -1,6 +1,8 @@
-// Installs what the tests need and is missing: npm packages, and as root the Debian packages.
+// Installs what the tests need and is missing: npm packages, as root the Debian packages, and the
+// guest that the tests run.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { ensureNodeModules } from "./ensure-built.mjs";
 import { TEST_PACKAGES } from "./packages.mjs";
 
@@ -17,6 +19,18 @@ if (missing.length > 0) {
   console.log(`Installing Debian packages for the tests: ${missing.join(" ")}`);
   apt(["update"]);
   apt(["install", "-y", "--no-install-recommends", ...missing]);
+}
+makeTinyGuest();
+
+/** Its kernel is fetched with apt-get, which may not know the newest packages yet. */
+function makeTinyGuest() {
+  const script = fileURLToPath(new URL("make-tiny-guest.mjs", import.meta.url));
+  const make = (errors) =>
+    spawnSync(process.execPath, [script], { stdio: ["ignore", "ignore", errors] }).status === 0;
+  if (make(process.getuid() === 0 ? "ignore" : "inherit")) return;
+  if (process.getuid() !== 0) process.exit(1);
+  apt(["update"]);
+  if (!make("inherit")) process.exit(1);
 }
 
 function apt(args) {

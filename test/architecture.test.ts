@@ -15,7 +15,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "core/execute": ["core/model", "core/errors", "core/ports", "core/plan"],
   "core/operations": ["core"],
   xml: ["core/model", "core/errors", "core/rules", "core/ports"],
-  "plugins/lib": ["core/model", "core/errors", "core/ports", "core/plan", "xml"],
+  "plugins/lib": ["core/model", "core/errors", "core/ports", "core/plan", "core/rules", "xml"],
   plugins: [
     "core/model",
     "core/errors",

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -10,7 +10,7 @@ import { asDomsnapError } from "../../src/core/errors/index.js";
 import { queryBlockGraph } from "../../src/plugins/lib/qmp/index.js";
 import { expectError } from "../../src/testing/index.js";
 import { LiveLab } from "./support/live-lab.js";
-import { relayMonitor, type MonitorRelay } from "./support/monitor-relay.js";
+import { relayMonitor, type Fault, type MonitorRelay } from "./support/monitor-relay.js";
 
 const child = fileURLToPath(new URL("support/dying-child.ts", import.meta.url));
 
@@ -21,7 +21,7 @@ describe("a running guest when something goes wrong", function () {
 
   beforeEach(async () => {
     lab = await LiveLab.open({ disks: 2, words: "fill=24" });
-    await boot();
+    await lab.boot(1);
   });
   afterEach(async () => {
     relay?.close();
@@ -29,13 +29,18 @@ describe("a running guest when something goes wrong", function () {
     await lab.close();
   });
 
+  /** Boots a guest that was killed. */
   const boot = async () => {
     relay?.close();
+    relay = undefined;
     await lab.boot(1);
-    relay = await relayMonitor(lab.guest.run.monitor);
+  };
+  /** Lets a command go wrong, and gives the relay that tells whether it did. */
+  const arm = async (fault: Fault) => {
+    relay ??= await relayMonitor(lab.guest.run.monitor);
+    relay.arm(fault);
     return relay;
   };
-  const relayOf = () => relay ?? expect.fail("no relay");
 
   const documents = {
     files: () =>
@@ -94,28 +99,30 @@ describe("a running guest when something goes wrong", function () {
     images: ["snapshot-save", "query-jobs"],
   } as const;
 
+  const DEADLY = { files: ["transaction", "migrate", "query-migrate"], images: ["query-jobs"] };
+
   for (const kind of ["files", "images"] as const) {
     it(`rolls back when the monitor is lost while a snapshot in ${kind} is taken`, async () => {
       for (const command of STEPS[kind]) {
-        relayOf().arm({ command });
+        const armed = await arm({ command });
         const error = asDomsnapError(
           await lab.service.create("guest", documents[kind](), {}).catch((e: unknown) => e),
         );
-        expect(relayOf().happened, command).to.equal(true);
+        expect(armed.happened, command).to.equal(true);
         expect(error.effect, `${command}: ${error.message}`).to.equal("rolled-back");
         await expectUntouched();
       }
     });
 
     it(`rolls back when QEMU dies while a snapshot in ${kind} is taken`, async () => {
-      for (const command of STEPS[kind]) {
+      for (const command of DEADLY[kind]) {
         if (!lab.guest.alive) await boot();
         await lab.steps(2);
-        relayOf().arm({ command, instead: killGuest });
+        const armed = await arm({ command, instead: killGuest });
         const error = asDomsnapError(
           await lab.service.create("guest", documents[kind](), {}).catch((e: unknown) => e),
         );
-        expect(relayOf().happened, command).to.equal(true);
+        expect(armed.happened, command).to.equal(true);
         expect(error.effect, `${command}: ${error.message}`).to.equal("rolled-back");
         await expectUntouched(false);
       }
@@ -124,16 +131,17 @@ describe("a running guest when something goes wrong", function () {
 
   it("carries a merge through when the monitor is lost, or QEMU dies", async () => {
     const overlays = () => readdirSync(lab.folder).filter((name) => name.endsWith(".s"));
-    const commands = ["block-commit", "stop", "job-complete", "job-dismiss", "cont"];
+    const lost = ["block-commit", "stop", "job-complete", "job-dismiss", "cont"];
+    const deadly = ["block-commit", "job-complete", "cont"];
     for (const instead of [undefined, killGuest])
-      for (const command of commands) {
+      for (const command of instead ? deadly : lost) {
         if (!lab.guest.alive) await boot();
         const document = lab.document("s", { mode: "external" });
         await lab.service.create("guest", document, { diskOnly: true });
         await lab.steps(2);
-        relayOf().arm({ command, ...(instead && { instead }) });
+        const armed = await arm({ command, ...(instead && { instead }) });
         await expectError(lab.service.delete("guest", "s", {}), "unfinished");
-        expect(relayOf().happened, command).to.equal(true);
+        expect(armed.happened, command).to.equal(true);
         // The next command on the domain goes on with it.
         await expectUntouched(instead === undefined);
         expect(overlays()).to.deep.equal([]);
@@ -183,12 +191,6 @@ describe("a running guest when something goes wrong", function () {
     ["operation-finished", "domain.define"],
   ] as const)
     it(`rolls back what a killed domsnap left: ${type} of ${kind}`, async () => {
-      relayOf().close();
-      relay = undefined;
-      const { run } = lab.guest;
-      await lab.guest.stop();
-      await lab.boot(1);
-      expect(existsSync(run.monitor)).to.equal(true);
       const args = [lab.uri, "create", "s", documents.files(), type, kind];
       const { signal } = spawnSync(process.execPath, ["--import", "tsx/esm", child, ...args]);
       expect(signal).to.equal("SIGKILL");
@@ -197,10 +199,6 @@ describe("a running guest when something goes wrong", function () {
     });
 
   it("goes on with a merge that a killed domsnap left", async () => {
-    relayOf().close();
-    relay = undefined;
-    await lab.guest.stop();
-    await lab.boot(1);
     const document = lab.document("s", { mode: "external" });
     await lab.service.create("guest", document, { diskOnly: true });
     await lab.steps(2);

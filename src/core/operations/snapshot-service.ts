@@ -7,7 +7,7 @@ import type {
 } from "../model/index.js";
 import type { DomainRegistry } from "../ports/index.js";
 import type { Finding, RetentionPolicy } from "../rules/index.js";
-import type { PowerAction } from "./switch-power.js";
+import type { PowerAction } from "./power-action.js";
 import type {
   ChangeOptions,
   ChangeResult,

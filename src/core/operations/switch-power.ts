@@ -2,12 +2,8 @@ import { DomsnapError } from "../errors/index.js";
 import type { Domain } from "../model/index.js";
 import type { DomainPower } from "../ports/index.js";
 import { changeDomain, type ServiceContext } from "./context.js";
+import { LIBVIRT_CALLS, type PowerAction } from "./power-action.js";
 import type { ChangeOptions } from "./results.js";
-
-/** What can be done to a domain as a whole; virsh's verbs. */
-export type PowerAction =
-  | { readonly verb: "start"; readonly paused: boolean }
-  | { readonly verb: "destroy" | "shutdown" | "suspend" | "resume" };
 
 /** See `SnapshotService.switchPower`. */
 export async function switchPower(
@@ -27,14 +23,6 @@ export async function switchPower(
     return toolstack.findDomain(uuid);
   });
 }
-
-export const LIBVIRT_CALLS: Readonly<Record<PowerAction["verb"], string>> = {
-  start: "virDomainCreate",
-  destroy: "virDomainDestroy",
-  shutdown: "virDomainShutdown",
-  suspend: "virDomainSuspend",
-  resume: "virDomainResume",
-};
 
 function carryOut(power: DomainPower, uuid: string, action: PowerAction): Promise<void> {
   if (action.verb === "start") return power.start(uuid, { paused: action.paused });

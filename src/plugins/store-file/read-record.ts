@@ -33,11 +33,7 @@ export function formatRecord(snapshot: DomainSnapshot, documents: SnapshotDocume
  * Reads all of a record. Throws what the system or the parser throws, and `record-unreadable` when
  * the record is not that of `name`.
  */
-export function readRecord(
-  path: string,
-  name: string,
-  reader: SnapshotReader,
-): DomainSnapshot {
+export function readRecord(path: string, name: string, reader: SnapshotReader): DomainSnapshot {
   const text = withStateFile(path, (file) => file.text(RECORD_LIMIT_BYTES));
   return named(reader.read(text).snapshot, name);
 }

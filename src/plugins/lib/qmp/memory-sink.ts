@@ -86,6 +86,11 @@ async function writeAll(sender: Socket, file: string): Promise<void> {
   throw new DomsnapError(code, `cannot write file '${file}': ${complaint}`);
 }
 
+/** `tee: /path: No space left on device` without what is known. */
+function lastPart(text: string): string {
+  return text.trim().split(": ").at(-1) ?? text;
+}
+
 /** What a program said before it failed; undefined when it did not. */
 function complaintOf(program: ChildProcess): Promise<string | undefined> {
   let text = "";
@@ -98,7 +103,7 @@ function complaintOf(program: ChildProcess): Promise<string | undefined> {
     });
     program.once("close", (status, signal) => {
       if (status === 0) resolve(undefined);
-      else resolve(text.trim().split(": ").at(-1) || `tee ended with ${signal ?? status}`);
+      else resolve(text === "" ? `tee ended with ${signal ?? status}` : lastPart(text));
     });
   });
 }

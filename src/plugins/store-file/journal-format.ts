@@ -16,7 +16,7 @@ type Beginning = Pick<JournalEntry, "plan" | "owner">;
  */
 export function formatBeginning({ plan, owner }: Beginning): string {
   const line = { domsnapJournal: FORMAT_VERSION, owner, plan };
-  return JSON.stringify(line, encodeBigint) + "\n";
+  return JSON.stringify(line, encoder()) + "\n";
 }
 
 export function formatMark(mark: JournalMark, index: number): string {
@@ -56,7 +56,7 @@ function parseBeginning(line: string): Beginning {
 
 function parseJson(line: string): Partial<Beginning> & { readonly domsnapJournal?: unknown } {
   try {
-    const value: unknown = JSON.parse(line, decodeBigint);
+    const value: unknown = JSON.parse(line, decoder());
     return typeof value === "object" && value !== null ? value : {};
   } catch (thrown) {
     throw unreadable("its first line is not JSON", undefined, thrown);
@@ -71,14 +71,35 @@ function unreadable(reason: string, hint?: string, cause?: unknown): DomsnapErro
   });
 }
 
-/** JSON has no 64-bit numbers. No type of a plan has a field of this name. */
+/** JSON has no 64-bit numbers. No type of a plan has a field of these names. */
 const BIGINT_KEY = "$bigint";
+/** A definition that many records of a plan share is written once, and then by its number. */
+const SHARED_KEY = "$shared";
 
-function encodeBigint(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? { [BIGINT_KEY]: value.toString() } : value;
+function encoder() {
+  const seen = new Map<object, number>();
+  return (_key: string, value: unknown): unknown => {
+    if (typeof value === "bigint") return { [BIGINT_KEY]: value.toString() };
+    if (!isDefinition(value)) return value;
+    const number = seen.get(value);
+    if (number === undefined) seen.set(value, seen.size);
+    return number === undefined ? value : { [SHARED_KEY]: number };
+  };
 }
 
-function decodeBigint(_key: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || !(BIGINT_KEY in value)) return value;
-  return BigInt(String(value[BIGINT_KEY]));
+/** Reads in the order of writing, so that what is shared is known before it is named. */
+function decoder() {
+  const seen: object[] = [];
+  return (_key: string, value: unknown): unknown => {
+    if (typeof value !== "object" || value === null) return value;
+    if (BIGINT_KEY in value) return BigInt(String(value[BIGINT_KEY]));
+    if (SHARED_KEY in value) return seen[Number(value[SHARED_KEY])];
+    if (isDefinition(value)) seen.push(value);
+    return value;
+  };
+}
+
+/** A `DomainDefinition` is the only part of a plan that is both large and shared. */
+function isDefinition(value: unknown): value is object {
+  return typeof value === "object" && value !== null && "xml" in value && "uuid" in value;
 }

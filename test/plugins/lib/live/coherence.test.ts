@@ -16,10 +16,7 @@ import {
   waitForMigration,
   type QmpClient,
 } from "../../../../src/plugins/lib/qmp/index.js";
-import {
-  findLiveDisks,
-  type LiveDisk,
-} from "../../../../src/plugins/lib/live/find-live-disks.js";
+import { findLiveDisks, type LiveDisk } from "../../../../src/plugins/lib/live/find-live-disks.js";
 import {
   describeOverlayNode,
   freeNodeName,

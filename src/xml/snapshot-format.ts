@@ -21,9 +21,21 @@ export function formatSnapshot(
   const head = headElements(snapshot).map(formatElement);
   const domains = domainParts(snapshot, options.secure ?? false);
   const parts = [...head, ...domains, ...(snapshot.cookie === undefined ? [] : [snapshot.cookie])];
-  const lines = parts.map((part) => indentXml(part, 1) + "\n");
+  const lines = parts.map((part) => indentOnce(part) + "\n");
   return `<domainsnapshot>\n${lines.join("")}</domainsnapshot>\n`;
 }
+
+/** Snapshots that are written one after the other mostly hold the same definition. */
+let lastIndented = { part: "", text: "" };
+
+function indentOnce(part: string): string {
+  if (part.length < LONG_PART) return indentXml(part, 1);
+  if (lastIndented.part !== part) lastIndented = { part, text: indentXml(part, 1) };
+  return lastIndented.text;
+}
+
+/** Characters; only definitions are longer. */
+const LONG_PART = 1000;
 
 function headElements(snapshot: DomainSnapshot): XmlElement[] {
   const { memory, parent, creationTime } = snapshot;

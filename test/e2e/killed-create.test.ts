@@ -39,6 +39,8 @@ describe("a create that is killed", function () {
       child.kill("SIGKILL");
       if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
 
+      // Waits for what the killed process started; reading commands do so for a moment only.
+      lab.domsnap("recover", "guest");
       const names = lab.domsnap("snapshot-list", "guest", "--name").split("\n");
       const exists = names.includes(name);
       outcomes.add(exists ? "whole" : "nothing");

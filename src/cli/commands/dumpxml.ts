@@ -1,4 +1,3 @@
-import { withoutSecurityInfo } from "../../xml/index.js";
 import type { CommandSpec } from "../command-spec.js";
 import { bool, DOMAIN, XPATH_OPTIONS } from "./common-options.js";
 import { selectXml } from "./xpath.js";
@@ -14,8 +13,14 @@ export const dumpxml: CommandSpec = {
     const domain = await context.domain();
     const inactive = args.has("inactive") ? domain.inactiveDefinition : undefined;
     const { xml } = inactive ?? domain.definition;
-    const shown = args.has("security-info") ? xml : withoutSecurityInfo(xml);
+    const shown = args.has("security-info") ? xml : await withoutSecrets(xml);
     const text = selectXml(`${shown}\n`, args);
     return { text, data: { name: domain.name, xml: text } };
   },
 };
+
+/** The reader is loaded on use, so that help comes at once. */
+async function withoutSecrets(xml: string): Promise<string> {
+  const { withoutSecurityInfo } = await import("../../xml/index.js");
+  return withoutSecurityInfo(xml);
+}

@@ -32,6 +32,8 @@ export interface ServiceContext {
 }
 
 const DEFAULT_LOCK_TIMEOUT_MS = 30_000;
+/** A program of a domsnap that was killed may still be ending, and holds the lock until it has. */
+const READER_PATIENCE_MS = 1000;
 
 /**
  * Runs a change of one domain: resolves the domain, takes its lock, settles what an earlier process
@@ -77,7 +79,7 @@ export async function readDomain(
   const domain = await toolstack.findDomain(reference);
   try {
     if (!(await journal.read(domain.uuid))) return { domain };
-    await lock.run(domain.uuid, { timeoutMs: 0 }, () =>
+    await lock.run(domain.uuid, { timeoutMs: READER_PATIENCE_MS }, () =>
       recoverDomain(domain.uuid, environmentFor(context, {})),
     );
     return { domain: await toolstack.findDomain(domain.uuid) };

@@ -91,7 +91,7 @@ function yesNo(on: boolean): string {
  * The name of a guest's disk as xl accepts it (and `vd`, for guests of QEMU), an equals sign, and
  * what belongs to it.
  */
-const SMALL_FORM = /^((?:hd|sd|vd|xvd)[a-z]+\d*|d\d+p\d+|\d+)=([^]*)$/;
+const SMALL_FORM = /^((?:hd|sd|vd(?!ev=)|xvd)[a-z]+\d*|d\d+p\d+|\d+)=([^]*)$/;
 
 /**
  * `VDEV=FILE[,type=FORMAT]`, which is not a disk specification, or for what does not begin like

@@ -22,7 +22,8 @@ interface OpenElement {
 class WellFormedScanner extends XmlCursor {
   private nodes = 0;
   private readonly open: OpenElement[] = [];
-  private readonly name = createNameMatcher();
+  private readonly asciiName = /[A-Za-z_:][-A-Za-z0-9._:]*/y;
+  private anyName: RegExp | undefined;
 
   constructor(
     text: string,
@@ -30,6 +31,15 @@ class WellFormedScanner extends XmlCursor {
     private readonly limits: XmlLimits,
   ) {
     super(text, documentName);
+  }
+
+  /** The name that stands next, or nothing. The full pattern takes long to compile, and few need it. */
+  private matchName(): string {
+    const start = this.offset;
+    const name = this.match(this.asciiName);
+    if (!(this.text.charCodeAt(this.offset) >= 0x80)) return name;
+    this.offset = start;
+    return this.match((this.anyName ??= createNameMatcher()));
   }
 
   scanDocument(): void {
@@ -82,7 +92,7 @@ class WellFormedScanner extends XmlCursor {
 
   private scanStartTag(): void {
     const start = this.offset++;
-    const name = this.match(this.name);
+    const name = this.matchName();
     if (name === "") this.fail("StartTag: invalid element name");
     this.count();
     const repeated = this.scanAttributes();
@@ -102,7 +112,7 @@ class WellFormedScanner extends XmlCursor {
     let repeated: string | undefined;
     this.skipBlanks();
     while (!this.at(">") && !this.at("/>") && this.offset < this.text.length) {
-      const name = this.match(this.name);
+      const name = this.matchName();
       if (name === "") this.fail("error parsing attribute name");
       if (seen.has(name)) repeated ??= name;
       seen.add(name);
@@ -135,7 +145,7 @@ class WellFormedScanner extends XmlCursor {
 
   private scanEndTag(): void {
     this.offset += 2;
-    const name = this.match(this.name) || "unparsable";
+    const name = this.matchName() || "unparsable";
     this.skipBlanks();
     if (!this.take(">")) this.fail("expected '>'");
     const opened = this.open.pop();
@@ -148,7 +158,7 @@ class WellFormedScanner extends XmlCursor {
   private scanReference(): void {
     this.offset++;
     if (this.take("#")) return this.scanNumericReference();
-    const name = this.match(this.name);
+    const name = this.matchName();
     if (name === "") this.fail("xmlParseEntityRef: no name");
     if (!this.take(";")) this.fail("EntityRef: expecting ';'");
     if (!PREDEFINED_ENTITIES.has(name)) this.fail(`Entity '${name}' not defined`);
@@ -182,7 +192,7 @@ class WellFormedScanner extends XmlCursor {
 
   private scanInstruction(): void {
     this.offset += "<?".length;
-    const target = this.match(this.name);
+    const target = this.matchName();
     if (target === "") this.fail("xmlParsePI : no target name");
     if (target === "xml") this.fail("XML declaration allowed only at the start of the document");
     if (target.toLowerCase() === "xml") this.fail("Invalid PI name");

@@ -27,7 +27,7 @@ export function selectBackend(
 
 /**
  * Finds a backend for every disk that takes part and asks each whether it can do its part. All
- * refusals are collected into one `disk-unsupported`, so that one run tells everything (RFC R17).
+ * refusals are collected into one `disk-unsupported`, so that one run tells everything.
  */
 export async function assignBackends(
   backends: readonly DiskBackend[],

@@ -145,7 +145,7 @@ function standsAt(
   return probe(path).kind === "absent" ? "absent" : "empty";
 }
 
-/** Where disks go on in an overlay, the definition follows in the same plan (RFC R71). */
+/** Where disks go on in an overlay, the definition follows in the same plan. */
 function definitionAfter(
   { documents }: ServiceContext,
   domain: Domain,

@@ -14,7 +14,7 @@ const FORMS: readonly { readonly mode: Form["mode"]; readonly format?: ImageForm
   { mode: "external", format: "vhd" },
 ];
 
-/** See `SnapshotService.diskCapabilities` (RFC R17, R18: which disks are snapshotable, and why not). */
+/** See `SnapshotService.diskCapabilities`: which disks are snapshotable, and why not. */
 export async function diskCapabilities(
   context: ServiceContext,
   reference: string,

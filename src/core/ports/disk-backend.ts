@@ -2,7 +2,7 @@ import type { DiskSnapshot, DomainDisk, ImageFormat, ImageRef } from "../model/i
 import type { BackendId, DiskOperation } from "../plan/operation.js";
 import type { OperationHandler } from "./operation-handler.js";
 
-/** A snapshot that an image itself contains; the fields of QEMU's SnapshotInfo (RFC, R44). */
+/** A snapshot that an image itself contains; the fields of QEMU's SnapshotInfo. */
 export interface ImageSnapshot {
   /** The number that the image gives it. Unique in one image, unlike the tag. */
   readonly id: string;
@@ -35,7 +35,7 @@ export interface DiskWish {
   readonly captured?: boolean;
 }
 
-/** A yes, or a no with its reason and what would lift it (RFC, R17 and R18). */
+/** A yes, or a no with its reason and what would lift it. */
 export type DiskVerdict =
   | { readonly possible: true }
   | { readonly possible: false; readonly reason: string; readonly remedy: string };

@@ -1,22 +1,13 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { execFileSync, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { openSnapshotService } from "../../../src/container.js";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
 import type { DomainDefinition } from "../../../src/core/model/index.js";
-
-const root = fileURLToPath(new URL("../../..", import.meta.url));
-const program = join(root, "bin", "domsnap.cjs");
-
-export interface CliResult {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { runDomsnap, startDomsnap, tryDomsnap, type CliResult } from "./run-domsnap.js";
 
 /** The content of all disks of a guest, as hashes of what the guest would read. */
 export interface Contents {
@@ -59,24 +50,16 @@ export class GuestLab {
 
   /** Runs a command that has to succeed; returns its standard output. */
   domsnap(...args: string[]): string {
-    const result = this.try(...args);
-    if (result.status !== 0)
-      throw new Error(`domsnap ${args.join(" ")}: ${String(result.status)}\n${result.stderr}`);
-    return result.stdout;
+    return runDomsnap(this.uri, args);
   }
 
   try(...args: string[]): CliResult {
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      [program, "-q", "-c", this.uri, ...args],
-      { encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } },
-    );
-    return { status: status ?? -1, stdout, stderr };
+    return tryDomsnap(this.uri, args);
   }
 
   /** Starts a command and does not wait for it. */
   start(...args: string[]): ChildProcess {
-    return spawn(process.execPath, [program, "-q", "-c", this.uri, ...args], { stdio: "ignore" });
+    return startDomsnap(this.uri, args);
   }
 
   /** Writes a document beside the images and returns its path. */

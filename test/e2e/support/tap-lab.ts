@@ -1,19 +1,15 @@
-import { spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { openSnapshotService } from "../../../src/container.js";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
 import type { DomainDefinition } from "../../../src/core/model/index.js";
 import { readAsGuest, writeAsGuest } from "../../plugins/lib/vhd/support/guest-vhd.js";
 import { makeDynamic } from "../../plugins/lib/vhd/support/vhd-images.js";
-import type { CliResult } from "./guest-lab.js";
+import { runDomsnap, tryDomsnap, type CliResult } from "./run-domsnap.js";
 
-const root = fileURLToPath(new URL("../../..", import.meta.url));
-const program = join(root, "bin", "domsnap.cjs");
 /** Ends inside a block. */
 const DISK_BYTES = 5 * 1024 * 1024 + 512;
 const WRITE_BYTES = 64 * 512;
@@ -51,19 +47,11 @@ export class TapLab {
   }
 
   domsnap(...args: string[]): string {
-    const result = this.try(...args);
-    if (result.status !== 0)
-      throw new Error(`domsnap ${args.join(" ")}: ${String(result.status)}\n${result.stderr}`);
-    return result.stdout;
+    return runDomsnap(this.uri, args);
   }
 
   try(...args: string[]): CliResult {
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      [program, "-q", "-c", this.uri, ...args],
-      { encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } },
-    );
-    return { status: status ?? -1, stdout, stderr };
+    return tryDomsnap(this.uri, args);
   }
 
   /** What the guest would do while it runs: a part of each disk, some of it never written before. */

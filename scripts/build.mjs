@@ -1,6 +1,6 @@
 // Builds the library (plain compiled files with types), the command line (one bundle and its V8
 // code cache), the man page and the bash completion.
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,12 @@ const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
  * Built-in modules of Node that take milliseconds to load and that most commands never touch. In
  * the bundle each is loaded when one of its exports is first used.
  */
-const LAZY_BUILTINS = /^(node:)?(child_process|crypto|fs\/promises|worker_threads)$/;
+const LAZY_BUILTINS =
+  /^(node:)?(child_process|crypto|fs\/promises|net|timers\/promises|worker_threads)$/;
+
+/** What `import.meta.url` is in CommonJS, which does not have it. */
+const BUNDLE_URL = "__bundleUrl";
+const BUNDLE_URL_BANNER = `const ${BUNDLE_URL}=require("node:url").pathToFileURL(__filename).href;`;
 
 const lazyBuiltins = {
   name: "lazy-builtins",
@@ -34,31 +39,7 @@ const lazyBuiltins = {
 rmSync(join(root, "dist"), { recursive: true, force: true });
 run("npx", ["tsc", "-p", "tsconfig.build.json"]);
 
-await build({
-  absWorkingDir: root,
-  entryPoints: ["src/cli/main.ts"],
-  outfile: "dist/cli/domsnap.cjs",
-  bundle: true,
-  platform: "node",
-  target: "node20.19",
-  format: "cjs",
-  minify: true,
-  legalComments: "none",
-  tsconfig: "tsconfig.json",
-  // A native module cannot be part of a bundle.
-  external: ["fs-native-extensions"],
-  plugins: [lazyBuiltins],
-  // The code cache's script has no loader for import(); what is left of it becomes require().
-  supported: { "dynamic-import": false },
-  // `import.meta.url` does not exist in CommonJS; this is what it would be.
-  banner: { js: 'const __bundleUrl=require("node:url").pathToFileURL(__filename).href;' },
-  define: {
-    "import.meta.url": "__bundleUrl",
-    "process.env.DOMSNAP_VERSION": JSON.stringify(version),
-  },
-  logLevel: "warning",
-});
-
+await bundleCommandLine();
 warmCodeCache();
 mkdirSync(join(root, "man"), { recursive: true });
 mkdirSync(join(root, "completion"), { recursive: true });
@@ -67,25 +48,76 @@ writeFileSync(join(root, "man", "domsnap.1"), formatManPage({ version }));
 writeFileSync(join(root, "completion", "domsnap.bash"), formatBashCompletion());
 
 /**
- * Lists a snapshot once, so that the code cache holds what every command needs. More commands would
- * make the cache larger, and with it the start of those that need less.
+ * One bundle of parts, so that a command loads only what it needs. esbuild parts only ES modules;
+ * each part is made CommonJS afterwards, because the code cache's script has no loader for import().
+ */
+async function bundleCommandLine() {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: ["src/cli/main.ts"],
+    outdir: "dist/cli/bundle",
+    outExtension: { ".js": ".cjs" },
+    bundle: true,
+    splitting: true,
+    write: false,
+    platform: "node",
+    target: "node20.19",
+    format: "esm",
+    minify: true,
+    legalComments: "none",
+    tsconfig: "tsconfig.json",
+    // A native module cannot be part of a bundle.
+    external: ["fs-native-extensions"],
+    plugins: [lazyBuiltins],
+    define: {
+      "import.meta.url": BUNDLE_URL,
+      "process.env.DOMSNAP_VERSION": JSON.stringify(version),
+    },
+    logLevel: "warning",
+  });
+  mkdirSync(join(root, "dist/cli/bundle"));
+  await Promise.all(
+    outputFiles.map(async ({ path, text }) => {
+      const { code } = await transform(text, {
+        format: "cjs",
+        platform: "node",
+        target: "node20.19",
+        minify: true,
+        charset: "ascii",
+        supported: { "dynamic-import": false },
+        banner: text.includes(BUNDLE_URL) ? BUNDLE_URL_BANNER : "",
+      });
+      writeFileSync(path, code);
+    }),
+  );
+}
+
+/**
+ * Runs some commands, so that the code cache of each part holds what they need of it. A list comes
+ * first: more in the parts that it loads would make the start of every command longer.
  */
 function warmCodeCache() {
   const folder = mkdtempSync(join(tmpdir(), "domsnap-build-"));
-  const uri = pathToFileURL(folder).href;
+  const connection = ["-c", pathToFileURL(folder).href];
   const domain = readFileSync(join(root, "fixtures/libvirt-xml/domains/raw.xml"), "utf8");
-  const disk = `vda,driver=raw,file=${join(folder, "guest.first.raw")}`;
+  const disk = (name) => `vda,driver=raw,file=${join(folder, `guest.${name}.raw`)}`;
+  const create = (name) => ["snapshot-create-as", "guest", name, "--diskspec", disk(name)];
+  const warm = (...words) => run(process.execPath, ["scripts/write-code-cache.cjs", ...words]);
   try {
     writeFileSync(join(folder, "guest.raw"), "");
     writeFileSync(
       join(folder, "guest.xml"),
       domain.replace("/var/lib/libvirt/images", () => folder),
     );
-    run(process.execPath, [
-      ...["bin/domsnap.cjs", "-c", uri],
-      ...["snapshot-create-as", "guest", "first", "--diskspec", disk],
-    ]);
-    run(process.execPath, ["scripts/write-code-cache.cjs", "-c", uri, "snapshot-list", "guest"]);
+    run(process.execPath, ["bin/domsnap.cjs", ...connection, ...create("first")]);
+    warm(...connection, "snapshot-list", "guest");
+    warm(...connection, ...create("second"));
+    warm(...connection, "snapshot-revert", "guest", "first");
+    warm(...connection, "snapshot-delete", "guest", "second");
+    warm(...connection, "snapshot-dumpxml", "guest", "first");
+    warm(...connection, "export", "guest", join(folder, "out"), "--to", "redefine");
+    warm("-c", "test:///default", "snapshot-list", "test");
+    warm("-c", pathToFileURL(folder).href.replace("file:", "qemu+dir:"), "list");
   } finally {
     rmSync(folder, { recursive: true });
   }

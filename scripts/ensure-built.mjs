@@ -14,7 +14,7 @@ export function ensureNodeModules() {
 
 export function ensureBuilt() {
   ensureNodeModules();
-  const built = join(root, "dist", "cli", "domsnap.cjs");
+  const built = join(root, "dist", "cli", "bundle", "main.cjs");
   if (existsSync(built) && statSync(built).mtimeMs >= newestSource()) return;
   run(process.execPath, ["scripts/build.mjs"]);
 }

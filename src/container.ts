@@ -13,15 +13,10 @@ import {
   HostFiles,
   ImportSource,
   SnapshotDocuments,
+  type SnapshotExchange,
 } from "./core/ports/index.js";
 import { blktapModule } from "./plugins/blktap/index.js";
 import { ddModule } from "./plugins/dd/index.js";
-import { bundleModule } from "./plugins/bundle/index.js";
-import { exportLibvirtModule } from "./plugins/export-libvirt/index.js";
-import { exportToolstackModule } from "./plugins/export-toolstack/index.js";
-import { importImagesModule } from "./plugins/import-images/index.js";
-import { importLibvirtModule } from "./plugins/import-libvirt/index.js";
-import { importToolstackModule } from "./plugins/import-toolstack/index.js";
 import { hostFiles } from "./plugins/lib/host-files.js";
 import { probeFile } from "./plugins/lib/probe-file.js";
 import { qdiskModule } from "./plugins/qdisk/index.js";
@@ -33,8 +28,11 @@ import { toolstackTestModule } from "./plugins/toolstack-test/index.js";
 import { toolstackXlModule } from "./plugins/toolstack-xl/index.js";
 import { libvirtDocuments } from "./xml/index.js";
 
-/** The plugins that come with domsnap. Another one is one more line here, or an argument below. */
-export const BUILT_IN_MODULES: readonly ContainerModule[] = [
+/**
+ * The plugins that come with domsnap. Another one is one more line here, in `exchange-modules.ts`
+ * where snapshots come in and go out, or an argument below.
+ */
+const BUILT_IN_MODULES: readonly ContainerModule[] = [
   storeFileModule,
   storeMemoryModule,
   toolstackFileModule,
@@ -44,12 +42,6 @@ export const BUILT_IN_MODULES: readonly ContainerModule[] = [
   ddModule,
   qdiskModule,
   blktapModule,
-  bundleModule,
-  importToolstackModule,
-  importLibvirtModule,
-  importImagesModule,
-  exportLibvirtModule,
-  exportToolstackModule,
 ];
 
 /**
@@ -80,10 +72,29 @@ export async function openSnapshotService(
     documents: container.get<SnapshotDocuments>(SnapshotDocuments),
     probe: container.get<FileProbe>(FileProbe),
     files: container.get<HostFiles>(HostFiles),
-    exportFormats: container.getAll<ExportFormat>(ExportFormat),
-    importSources: container.getAll<ImportSource>(ImportSource),
+    exchange: () => exchangeOf(container),
     nowSeconds: () => BigInt(Math.floor(Date.now() / 1000)),
   });
+}
+
+const exchanges = new WeakMap<Container, Promise<SnapshotExchange>>();
+
+/** The built-in ways in and out join those of outside packages at the first call. */
+function exchangeOf(container: Container): Promise<SnapshotExchange> {
+  const known = exchanges.get(container);
+  if (known) return known;
+  const loading = loadExchange(container);
+  exchanges.set(container, loading);
+  return loading;
+}
+
+async function loadExchange(container: Container): Promise<SnapshotExchange> {
+  const { EXCHANGE_MODULES } = await import("./exchange-modules.js");
+  container.load(...EXCHANGE_MODULES);
+  return {
+    importSources: container.getAll<ImportSource>(ImportSource),
+    exportFormats: container.getAll<ExportFormat>(ExportFormat),
+  };
 }
 
 function findProvider(container: Container, uri: string): ConnectionProvider {

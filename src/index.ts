@@ -1,5 +1,5 @@
 /** domsnap as a library: open a connection by its URI, and use its snapshots. */
-export { BUILT_IN_MODULES, createContainer, openSnapshotService } from "./container.js";
+export { createContainer, openSnapshotService } from "./container.js";
 export * from "./core/errors/index.js";
 export type { ProgressEvent } from "./core/execute/progress-event.js";
 export * from "./core/model/index.js";

@@ -1,3 +1,7 @@
+import { EXIT } from "../core/errors/index.js";
+import { errnoOf, strerror } from "../plugins/lib/system-error.js";
+import type { TextOutput } from "./io.js";
+import { openOutput } from "./plain-output.js";
 import { runCli } from "./run-cli.js";
 import type { OpenService } from "./session.js";
 
@@ -9,24 +13,31 @@ const openService: OpenService = async (uri) => {
 
 /** The program: runs the command line of this process and sets its exit status. */
 export async function main(): Promise<void> {
-  // A reader that stops early (`| head`) is no failure of ours.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0);
-    throw error;
-  });
   process.exitCode = await runCli({
     argv: process.argv.slice(2),
     // Touching it loads the stream machinery; most commands never read it.
     get stdin() {
       return process.stdin;
     },
-    stdout: process.stdout,
-    stderr: process.stderr,
+    stdout: openOutput(1, standardOutput),
+    stderr: openOutput(2, () => process.stderr),
     env: process.env,
     openService,
     signals: process,
     exit: (status) => process.exit(status),
   });
+}
+
+function standardOutput(): TextOutput {
+  const { stdout } = process;
+  if (stdout.listenerCount("error") === 0)
+    // A reader that stops early (`| head`) is no failure of ours.
+    stdout.on("error", (error) => {
+      if (errnoOf(error) === "EPIPE") process.exit(EXIT.ok);
+      process.stderr.write(`error: the output cannot be written: ${strerror(error)}\n`);
+      process.exit(EXIT.failed);
+    });
+  return stdout;
 }
 
 void main();

@@ -9,12 +9,11 @@ import type {
   Connection,
   DiskBackend,
   FileProbe,
-  ExportFormat,
   HostFiles,
-  ImportSource,
   LockOptions,
   OperationMeasures,
   SnapshotDocuments,
+  SnapshotExchange,
 } from "../ports/index.js";
 import type { ChangeOptions } from "./results.js";
 
@@ -25,8 +24,8 @@ export interface ServiceContext {
   readonly documents: SnapshotDocuments;
   readonly probe: FileProbe;
   readonly files: HostFiles;
-  readonly exportFormats: readonly ExportFormat[];
-  readonly importSources: readonly ImportSource[];
+  /** Loaded when it is first asked for, as few calls need it. */
+  readonly exchange: () => Promise<SnapshotExchange>;
   /** Seconds since the epoch. */
   readonly nowSeconds: () => bigint;
 }

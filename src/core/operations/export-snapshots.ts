@@ -12,7 +12,7 @@ export async function exportSnapshots(
   request: ExportRequest,
   options: ChangeOptions = {},
 ): Promise<ExportResult> {
-  const format = findFormat(context, request);
+  const format = await findFormat(context, request);
   const { domain, unsettled } = await readDomain(context, reference);
   if (unsettled) throw unsettled;
   if (request.images && isActive(domain))
@@ -40,7 +40,11 @@ export async function exportSnapshots(
   });
 }
 
-function findFormat({ exportFormats }: ServiceContext, request: ExportRequest): ExportFormat {
+async function findFormat(
+  { exchange }: ServiceContext,
+  request: ExportRequest,
+): Promise<ExportFormat> {
+  const { exportFormats } = await exchange();
   const format = exportFormats.find(({ id }) => id === request.format);
   const known = exportFormats.map(({ id, summary }) => `${id} (${summary})`).join("; ");
   if (!format)

@@ -42,9 +42,10 @@ export async function importSnapshots(
 }
 
 async function findSource(
-  { importSources }: ServiceContext,
+  { exchange }: ServiceContext,
   { source, from }: ImportRequest,
 ): Promise<ImportSource> {
+  const { importSources } = await exchange();
   const known = importSources.map(({ id, summary }) => `${id} (${summary})`).join("; ");
   if (from !== undefined) {
     const named = importSources.find(({ id }) => id === from);

@@ -7,5 +7,6 @@ export * from "./import-source.js";
 export * from "./operation-handler.js";
 export * from "./persistence.js";
 export * from "./snapshot-documents.js";
+export * from "./snapshot-exchange.js";
 export * from "./snapshot-store.js";
 export * from "./toolstack.js";

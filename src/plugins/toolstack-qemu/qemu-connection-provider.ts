@@ -10,7 +10,6 @@ import {
 } from "../../core/ports/index.js";
 import { DefinitionFolder } from "../lib/definition-folder.js";
 import { folderOfUri } from "../lib/uri-path.js";
-import { QemuToolstack } from "./qemu-toolstack.js";
 
 const SCHEME = "qemu+dir";
 
@@ -25,10 +24,10 @@ export class QemuConnectionProvider implements ConnectionProvider {
   constructor(@inject(FilePersistence) private readonly openPersistence: FilePersistence) {}
 
   /** Throws `invalid-argument` for a bad URI and for a folder that is not there. */
-  // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
   async open(uri: string): Promise<Connection> {
     // A running QEMU is known by the path of its pid file, which must not depend on the way there.
     const folder = realpathSync(folderOfUri(uri, SCHEME));
+    const { QemuToolstack } = await import("./qemu-toolstack.js");
     return {
       toolstack: new QemuToolstack(uri, folder, new DefinitionFolder(folder)),
       ...this.openPersistence(join(folder, "snapshots")),

@@ -8,10 +8,6 @@ import {
   type Connection,
   type ConnectionProvider,
 } from "../../core/ports/index.js";
-import { Xl } from "../lib/xl/index.js";
-import { ConfigFolder } from "./config-folder.js";
-import { XenDomains } from "./xen-domains.js";
-import { XlToolstack } from "./xl-toolstack.js";
 
 const SCHEME = "xen";
 const CONFIG_FOLDER = "/etc/xen";
@@ -27,14 +23,13 @@ export class XlConnectionProvider implements ConnectionProvider {
   constructor(@inject(FilePersistence) private readonly openPersistence: FilePersistence) {}
 
   /** Throws `invalid-argument` for another URI, and `no-support` where Xen cannot be reached. */
-  // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
   async open(uri: string): Promise<Connection> {
     if (!/^xen:\/\/\/(system)?$/i.test(uri))
       throw new DomsnapError("invalid-argument", `'${uri}' is not the URI xen:///system`);
     assertControlDomain();
-    const domains = new XenDomains(new Xl(), new ConfigFolder(CONFIG_FOLDER));
+    const { openXlToolstack } = await import("./xl-toolstack.js");
     return {
-      toolstack: new XlToolstack(uri, domains, STATE_FOLDER),
+      toolstack: openXlToolstack(uri, { configFolder: CONFIG_FOLDER, stateFolder: STATE_FOLDER }),
       ...this.openPersistence(STATE_FOLDER),
       close: () => Promise.resolve(),
     };

@@ -1,7 +1,9 @@
 import type { Domain } from "../../core/model/index.js";
 import type { DomainPower, Toolstack } from "../../core/ports/index.js";
 import { domsnapRules } from "../../core/rules/driver-rules.js";
-import type { XenDomains } from "./xen-domains.js";
+import { Xl } from "../lib/xl/index.js";
+import { ConfigFolder } from "./config-folder.js";
+import { XenDomains } from "./xen-domains.js";
 import { XlHandler } from "./xl-handler.js";
 import { XlPower } from "./xl-power.js";
 
@@ -29,4 +31,16 @@ export class XlToolstack implements Toolstack {
   async findDomain(reference: string): Promise<Domain> {
     return this.domains.find(reference);
   }
+}
+
+/** The toolstack of this host, with guests' files and snapshots in these folders. */
+export function openXlToolstack(
+  uri: string,
+  { configFolder, stateFolder }: { readonly configFolder: string; readonly stateFolder: string },
+): XlToolstack {
+  return new XlToolstack(
+    uri,
+    new XenDomains(new Xl(), new ConfigFolder(configFolder)),
+    stateFolder,
+  );
 }

@@ -15,9 +15,10 @@ import {
 import { BlktapHandler } from "./blktap-handler.js";
 import { ImageUsers } from "./image-users.js";
 import { assertExtensible, chainFormat } from "./new-overlay.js";
+import { chooseEngine, type EngineChoice, type MergeEngine } from "./merge-engine.js";
 import type { TapCtl } from "./tap-ctl.js";
 
-export interface BlktapBackendOptions {
+export interface BlktapBackendOptions extends EngineChoice {
   readonly files?: ImageFiles;
   readonly tapCtl?: TapCtl;
   /** Further folders to look into for images that stand on one of a domain's. */
@@ -40,15 +41,18 @@ export class BlktapBackend implements DiskBackend {
   readonly handler: BlktapHandler;
   private readonly files: ImageFiles;
   private readonly users: ImageUsers;
+  private readonly engine: MergeEngine;
   private readonly imageFolders: readonly string[];
 
   constructor(options: BlktapBackendOptions = {}) {
     this.files = options.files ?? hostImageFiles;
     this.users = new ImageUsers(this.files, options.tapCtl);
+    this.engine = chooseEngine(this.files, options);
     this.imageFolders = options.imageFolders ?? [];
     this.handler = new BlktapHandler(
       this.files,
       this.users,
+      this.engine,
       this.imageFolders,
       options.stallLimitBytes,
     );
@@ -68,6 +72,7 @@ export class BlktapBackend implements DiskBackend {
     if (!image) return refuse(`disk '${disk.target}' has no image`, "Leave it out.");
     try {
       await this.assertWhole(image, wish);
+      if (wish.verb === "delete") this.engine.assertAvailable();
       if (!wish.live) await this.users.assertUnused([image.path]);
       return POSSIBLE;
     } catch (error) {

@@ -5,6 +5,7 @@ import type { OperationContext, OperationHandler } from "../../core/ports/index.
 import { findChildren, type ImageFiles } from "../lib/vhd/index.js";
 import { DiskFreezer } from "./freeze-disks.js";
 import type { ImageUsers } from "./image-users.js";
+import type { MergeEngine } from "./merge-engine.js";
 import { OverlayMerger } from "./merge-overlays.js";
 import { DiskReverter } from "./revert-disks.js";
 
@@ -17,12 +18,21 @@ export class BlktapHandler implements OperationHandler<DiskOperation> {
   constructor(
     private readonly files: ImageFiles,
     users: ImageUsers,
+    engine: MergeEngine,
     imageFolders: readonly string[],
     stallLimitBytes?: number,
   ) {
     this.freezer = new DiskFreezer(files, users);
     this.reverter = new DiskReverter(files, users);
-    this.merger = new OverlayMerger(files, users, imageFolders, stallLimitBytes);
+    this.merger = new OverlayMerger(files, users, engine, imageFolders, stallLimitBytes);
+  }
+
+  async precheck(operation: DiskOperation): Promise<void> {
+    if (operation.kind === "disks.merge")
+      for (const step of operation.disks) await this.merger.assertReady(step);
+    // A guest that is to be stopped first has the images open until then.
+    if (operation.kind === "disks.revert" && operation.open !== true)
+      await this.reverter.assertReady(operation.disks);
   }
 
   async run(operation: DiskOperation, context: OperationContext): Promise<void> {

@@ -7,16 +7,17 @@ import {
   changeIdentity,
   findChildren,
   formatFixedFooter,
-  mergeIntoParent,
   openChainImage,
   openVhd,
   parentOf,
   repairVhd,
   SECTOR_BYTES,
   type ImageFiles,
+  type MergeTarget,
   type Vhd,
 } from "../lib/vhd/index.js";
 import type { ImageUsers } from "./image-users.js";
+import type { MergeEngine } from "./merge-engine.js";
 import { OverlayParts } from "./overlay-parts.js";
 import { chainFormat, standsOn } from "./new-overlay.js";
 
@@ -35,6 +36,7 @@ export class OverlayMerger {
   constructor(
     private readonly files: ImageFiles,
     private readonly users: ImageUsers,
+    private readonly engine: MergeEngine,
     private readonly imageFolders: readonly string[],
     stallLimitBytes?: number,
   ) {
@@ -50,6 +52,23 @@ export class OverlayMerger {
     const mergePart = (part: MergeStep) => this.#mergeOne(part, context);
     const rest = await this.parts.shrink(step, mergePart, context);
     await this.#mergeOne(rest, context);
+  }
+
+  /**
+   * Throws what would keep `merge` from it as things stand: a stranger who has one of the images
+   * open, another branch on the base, sizes that differ, no room. Changes nothing.
+   */
+  async assertReady(step: MergeStep): Promise<void> {
+    if (await this.isMerged(step)) return;
+    // A merge that was interrupted left them, and knows what to do with them.
+    if (await this.parts.arePending(step.overlay)) return;
+    const { base, overlay } = step;
+    await this.#assertOverlayOf(step);
+    await this.users.assertOnlyTapdisks([overlay.path, base.path]);
+    if (await this.#hasIdentityOf(base, overlay)) return;
+    await this.#assertSoleChild(base, overlay);
+    await this.#assertRoom(base, overlay);
+    await this.engine.assertReady(overlay.path, targetOf(base));
   }
 
   /** The base is gone, and what has the overlay's path is whole. */
@@ -78,17 +97,22 @@ export class OverlayMerger {
     if (await this.#hasIdentityOf(base, overlay)) return;
     await this.#assertSoleChild(base, overlay);
     await this.#assertRoom(base, overlay);
-    await mergeIntoParent(
-      this.files,
-      overlay.path,
-      { path: base.path, format: chainFormat(base) },
-      {
-        signal: context.signal,
-        onProgress: (progress) => {
-          context.progress({ ...progress, subject: target });
-        },
+    await this.#narrowAccess(base, overlay);
+    await this.engine.merge(overlay.path, targetOf(base), {
+      signal: context.signal,
+      onProgress: (progress) => {
+        context.progress({ ...progress, subject: target });
       },
-    );
+    });
+  }
+
+  /** What is written to the base was readable only for those who may use the overlay. */
+  async #narrowAccess(base: ImageRef, overlay: ImageRef): Promise<void> {
+    const lower = await this.files.identify(base.path);
+    const upper = await this.files.identify(overlay.path);
+    if (!lower || !upper) return;
+    const mode = lower.mode & upper.mode;
+    if (mode !== lower.mode) await this.files.setMode(base.path, mode);
   }
 
   /** Repeatable: the footers are written again until all have the UUID. */
@@ -172,4 +196,8 @@ export class OverlayMerger {
   #candidates(path: string): string[] {
     return [path, ...this.imageFolders.map((folder) => `${folder}/.`)];
   }
+}
+
+function targetOf(base: ImageRef): MergeTarget {
+  return { path: base.path, format: chainFormat(base) };
 }

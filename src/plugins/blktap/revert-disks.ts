@@ -35,16 +35,18 @@ export class DiskReverter {
     return true;
   }
 
+  /** Throws what would keep `revert` from it: a program that has the present state open. */
+  async assertReady(steps: readonly RevertStep[]): Promise<void> {
+    await this.users.assertUnused(steps.flatMap((step) => [overlayOf(step).path, step.image.path]));
+    for (const step of steps) if (!(await this.#isReverted(step))) await this.#assertStaged(step);
+  }
+
   async revert(steps: readonly RevertStep[]): Promise<void> {
     await this.users.assertUnused(steps.flatMap((step) => [overlayOf(step).path, step.image.path]));
     for (const step of steps) {
       const { path } = overlayOf(step);
       if (await this.#isReverted(step)) continue;
-      if (!(await this.#standsOn(temporaryPath(path), step)))
-        throw new DomsnapError(
-          "image-missing",
-          `the overlay that was staged for disk '${step.target}' is gone`,
-        );
+      await this.#assertStaged(step);
       await this.files.rename(temporaryPath(path), path);
     }
   }
@@ -59,6 +61,14 @@ export class DiskReverter {
     const { path } = overlayOf(step);
     if (await this.files.identify(temporaryPath(path))) return false;
     return this.#standsOn(path, step);
+  }
+
+  async #assertStaged(step: RevertStep): Promise<void> {
+    if (await this.#standsOn(temporaryPath(overlayOf(step).path), step)) return;
+    throw new DomsnapError(
+      "image-missing",
+      `the overlay that was staged for disk '${step.target}' is gone`,
+    );
   }
 
   #standsOn(path: string, { image }: RevertStep): Promise<boolean> {

@@ -1,7 +1,5 @@
-import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { DomsnapError } from "../../core/errors/index.js";
-import { runTool } from "../lib/run-tool.js";
+import { isToolInstalled, runTool } from "../lib/run-tool.js";
 
 /** One disk that a tapdisk process serves, as `tap-ctl list` tells it. */
 export interface Tapdisk {
@@ -44,7 +42,7 @@ export class TapCtl {
   /** All disks of all tapdisks; `undefined` when the program is not installed. */
   async list(): Promise<Tapdisk[] | undefined> {
     // Most hosts do not have it, and finding that out by starting it takes as long as a snapshot.
-    if (!isInstalled(this.program)) return undefined;
+    if (!isToolInstalled(this.program)) return undefined;
     const { stdout } = await this.call(["list"]);
     return stdout.split("\n").flatMap((line) => parseLine(line) ?? []);
   }
@@ -68,12 +66,6 @@ export class TapCtl {
   private call(args: readonly string[]) {
     return runTool(this.program, args, { timeoutMs: this.timeoutMs });
   }
-}
-
-function isInstalled(program: string): boolean {
-  if (program.includes("/")) return existsSync(program);
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
-  return folders.some((folder) => existsSync(join(folder, program)));
 }
 
 function addressOf(pid: number, minor: number): string[] {

@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
 import { DomsnapError } from "../../core/errors/index.js";
 import { heldLock } from "./held-lock.js";
 
@@ -79,6 +82,13 @@ export async function runTool(
   throw toolFailed(program, complaintOf(program, result));
 }
 
+/** Whether a program is there, without starting it: a path, or a name that is looked for in PATH. */
+export function isToolInstalled(program: string): boolean {
+  if (program.includes("/")) return existsSync(program);
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  return folders.some((folder) => existsSync(join(folder, program)));
+}
+
 /** The error for a program that is not installed. */
 export function toolMissing(program: string): DomsnapError {
   const name = program.slice(program.lastIndexOf("/") + 1);
@@ -99,6 +109,7 @@ function cancelled(program: string): DomsnapError {
 }
 
 interface FailedRun {
+  readonly stdout: string;
   readonly stderr: string;
   readonly exitCode?: number | undefined;
   readonly signal?: string | undefined;
@@ -115,6 +126,9 @@ function complaintOf(program: string, run: FailedRun): string {
   if (words !== "")
     return words.startsWith(`${program}: `) ? words.slice(program.length + 2) : words;
   if (run.signal !== undefined) return `ended by signal ${run.signal}`;
+  // vhd-util complains there.
+  const output = run.stdout.trim().slice(-MAX_COMPLAINT_CHARS);
+  if (run.exitCode !== undefined && output !== "") return output;
   if (run.exitCode !== undefined) return `exit status ${run.exitCode}`;
   return run.originalMessage ?? "could not be started";
 }

@@ -1,5 +1,5 @@
 import { constants, type BigIntStats } from "node:fs";
-import { link, open, realpath, stat, type FileHandle } from "node:fs/promises";
+import { chmod, link, open, realpath, stat, type FileHandle } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { createExclusively, renameDurably, syncFolder, unlinkDurably } from "../durable-files.js";
 import { errnoOf, systemError } from "../system-error.js";
@@ -23,6 +23,13 @@ export const hostImageFiles: ImageFiles = {
     }
     await syncFolder(dirname(name));
     return true;
+  },
+  async setMode(path, mode) {
+    try {
+      await chmod(path, mode);
+    } catch (error) {
+      throw systemError(error, `cannot change the mode of image '${path}'`);
+    }
   },
   rename: renameDurably,
   async unlink(path) {

@@ -36,6 +36,8 @@ export interface ImageFiles {
   realPath(path: string): Promise<string>;
   /** Gives a file a second name; false where the file system has no hard links. */
   link(path: string, name: string): Promise<boolean>;
+  /** Permission bits. */
+  setMode(path: string, mode: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Does nothing if the file is not there. */
   unlink(path: string): Promise<void>;

@@ -1,3 +1,4 @@
+export { assertMerged } from "./assert-merged.js";
 export { checkVhd } from "./check-vhd.js";
 export {
   openChain,
@@ -13,7 +14,7 @@ export { findChildren, TEMPORARY_SUFFIX } from "./find-children.js";
 export { hostImageFiles } from "./host-image-files.js";
 export type { FileIdentity, ImageFile, ImageFiles } from "./image-files.js";
 export { MAX_CHAIN_DEPTH, MAX_DISK_BYTES, SECTOR_BYTES } from "./layout.js";
-export { mergeIntoParent } from "./merge.js";
+export { assertMergeable, mergeIntoParent, type MergeOptions, type MergeTarget } from "./merge.js";
 export { openVhd, type Vhd } from "./open-vhd.js";
 export { isPortableParent } from "./parent-locator.js";
 export { changeIdentity, repairVhd } from "./repair.js";

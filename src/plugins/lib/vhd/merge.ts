@@ -2,12 +2,19 @@ import { DomsnapError } from "../../../core/errors/index.js";
 import type { OperationProgress } from "../../../core/ports/index.js";
 import { openChainImage, type ChainFormat, type ChainImage } from "./chain.js";
 import { damaged } from "./damage.js";
+import { EarlySync } from "./early-sync.js";
 import type { ImageFiles } from "./image-files.js";
 import { SECTOR_BYTES, type SectorRun } from "./layout.js";
 import { openVhd, type SparseVhd } from "./open-vhd.js";
 import { repairOpened } from "./repair.js";
 import { FlatSink, SparseSink, type SectorSink } from "./sector-sink.js";
 import type { SparseLayer } from "./sparse-layer.js";
+
+/** The image that takes the sectors. */
+export interface MergeTarget {
+  readonly path: string;
+  readonly format: ChainFormat;
+}
 
 export interface MergeOptions {
   readonly signal?: AbortSignal;
@@ -16,6 +23,18 @@ export interface MergeOptions {
 
 /** Reading and writing overlap; more copies in flight only cost memory (a block each). */
 const COPIES_IN_FLIGHT = 3;
+
+/**
+ * Whether `mergeIntoParent` could begin: both images open, the parent for writing, and hold disks
+ * of one size. Changes nothing. Throws as `mergeIntoParent`.
+ */
+export async function assertMergeable(
+  files: ImageFiles,
+  child: string,
+  parent: MergeTarget,
+): Promise<void> {
+  await withPair(files, child, parent, () => Promise.resolve());
+}
 
 /**
  * Copies every sector that `child` holds down into `parent`, and nothing else; the child is not
@@ -28,8 +47,19 @@ const COPIES_IN_FLIGHT = 3;
 export async function mergeIntoParent(
   files: ImageFiles,
   child: string,
-  parent: { readonly path: string; readonly format: ChainFormat },
+  parent: MergeTarget,
   options: MergeOptions = {},
+): Promise<void> {
+  await withPair(files, child, parent, async (upper, lower) =>
+    copyDown(upper.layer, await openSink(lower), options),
+  );
+}
+
+async function withPair(
+  files: ImageFiles,
+  child: string,
+  parent: MergeTarget,
+  work: (upper: SparseVhd, lower: ChainImage) => Promise<void>,
 ): Promise<void> {
   const upper = await openVhd(files, child);
   try {
@@ -37,7 +67,7 @@ export async function mergeIntoParent(
     const lower = await openChainImage(files, parent.path, parent.format, "write");
     try {
       assertSameSize(upper, lower);
-      await copyDown(upper.layer, await openSink(lower), options);
+      await work(upper, lower);
     } finally {
       await lower.layer.close();
     }
@@ -74,18 +104,19 @@ async function copyDown(
   const bytesTotal = source.layout.table.countStored() * blockBytes;
   const units = unitsOf(source, sink.unitSectors);
   let bytesDone = 0;
+  const early = new EarlySync(sink.file);
   let failure: { readonly error: unknown } | undefined;
   const work = async () => {
     const buffer = Buffer.allocUnsafe(sink.roomBytes + sink.unitSectors * SECTOR_BYTES);
     for (const unit of units) {
       if (failure) return;
       if (signal?.aborted) throw new DomsnapError("cancelled", "the merge was stopped on request");
-      await copyUnit(source, sink, unit, buffer);
+      early.wrote(await copyUnit(source, sink, unit, buffer));
       bytesDone = Math.min(bytesTotal, bytesDone + sink.unitSectors * SECTOR_BYTES);
       onProgress?.({ bytesDone, bytesTotal, subject: source.path });
     }
   };
-  // All workers must have stopped before the caller may close the files.
+  // All of this must have ended before the caller may close the files.
   await Promise.all(
     Array.from({ length: COPIES_IN_FLIGHT }, () =>
       work().catch((error: unknown) => {
@@ -93,25 +124,30 @@ async function copyDown(
       }),
     ),
   );
+  await early.end().catch((error: unknown) => {
+    failure ??= { error };
+  });
   if (failure) throw failure.error;
   await sink.finish();
 }
 
+/** Returns how many bytes it has copied. */
 async function copyUnit(
   source: SparseLayer,
   sink: SectorSink,
   unit: number,
   buffer: Buffer,
-): Promise<void> {
+): Promise<number> {
   const first = unit * sink.unitSectors;
   const runs = await source.presentRuns({ sector: first, count: sink.unitSectors });
   const span = spanOf(runs);
-  if (!span) return;
+  if (!span) return 0;
   // One read for all runs: what lies between them is not written.
   const at = sink.roomBytes + (span.sector - first) * SECTOR_BYTES;
   const target = buffer.subarray(at, at + span.count * SECTOR_BYTES);
   await source.readSectors(target, span.sector);
   await sink.put(unit, buffer, runs);
+  return target.length;
 }
 
 function spanOf(runs: readonly SectorRun[]): SectorRun | undefined {

@@ -1,6 +1,7 @@
 import { isMarkedFull, markFull, resealBatmap, type Batmap } from "./batmap.js";
 import { runsOfBitmap, setBits, uncovered } from "./bitmap.js";
 import { damaged } from "./damage.js";
+import type { ImageFile } from "./image-files.js";
 import type { FlatLayer } from "./layer.js";
 import {
   alignUp,
@@ -13,6 +14,7 @@ import type { SparseVhd } from "./open-vhd.js";
 
 /** Takes sectors, unit by unit. Each unit is put once; different units at the same time. */
 export interface SectorSink {
+  readonly file: ImageFile;
   readonly unitSectors: number;
   /** Bytes that the caller leaves free before the data of a unit. */
   readonly roomBytes: number;
@@ -29,12 +31,16 @@ export class FlatSink implements SectorSink {
 
   constructor(private readonly layer: FlatLayer) {}
 
+  get file(): ImageFile {
+    return this.layer.file;
+  }
+
   put(unit: number, buffer: Buffer, runs: readonly SectorRun[]): Promise<void> {
     return writeRuns(this, this.layer, unit, buffer, runs, unit * this.unitSectors * SECTOR_BYTES);
   }
 
   finish(): Promise<void> {
-    return this.layer.file.sync();
+    return this.file.sync();
   }
 }
 
@@ -60,6 +66,10 @@ export class SparseSink implements SectorSink {
     this.#end = layer.dataEnd();
   }
 
+  get file(): ImageFile {
+    return this.image.layer.file;
+  }
+
   async put(block: number, buffer: Buffer, runs: readonly SectorRun[]): Promise<void> {
     const { layer } = this.image;
     const offset = layer.layout.table.offsetOf(block);
@@ -70,7 +80,8 @@ export class SparseSink implements SectorSink {
   }
 
   async finish(): Promise<void> {
-    const { file, layout } = this.image.layer;
+    const { file } = this;
+    const { layout } = this.image.layer;
     await file.sync();
     const change = layout.table.changed();
     if (change) await file.write(change.bytes, layout.header.tableAt + change.at);

@@ -46,6 +46,9 @@ export class FaultyFiles implements ImageFiles {
   link(path: string, name: string): Promise<boolean> {
     return this.change(() => hostImageFiles.link(path, name));
   }
+  setMode(path: string, mode: number): Promise<void> {
+    return this.change(() => hostImageFiles.setMode(path, mode));
+  }
   rename(from: string, to: string): Promise<void> {
     return this.change(() => hostImageFiles.rename(from, to));
   }

@@ -35,10 +35,13 @@ export class DiskReverter {
     return true;
   }
 
-  /** Throws what would keep `revert` from it: a program that has the present state open. */
+  /**
+   * Throws what would keep `revert` from it: a program that has the present state open, or nothing
+   * staged. To be asked before the first disk is switched: later a missing overlay is one in place.
+   */
   async assertReady(steps: readonly RevertStep[]): Promise<void> {
     await this.users.assertUnused(steps.flatMap((step) => [overlayOf(step).path, step.image.path]));
-    for (const step of steps) if (!(await this.#isReverted(step))) await this.#assertStaged(step);
+    for (const step of steps) await this.#assertStaged(step);
   }
 
   async revert(steps: readonly RevertStep[]): Promise<void> {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 
+import { DomsnapError } from "../../../../src/core/errors/index.js";
 import {
   formatEmptyVhd,
   hostImageFiles as files,
@@ -12,6 +13,7 @@ import {
   openChain,
   openVhd,
   checkVhd,
+  type ImageFiles,
 } from "../../../../src/plugins/lib/vhd/index.js";
 import { expectError } from "../../../../src/testing/expect-error.js";
 import { makeFolder } from "../../support/state-folder.js";
@@ -185,6 +187,85 @@ describe("chains of VHDs", () => {
     for (let mib = 0; mib < 16; mib += 2) shown.fill(1, mib * 1024 * KIB, mib * 1024 * KIB + 512);
     await mergeIntoParent(files, at("child"), base);
     expect(readAsGuest(at("base"), "vhd").equals(shown)).to.equal(true);
+  });
+
+  describe("of many blocks", () => {
+    /** More than is written before the disk is set to work. */
+    const BLOCKS = 20;
+    const makeMany = async () => {
+      const base = await makePair(BLOCKS * 2048 * KIB);
+      const { footer } = await openVhd(files, at("child")).then(async (image) => {
+        await image.layer.close();
+        return image;
+      });
+      const parent = await openVhd(files, at("base"));
+      await parent.layer.close();
+      const paths = [{ code: "MacX", bytes: Buffer.from("file://./base") }];
+      const bytes = goldenSparse({
+        type: 4,
+        sizeBytes: BLOCKS * 2048 * KIB,
+        uuid: footer.uuid,
+        createdAt: 0,
+        geometry: 0,
+        parent: { uuid: parent.footer.uuid, name: "base", changedAt: 0, paths },
+        blocks: Array.from({ length: BLOCKS }, (_, index) => ({
+          index,
+          bitmap: Buffer.alloc(SECTOR, 0xff),
+          data: Buffer.alloc(2048 * KIB, index + 1),
+        })),
+      });
+      writeFileSync(at("child"), bytes);
+      return base;
+    };
+    /** Watches the syncs of what is written; the first one may fail. */
+    const watched = (seen: string[], failure?: Error): ImageFiles => ({
+      ...files,
+      open: async (path, access) => {
+        const file = await files.open(path, access);
+        let failures = failure ? [failure] : [];
+        return {
+          path,
+          sizeBytes: () => file.sizeBytes(),
+          read: (buffer, offset) => file.read(buffer, offset),
+          write: async (buffer, offset) => {
+            await file.write(buffer, offset);
+            seen.push(buffer.length > MOST_METADATA_BYTES ? "data" : "metadata");
+          },
+          truncate: (sizeBytes) => file.truncate(sizeBytes),
+          close: () => file.close(),
+          sync: async () => {
+            seen.push("sync");
+            const [error] = failures;
+            failures = [];
+            if (error) throw error;
+            await file.sync();
+          },
+        };
+      },
+    });
+    const MOST_METADATA_BYTES = 64 * KIB;
+
+    it("are synced while they are copied, and wholly before the table names them", async () => {
+      const base = await makeMany();
+      const seen: string[] = [];
+      await mergeIntoParent(watched(seen), at("child"), base);
+      expect(seen.indexOf("sync"), "first sync").to.be.lessThan(seen.lastIndexOf("data"));
+      const afterData = seen.slice(seen.lastIndexOf("data") + 1);
+      expect(afterData.indexOf("metadata")).to.be.greaterThan(afterData.indexOf("sync"));
+      expect(seen.at(-1)).to.equal("sync");
+      expect(await checkVhd(files, at("base"))).to.deep.equal([]);
+      const content = readAsGuest(at("base"), "vhd");
+      expect([content[0], content.at(-1)]).to.deep.equal([1, BLOCKS]);
+    });
+
+    it("are not merged when such a sync has failed, whatever the last one says", async () => {
+      const base = await makeMany();
+      const seen: string[] = [];
+      const failure = new DomsnapError("system-error", "cannot sync image: Input/output error");
+      const merging = mergeIntoParent(watched(seen, failure), at("child"), base);
+      await expectError(merging, "system-error", /Input\/output error/);
+      expect(seen).not.to.include("metadata");
+    });
   });
 
   it("are not merged when their sizes differ", async () => {

@@ -71,6 +71,37 @@ function parentPath(path: string, file: Buffer, header: Buffer): string {
   return resolve(dirname(path), url.slice("file://".length));
 }
 
+/** The sectors that a dynamic or differencing file itself holds, as runs of them. */
+export function heldRuns(path: string): { readonly sector: number; readonly data: Buffer }[] {
+  const file = readFileSync(path);
+  const header = file.subarray(Number(file.readBigUInt64BE(16)));
+  const blockSectors = header.readUInt32BE(32) / SECTOR;
+  const bitmapBytes = Math.ceil(blockSectors / 8 / SECTOR) * SECTOR;
+  const sectors = Math.ceil(Number(file.readBigUInt64BE(48)) / SECTOR);
+  const runs: { sector: number; parts: Buffer[] }[] = [];
+  for (let sector = 0; sector < sectors; sector++) {
+    const block = Math.floor(sector / blockSectors);
+    const entry = file.readUInt32BE(Number(header.readBigUInt64BE(16)) + block * 4);
+    const inBlock = sector % blockSectors;
+    if (entry === 0xffffffff) continue;
+    if ((file[entry * SECTOR + (inBlock >> 3)]! & (0x80 >> (inBlock & 7))) === 0) continue;
+    const at = entry * SECTOR + bitmapBytes + inBlock * SECTOR;
+    const last = runs.at(-1);
+    const data = file.subarray(at, at + SECTOR);
+    if (last && last.sector + last.parts.length === sector) last.parts.push(data);
+    else runs.push({ sector, parts: [data] });
+  }
+  return runs.map(({ sector, parts }) => ({ sector, data: Buffer.concat(parts) }));
+}
+
+/** Where the first path in a differencing file leads, as far as the path alone tells. */
+export function parentByPath(path: string): { readonly path: string; readonly format: string } {
+  const file = readFileSync(path);
+  const header = file.subarray(Number(file.readBigUInt64BE(16)));
+  const isRaw = header.subarray(40, 56).every((byte) => byte === 0);
+  return { path: parentPath(path, file, header), format: isRaw ? "raw" : "vhd" };
+}
+
 /**
  * Writes whole sectors as a tapdisk does: block by block over the trailing footer, which is written
  * again at the end unless the process is to die before.

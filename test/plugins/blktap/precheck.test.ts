@@ -1,0 +1,190 @@
+import { randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  closeSync,
+  openSync,
+  readdirSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+
+import { expect } from "chai";
+
+import type { RevertStep } from "../../../src/core/plan/operation.js";
+import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
+import {
+  formatEmptyVhd,
+  hostImageFiles,
+  MAX_CHAIN_DEPTH,
+  openVhd,
+} from "../../../src/plugins/lib/vhd/index.js";
+import { expectError } from "../../../src/testing/expect-error.js";
+import { makeFolder } from "../support/state-folder.js";
+import { FaultyFiles } from "../lib/vhd/support/faulty-files.js";
+import { writeAsGuest } from "../lib/vhd/support/guest-vhd.js";
+import { makeDynamic } from "../lib/vhd/support/vhd-images.js";
+import { contextOf, freeze, hashOf, image, mergeStep, operations } from "./support/operations.js";
+
+const SIZE = 3 * 1024 * 1024;
+
+describe("blktap, before and beside its changes", function () {
+  this.timeout(60_000);
+  let folder: string;
+  let dispose: () => Promise<void>;
+  let holder: ChildProcess | undefined;
+  beforeEach(async () => {
+    ({ path: folder, dispose } = await makeFolder());
+  });
+  afterEach(async () => {
+    if (holder) {
+      const ended = once(holder, "exit");
+      holder.kill("SIGKILL");
+      await ended;
+      holder = undefined;
+    }
+    await dispose();
+  });
+
+  const at = (name: string) => join(folder, name);
+  const handler = () => new BlktapBackend().handler;
+  const modeOf = (name: string) => statSync(at(name)).mode & 0o777;
+  const snapshot = (name: string) =>
+    handler().run(
+      operations.snapshot(name, [freeze(image(at("a")), at(`a.${name}`))]),
+      contextOf(),
+    );
+  const makeSnapshot = async () => {
+    await makeDynamic(at("a"), SIZE);
+    await snapshot("s");
+    writeAsGuest(at("a"), "vhd", 512, randomBytes(4096));
+  };
+  /** Another program has a file open. */
+  const hold = async (name: string) => {
+    const fd = openSync(at(name), "r");
+    holder = spawn("sleep", ["60"], { stdio: ["ignore", "ignore", "ignore", fd] });
+    await once(holder, "spawn");
+    closeSync(fd);
+  };
+  const merge = () => operations.merge([mergeStep(image(at("a.s")), at("a"))]);
+  const steps = (): RevertStep[] => [
+    { target: "xvda", mode: "external", image: image(at("a.s")), file: image(at("a")) },
+  ];
+
+  describe("the last look before a merge", () => {
+    beforeEach(makeSnapshot);
+
+    it("is content with a good chain, and changes nothing", async () => {
+      const files = new FaultyFiles();
+      const { handler } = new BlktapBackend({ files });
+      await handler.precheck(merge());
+      expect(files.changes).to.equal(0);
+      await handler.run(merge(), contextOf());
+      await handler.precheck(merge());
+    });
+
+    for (const name of ["a", "a.s"])
+      it(`finds a program that has '${name}' open`, async () => {
+        await hold(name);
+        await expectError(handler().precheck(merge()), "image-in-use", /sleep \(process \d+\)/);
+      });
+
+    it("finds another branch", async () => {
+      const base = await openVhd(hostImageFiles, at("a.s"));
+      await base.layer.close();
+      const parent = { path: at("a.s"), uuid: base.footer.uuid, changedMs: 0 };
+      writeFileSync(at("b"), formatEmptyVhd({ sizeBytes: SIZE, finalPath: at("b"), parent }));
+      await expectError(handler().precheck(merge()), "image-in-use", /\/b' stands on image/);
+    });
+
+    it("finds a base that was replaced, and one of another size", async () => {
+      const base = await openVhd(hostImageFiles, at("a.s"));
+      await base.layer.close();
+      await makeDynamic(at("a.s"), 2 * SIZE, base.footer.uuid);
+      await expectError(handler().precheck(merge()), "disk-unsupported", /same size|has \d+ bytes/);
+      await makeDynamic(at("a.s"), SIZE);
+      await expectError(handler().precheck(merge()), "image-conflict", /is another one/);
+    });
+  });
+
+  describe("the last look before a revert", () => {
+    beforeEach(async () => {
+      await makeSnapshot();
+      await handler().run(operations.stage(steps()), contextOf());
+    });
+
+    it("is content with what is staged", async () => {
+      await handler().precheck(operations.revert(steps()));
+      await handler().run(operations.revert(steps()), contextOf());
+      expect(hashOf(at("a"))).to.equal(hashOf(at("a.s")));
+    });
+
+    it("finds a program that has the present state open, unless it is to be stopped", async () => {
+      await hold("a");
+      const operation = operations.revert(steps());
+      await expectError(handler().precheck(operation), "image-in-use", /sleep/);
+      await handler().precheck({ ...operation, open: true } as typeof operation);
+    });
+
+    it("misses what was staged", async () => {
+      unlinkSync(at("a.domsnap-tmp"));
+      await expectError(handler().precheck(operations.revert(steps())), "image-missing", /staged/);
+    });
+  });
+
+  describe("access", () => {
+    it("to a new overlay is that of the image whose path it takes", async () => {
+      await makeDynamic(at("a"), SIZE);
+      for (const mode of [0o600, 0o640]) {
+        chmodSync(at("a"), mode);
+        await snapshot(mode.toString(8));
+        expect([modeOf("a"), modeOf(`a.${mode.toString(8)}`)]).to.deep.equal([mode, mode]);
+      }
+    });
+
+    it("to an overlay of its own path is its owner's", async () => {
+      await makeDynamic(at("a"), SIZE);
+      chmodSync(at("a"), 0o644);
+      const step = { ...freeze(image(at("a")), ""), file: image(at("over")) };
+      const { freezeAs: _none, ...named } = step;
+      await handler().run(operations.snapshot("s", [named]), contextOf());
+      expect([modeOf("a"), modeOf("over")]).to.deep.equal([0o644, 0o600]);
+    });
+
+    it("to merged data is not wider than to the overlay that held them", async () => {
+      await makeSnapshot();
+      chmodSync(at("a.s"), 0o644);
+      chmodSync(at("a"), 0o640);
+      const present = hashOf(at("a"));
+      await handler().run(merge(), contextOf());
+      expect(modeOf("a")).to.equal(0o640);
+      expect(hashOf(at("a"))).to.equal(present);
+    });
+
+    it("after a revert is that of the overlay that it replaces", async () => {
+      await makeSnapshot();
+      chmodSync(at("a.s"), 0o644);
+      chmodSync(at("a"), 0o600);
+      await handler().run(operations.stage(steps()), contextOf());
+      expect(modeOf("a.domsnap-tmp"), "before it is in place").to.equal(0o600);
+      await handler().run(operations.revert(steps()), contextOf());
+      expect(modeOf("a")).to.equal(0o600);
+    });
+  });
+
+  it(`lets ${MAX_CHAIN_DEPTH} images stand on one another, and no more`, async () => {
+    await makeDynamic(at("a"), SIZE);
+    for (let depth = 1; depth < MAX_CHAIN_DEPTH; depth++) await snapshot(`s${depth}`);
+    const before = readdirSync(folder);
+    const error = await expectError(
+      snapshot("more"),
+      "disk-unsupported",
+      /30 in a row are the limit/,
+    );
+    expect(error.hint).to.include("Delete a snapshot first");
+    expect(readdirSync(folder)).to.deep.equal(before);
+  });
+});

@@ -1,4 +1,7 @@
-import { asDomsnapError, DomsnapError } from "../core/errors/index.js";
+import { asDomsnapError, DomsnapError, EXIT } from "../core/errors/index.js";
+
+/** What xl exits with when it does not understand its command line. */
+export const XL_USAGE_STATUS = 2;
 
 /**
  * A failure as a command tells it: its own lines around the reason. virsh prints what the command
@@ -11,14 +14,16 @@ export class CommandError extends Error {
     /** Whole lines for standard error, without the `error: ` before each. */
     readonly lines: readonly string[],
     readonly reason: DomsnapError,
+    /** Of the process; that of the reason, unless the command's grammar has others. */
+    readonly exitStatus: number = reason.exitStatus,
   ) {
     super(lines.join("\n"), { cause: reason });
   }
 }
 
 /** A mistake in the command line, with virsh's text. */
-export function usageError(message: string): DomsnapError {
-  return new DomsnapError("usage", message);
+export function usageError(message: string, hint?: string): DomsnapError {
+  return new DomsnapError("usage", message, hint === undefined ? {} : { hint });
 }
 
 /** Runs `work`; when it fails, `headline` goes before its message. */
@@ -32,6 +37,14 @@ export async function underHeadline<Result>(
     const reason = asDomsnapError(thrown);
     throw new CommandError([headline, reason.message], reason);
   }
+}
+
+/** Any thrown thing as a command of this grammar reports it. */
+export function asFailureOf(grammar: "xl" | undefined, thrown: unknown): CommandError {
+  const error = asCommandError(thrown);
+  if (grammar === undefined || error.reason.exitStatus === EXIT.interrupted) return error;
+  const status = error.reason.code === "usage" ? XL_USAGE_STATUS : EXIT.failed;
+  return new CommandError(error.lines, error.reason, status);
 }
 
 /** Any thrown thing as lines and a reason. */

@@ -15,6 +15,10 @@ export interface OptionSpec {
   readonly required?: boolean;
   /** Only `--name VALUE` sets it; a word without a name never does. */
   readonly literal?: boolean;
+  /** One letter: `-n VALUE`. Only where the grammar is xl's. */
+  readonly short?: string;
+  /** Stands before the other words without a name, if there is one more than they take. */
+  readonly leads?: boolean;
   readonly summary: string;
   readonly completes?: Completion | readonly string[];
 }
@@ -64,6 +68,7 @@ export interface CommandContext {
 /** The groups of `help`, in its order. */
 export const COMMAND_GROUPS = {
   snapshot: "Snapshot",
+  xl: "Snapshots as proposed for xl",
   domain: "Domain Management",
   xml: "XML Documents",
   host: "Host and Connection",
@@ -79,6 +84,13 @@ export interface CommandSpec {
   /** One word, or two with a blank between them (`xml check`). */
   readonly name: string;
   readonly group: CommandGroup;
+  /**
+   * Missing is virsh's. xl's has options of one letter (getopt), puts them before the other words,
+   * and has 2 as the exit status of a wrong command line, 1 of any other failure.
+   */
+  readonly grammar?: "xl";
+  /** The connection where none is named by --connect or the environment. */
+  readonly defaultUri?: string;
   readonly summary: string;
   /** Sentences for the help and the man page; paragraphs are parted by an empty line. */
   readonly description?: string;

@@ -34,6 +34,10 @@ import { undefine } from "./commands/undefine.js";
 import { uri } from "./commands/uri.js";
 import { version } from "./commands/version.js";
 import { cd, pwd } from "./commands/working-folder.js";
+import { xlSnapshotCreate } from "./commands/xl-snapshot-create.js";
+import { xlSnapshotDelete } from "./commands/xl-snapshot-delete.js";
+import { xlSnapshotList } from "./commands/xl-snapshot-list.js";
+import { xlSnapshotRevert } from "./commands/xl-snapshot-revert.js";
 import { xmlCheck } from "./commands/xml-check.js";
 import { xmlFormat } from "./commands/xml-format.js";
 
@@ -52,6 +56,10 @@ export const COMMAND_TABLE: readonly CommandSpec[] = [
   importSnapshots,
   exportSnapshots,
   translate,
+  xlSnapshotCreate,
+  xlSnapshotList,
+  xlSnapshotDelete,
+  xlSnapshotRevert,
   define,
   destroy,
   domstate,

@@ -2,6 +2,9 @@ import type { SnapshotService } from "../core/operations/snapshot-service.js";
 import { ERROR_CATALOGUE } from "../core/errors/index.js";
 import { COMMAND_GROUPS, optionsOf, type CommandSpec, type OptionSpec } from "./command-spec.js";
 
+/** Opens the connection that a command would use. */
+type OpenFor = (spec: CommandSpec) => Promise<SnapshotService>;
+
 /**
  * What could stand where the cursor is, in readline's form: the candidates and the part of the
  * line that they complete. Completes commands, options, domains and snapshots; names that would
@@ -10,7 +13,7 @@ import { COMMAND_GROUPS, optionsOf, type CommandSpec, type OptionSpec } from "./
 export async function completeLine(
   line: string,
   table: readonly CommandSpec[],
-  service: () => Promise<SnapshotService>,
+  service: OpenFor,
 ): Promise<[string[], string]> {
   const command = line.slice(line.lastIndexOf(";") + 1).trimStart();
   const words = command.split(/[ \t]+/);
@@ -42,10 +45,10 @@ async function argumentCandidates(
   typed: readonly string[],
   partial: string,
   table: readonly CommandSpec[],
-  service: () => Promise<SnapshotService>,
+  service: OpenFor,
 ): Promise<string[]> {
   const options = optionsOf(spec);
-  if (partial.startsWith("-")) return options.map(({ name }) => `--${name}`);
+  if (partial.startsWith("-")) return options.flatMap(optionNames);
   const words = typed.slice(spec.name.split(" ").length);
   const completes = optionAtCursor(options, words)?.completes;
   switch (completes) {
@@ -58,7 +61,7 @@ async function argumentCandidates(
       return Object.keys(ERROR_CATALOGUE);
     case "domain":
     case "snapshot":
-      return plainNames(() => namesOf(completes, words, service));
+      return plainNames(() => namesOf(completes, domainOf(options, words), () => service(spec)));
     default:
       return [...completes];
   }
@@ -78,20 +81,42 @@ function optionAtCursor(
   words: readonly string[],
 ): OptionSpec | undefined {
   const last = words.at(-1);
-  const named = options.find(({ name, kind }) => kind !== "bool" && last === `--${name}`);
+  const named = options.find(
+    (option) => option.kind !== "bool" && optionNames(option).some((name) => name === last),
+  );
   if (named) return named;
-  const data = words.filter((word) => !word.startsWith("--")).length;
-  const positional = options.filter(({ kind, literal }) => kind !== "bool" && literal !== true);
+  const data = dataOf(options, words).length;
+  const positional = options.filter(
+    ({ kind, literal, leads }) => kind !== "bool" && literal !== true && leads !== true,
+  );
+  const leading = options.find(({ leads }) => leads === true);
+  // A leading word moves the others up by one.
+  if (leading && data === positional.length) return positional.at(-1);
   return positional[data] ?? positional.find(({ kind }) => kind === "argv");
+}
+
+/** `--name`, and its letter. */
+export function optionNames({ name, short }: OptionSpec): string[] {
+  return [...(short === undefined ? [] : [`-${short}`]), `--${name}`];
+}
+
+/** The words that are neither an option nor the value of one. */
+function dataOf(options: readonly OptionSpec[], words: readonly string[]): string[] {
+  const taking = new Set(options.filter(({ kind }) => kind !== "bool").flatMap(optionNames));
+  return words.filter((word, at) => !word.startsWith("-") && !taking.has(words[at - 1] ?? ""));
+}
+
+function domainOf(options: readonly OptionSpec[], words: readonly string[]): string | undefined {
+  const at = words.indexOf("--domain");
+  return at < 0 ? dataOf(options, words)[0] : words[at + 1];
 }
 
 async function namesOf(
   what: "domain" | "snapshot",
-  words: readonly string[],
+  domain: string | undefined,
   service: () => Promise<SnapshotService>,
 ): Promise<string[]> {
   if (what === "domain") return (await (await service()).listDomains()).map(({ name }) => name);
-  const domain = words.find((word) => !word.startsWith("--"));
   if (domain === undefined) return [];
   return (await (await service()).list(domain)).heads.map(({ name }) => name);
 }

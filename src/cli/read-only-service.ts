@@ -10,6 +10,7 @@ export function readOnlyService(service: SnapshotService): SnapshotService {
     ...(registry && {
       registry: { define: refuse("virDomainDefineXML"), undefine: refuse("virDomainUndefine") },
     }),
+    savesMemoryLive: service.savesMemoryLive,
     listDomains: () => service.listDomains(),
     findDomain: (domain) => service.findDomain(domain),
     create: refuse("virDomainSnapshotCreateXML"),
@@ -21,6 +22,7 @@ export function readOnlyService(service: SnapshotService): SnapshotService {
       options?.secure
         ? Promise.reject(denied("virDomainSnapshotGetXMLDesc with secure flag"))
         : service.getXml(domain, name, options),
+    snapshotFolder: (domain) => service.snapshotFolder(domain),
     info: (domain, name) => service.info(domain, name),
     current: (domain) => service.current(domain),
     parent: (domain, name) => service.parent(domain, name),

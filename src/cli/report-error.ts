@@ -9,7 +9,7 @@ export interface ReportStyle {
 
 /** An error as text for standard error: virsh's lines, then one with the next step. */
 export function formatError(error: CommandError, style: ReportStyle): string {
-  if (style.json) return formatJson(errorJson(error.reason, error.lines));
+  if (style.json) return formatJson(errorJson(error.reason, error.lines, error.exitStatus));
   const lines = error.lines.map((line) => `error: ${line}\n`).join("");
   return terminalText(style.quiet ? lines : lines + formatHint(error));
 }

@@ -58,6 +58,7 @@ function openSession(options: CliOptions, global: GlobalOptions): Session {
     streams: options,
     env,
     uri,
+    isNamedUri: isNamed,
     quiet: global.quiet,
     readonly: global.readonly,
     json: global.json,
@@ -108,5 +109,5 @@ function fail(
 ): number {
   const error = asCommandError(thrown);
   stderr.write(formatError(error, style));
-  return error.reason.exitStatus;
+  return error.exitStatus;
 }

@@ -1,6 +1,6 @@
 import { EXIT } from "../core/errors/index.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
-import { asCommandError, underHeadline } from "./command-error.js";
+import { asCommandError, asFailureOf, underHeadline } from "./command-error.js";
 import { createContext } from "./command-context.js";
 import type { CommandResult, CommandSpec } from "./command-spec.js";
 import type { ParsedCommand } from "./grammar/parse-commands.js";
@@ -13,7 +13,7 @@ import { formatJson } from "./render/json.js";
 import { ProgressLine } from "./render/progress.js";
 import { formatError } from "./report-error.js";
 
-/** Opens the service behind a URI; called at most once a session, and only by need. */
+/** Opens the service behind a URI; called at most once a session and URI, and only by need. */
 export type OpenService = (uri: string) => Promise<SnapshotService>;
 
 export interface SessionOptions {
@@ -21,6 +21,8 @@ export interface SessionOptions {
   readonly streams: CliStreams;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly uri: string;
+  /** Whether the user has named it; else a command may have another default. */
+  readonly isNamedUri?: boolean;
   readonly quiet: boolean;
   readonly readonly: boolean;
   readonly json: boolean;
@@ -39,10 +41,10 @@ export interface Outcome {
   readonly quit: boolean;
 }
 
-/** Runs commands over one connection and prints what they give. */
+/** Runs commands over one connection (or each over its own default) and prints what they give. */
 export class Session {
   readonly #options: SessionOptions;
-  #service: Promise<SnapshotService> | undefined;
+  readonly #services = new Map<string, Promise<SnapshotService>>();
   #ask: SessionOptions["ask"];
 
   constructor(options: SessionOptions) {
@@ -74,9 +76,10 @@ export class Session {
     try {
       const context = createContext(command.args, {
         ...this.#options,
+        uri: this.#uriOf(command.spec),
         signal: running.signal,
         onProgress: progress && ((event) => progress.update(event)),
-        service: () => this.service(),
+        service: () => this.service(command.spec),
         ask: this.#ask,
       });
       const result = command.help ? helpResult(command.spec) : await command.spec.run(context);
@@ -85,7 +88,8 @@ export class Session {
       outcome = { status: result.status ?? EXIT.ok, quit: result.quit === true };
     } catch (thrown) {
       progress?.clear();
-      outcome = { status: this.report(thrown, json), quit: false };
+      const error = asFailureOf(command.spec.grammar, thrown);
+      outcome = { status: this.report(error, json), quit: false };
     } finally {
       running.stop();
     }
@@ -98,29 +102,39 @@ export class Session {
     const error = asCommandError(thrown);
     const { streams, quiet } = this.#options;
     streams.stderr.write(formatError(error, { quiet, json }));
-    return error.reason.exitStatus;
+    return error.exitStatus;
   }
 
-  /** The connection, opened at the first call. Throws a CommandError; the next call tries again. */
-  async service(): Promise<SnapshotService> {
-    this.#service ??= this.#open();
+  /**
+   * The connection of a command, opened at the first call. Throws a CommandError; the next call
+   * tries again.
+   */
+  async service(spec?: Pick<CommandSpec, "defaultUri">): Promise<SnapshotService> {
+    const uri = this.#uriOf(spec);
+    const service = this.#services.get(uri) ?? this.#open(uri);
+    this.#services.set(uri, service);
     try {
-      return await this.#service;
+      return await service;
     } catch (thrown) {
-      this.#service = undefined;
+      this.#services.delete(uri);
       throw thrown;
     }
   }
 
-  /** Idempotent. */
-  async close(): Promise<void> {
-    const service = await this.#service;
-    this.#service = undefined;
-    await service?.close();
+  #uriOf(spec?: Pick<CommandSpec, "defaultUri">): string {
+    const { uri, isNamedUri } = this.#options;
+    return isNamedUri === true ? uri : (spec?.defaultUri ?? uri);
   }
 
-  async #open(): Promise<SnapshotService> {
-    const { openService, uri, readonly } = this.#options;
+  /** Idempotent. */
+  async close(): Promise<void> {
+    const services = [...this.#services.values()];
+    this.#services.clear();
+    for (const service of services) await (await service).close();
+  }
+
+  async #open(uri: string): Promise<SnapshotService> {
+    const { openService, readonly } = this.#options;
     const service = await underHeadline("failed to connect to the hypervisor", () =>
       openService(uri),
     );

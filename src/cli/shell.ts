@@ -26,7 +26,7 @@ export async function runShell(
     output: stdout as unknown as NodeJS.WritableStream,
     terminal: true,
     prompt: "domsnap # ",
-    completer: (line: string) => completeLine(line, table, () => session.service()),
+    completer: (line: string) => completeLine(line, table, (spec) => session.service(spec)),
   });
   session.ask = async (question) => {
     stdin.setRawMode?.(true);

@@ -1,4 +1,5 @@
-import type { DiskSnapshot, DomainDefinition, DomainSnapshot } from "../core/model/index.js";
+import type { DiskSnapshot, DomainDefinition } from "../core/model/index.js";
+import type { ParsedSnapshot } from "../core/ports/snapshot-documents.js";
 import { metadataCache } from "./metadata-cache.js";
 import { sourceElement } from "./disk-source.js";
 import { element, type XmlElement } from "./element.js";
@@ -12,10 +13,11 @@ export interface FormatSnapshotOptions {
 
 /**
  * A snapshot to text, byte for byte in libvirt's layout (libvirt: snapshot XML format), with a
- * final newline. What parsing gave back comes out again, except passwords without `secure`.
+ * final newline. What parsing gave back comes out again, except passwords without `secure`; so
+ * does a request, which may lack a name.
  */
 export function formatSnapshot(
-  snapshot: DomainSnapshot,
+  snapshot: ParsedSnapshot,
   options: FormatSnapshotOptions = {},
 ): string {
   const head = headElements(snapshot).map(formatElement);
@@ -37,7 +39,7 @@ function indentOnce(part: string): string {
 /** Characters; only definitions are longer. */
 const LONG_PART = 1000;
 
-function headElements(snapshot: DomainSnapshot): XmlElement[] {
+function headElements(snapshot: ParsedSnapshot): XmlElement[] {
   const { memory, parent, creationTime } = snapshot;
   const elements = [
     textElement("name", snapshot.name),
@@ -80,7 +82,7 @@ function driverElement(disk: DiskSnapshot): XmlElement | undefined {
   return element("driver", { type: format }, metadataCache(metadataCacheMaxBytes));
 }
 
-function domainParts(snapshot: DomainSnapshot, secure: boolean): string[] {
+function domainParts(snapshot: ParsedSnapshot, secure: boolean): string[] {
   const xmlOf = (definition: DomainDefinition) =>
     secure ? definition.xml : withoutSecurityInfo(definition.xml);
   const { domain, domainUuid, inactiveDomain } = snapshot;

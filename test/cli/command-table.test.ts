@@ -21,6 +21,10 @@ describe("the command table", () => {
         expect(positional.slice(optionalAt).every(({ required }) => required !== true)).to.equal(
           true,
         );
+      const letters = options.flatMap(({ short }) => short ?? []);
+      expect(letters).to.deep.equal([...new Set(letters)]);
+      if (spec.grammar !== "xl") expect(letters).to.deep.equal([]);
+      expect(letters).not.to.include("h");
       expect(positional.slice(0, -1).every(({ kind }) => kind !== "argv")).to.equal(true);
       expect(names.includes("dry-run")).to.equal(spec.changes);
       expect(names).to.include("json");
@@ -79,6 +83,30 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _domsnap; printf '%s\\n' "\${COMPREPL
     expect(await complete("-c", "test:///default", "--dry")).to.deep.equal(["--dry-run"]);
     expect(await complete("snapshot-list", "vm1", "--from", "")).to.deep.equal(["s1", "s2"]);
     expect(await complete("explain", "revert")).to.deep.equal(["revert-risky"]);
+  });
+
+  it("completes what xl's grammar has: letters, and a domain that comes last", async () => {
+    expect(await complete("xl", "")).to.include("snapshot-create");
+    expect(await complete("xl", "snapshot-delete", "-")).to.include.members(["-n", "--name"]);
+    expect(await complete("xl", "snapshot-delete", "-n", "s1", "")).to.deep.equal(["vm1", "vm2"]);
+    expect(await complete("xl", "snapshot-revert", "vm1", "-n", "")).to.deep.equal(["s1", "s2"]);
+    expect(await complete("xl", "snapshot-create", "snap.conf", "v")).to.deep.equal(["vm1", "vm2"]);
+    expect(await complete("xl", "snapshot-create", "packa")).to.include("package.json");
+    expect(await complete("snapshot-list", "--from", "s1", "v")).to.deep.equal(["vm1", "vm2"]);
+  });
+
+  it("finds the domain behind the cursor, and asks the connection of the command", async () => {
+    const script = `${formatBashCompletion()}
+domsnap() { local IFS=" "; printf '%s\\n' "$*" | tr -c '[:alnum:]\\n' _; }
+COMP_WORDS=(domsnap xl snapshot-revert -n "" vm1); COMP_CWORD=4; _domsnap
+printf '%s\\n' "\${COMPREPLY[@]}"
+COMP_WORDS=(domsnap -c test:///x xl snapshot-revert ""); COMP_CWORD=5; _domsnap
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const { stdout } = await execa("bash", ["-c", script], { env: { DOMSNAP_DEFAULT_URI: "" } });
+    expect(stdout.split("\n")).to.deep.equal([
+      "_q__c_xen____system_snapshot_list_vm1___name",
+      "_q__c_test____x_list___all___name",
+    ]);
   });
 
   it("never runs what a hostile name says", async () => {

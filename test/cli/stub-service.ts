@@ -36,6 +36,7 @@ export function stubService(calls: Partial<SnapshotService> = {}): SnapshotServi
   const unexpected = (): Promise<never> => Promise.reject(new Error("unexpected call"));
   return {
     uri: "stub:///",
+    savesMemoryLive: false,
     listDomains: () => Promise.resolve([STUB_DOMAIN]),
     findDomain: (reference) =>
       reference === STUB_DOMAIN.name || reference === STUB_DOMAIN.uuid
@@ -47,6 +48,7 @@ export function stubService(calls: Partial<SnapshotService> = {}): SnapshotServi
     list: unexpected,
     get: unexpected,
     getXml: unexpected,
+    snapshotFolder: unexpected,
     info: unexpected,
     current: unexpected,
     parent: unexpected,

@@ -140,7 +140,7 @@ function formatRows({ args, quiet }: CommandContext, heads: readonly SnapshotHea
   return formatTable(quiet ? undefined : header, rows);
 }
 
-function listingJson(listing: SnapshotListing, heads: readonly SnapshotHead[]): unknown {
+export function listingJson(listing: SnapshotListing, heads: readonly SnapshotHead[]): unknown {
   return {
     domain: domainJson(listing.domain),
     current: listing.current,

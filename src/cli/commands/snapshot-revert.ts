@@ -32,25 +32,30 @@ export const snapshotRevert: CommandSpec = {
     const domain = await context.domain();
     const name = await findSnapshot(context, domain);
     const result = await underHeadline(`Failed to revert snapshot ${name}`, () =>
-      revert(context, domain, name),
+      revertWithForce(
+        context,
+        domain,
+        name,
+        context.args.flags({
+          running: "running",
+          paused: "paused",
+          "reset-nvram": "resetNvram",
+        }),
+      ),
     );
     return changeOutput(result, `Domain snapshot ${name} reverted\n`, { name });
   },
 };
 
 /** As virsh does, `--force` only comes into play when the revert was called risky without it. */
-async function revert(
+export async function revertWithForce(
   context: CommandContext,
   domain: Domain,
   name: string,
+  flags: RevertFlags,
 ): Promise<ChangeResult> {
   const service = await context.service();
   const options = context.changeOptions();
-  const flags: RevertFlags = context.args.flags({
-    running: "running",
-    paused: "paused",
-    "reset-nvram": "resetNvram",
-  });
   try {
     return await service.revert(domain.uuid, name, flags, options);
   } catch (thrown) {

@@ -1,6 +1,7 @@
 import { ERROR_CATALOGUE } from "../../core/errors/index.js";
 import { COMMAND_GROUPS, optionsOf, type CommandSpec, type OptionSpec } from "../command-spec.js";
 import { COMMAND_TABLE } from "../command-table.js";
+import { optionNames } from "../complete-line.js";
 import { globalProgram } from "../global-options.js";
 
 /**
@@ -15,9 +16,14 @@ _domsnap_names() {
     domsnap -q "\${_domsnap_global[@]}" "$@" 2>/dev/null | grep -Ex '[[:alnum:]_.:@%+-]+'
 }
 
+# The connection of a command that has another default than the others.
+_domsnap_default() {
+    ((\${#_domsnap_global[@]} == 0)) && [[ -z $DOMSNAP_DEFAULT_URI ]] && _domsnap_global=(-c "$1")
+}
+
 _domsnap() {
     local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]}
-    local command="" domain="" word i positional=0
+    local command="" domain="" word i positional=0 first=0
     local _domsnap_global=()
     local IFS=$'\\n'
     COMPREPLY=()
@@ -31,9 +37,7 @@ _domsnap() {
 ${groupCases()}
                 *) command=$word ;;
             esac
-        elif [[ $word != -* ]]; then
-            [[ -z $domain ]] && domain=$word
-            positional=$((positional + 1))
+            first=$((i + 1))
         fi
     done
 
@@ -45,6 +49,22 @@ ${groupCases()}
         fi
         return
     fi
+
+    # The words that are neither options nor values of options; those behind the cursor tell the
+    # domain, too.
+    local valued=" " leading=0
+    case $command in
+${COMMAND_TABLE.map(grammarCase).join("\n")}
+    esac
+    local data=()
+    for ((i = first; i < \${#COMP_WORDS[@]}; i++)); do
+        word=\${COMP_WORDS[i]}
+        [[ $word == -* || $valued == *" \${COMP_WORDS[i-1]} "* ]] && continue
+        ((i == COMP_CWORD)) && continue
+        ((i < COMP_CWORD)) && positional=$((positional + 1))
+        data+=("$word")
+    done
+    ((leading && \${#data[@]} > 1)) && domain=\${data[1]} || domain=\${data[0]}
 
     local options="" takes=""
     case $command in
@@ -58,6 +78,7 @@ ${COMMAND_TABLE.map(commandCase).join("\n")}
         domain) COMPREPLY=($(compgen -W "$(_domsnap_names list --all --name)" -- "$cur")) ;;
         snapshot) COMPREPLY=($(compgen -W "$(_domsnap_names snapshot-list "$domain" --name)" -- "$cur")) ;;
         file) COMPREPLY=($(compgen -f -- "$cur")) ;;
+        domain-or-file) COMPREPLY=($(compgen -W "$(_domsnap_names list --all --name)" -f -- "$cur")) ;;
         command) COMPREPLY=($(compgen -W ${wordList([...COMMAND_TABLE.map(({ name }) => name), ...Object.keys(COMMAND_GROUPS)])} -- "$cur")) ;;
         error-code) COMPREPLY=($(compgen -W ${wordList(Object.keys(ERROR_CATALOGUE))} -- "$cur")) ;;
         words:*) COMPREPLY=($(compgen -W "\${takes#words:}" -- "$cur")) ;;
@@ -100,28 +121,47 @@ function secondWords(group: string | undefined): string[] {
     .map(([, second = ""]) => second);
 }
 
+/** What has to be known of a command before its words can be told apart. */
+function grammarCase(spec: CommandSpec): string {
+  const options = optionsOf(spec);
+  const valued = options.filter(({ kind }) => kind !== "bool").flatMap(optionNames);
+  const parts = [
+    ...(valued.length > 0 ? [`valued=" ${valued.join(" ")} "`] : []),
+    ...(options.some(({ leads }) => leads === true) ? ["leading=1"] : []),
+    ...(spec.defaultUri === undefined ? [] : [`_domsnap_default ${spec.defaultUri}`]),
+  ];
+  return `        ${JSON.stringify(spec.name)}) ${[...parts, ":"].join("; ")} ;;`;
+}
+
 function commandCase(spec: CommandSpec): string {
   const options = optionsOf(spec);
   const named = options.filter(({ kind, completes }) => kind !== "bool" && completes !== undefined);
   const cases = [
-    ...named.map((option) => `                --${option.name}) takes=${takes(option)} ;;`),
+    ...named.map(
+      (option) => `                ${optionNames(option).join(" | ")}) takes=${takes(option)} ;;`,
+    ),
     `                *)
                     case $positional in
 ${positionalCases(options)}
                     esac ;;`,
   ];
   return `        ${JSON.stringify(spec.name)})
-            options=${wordList(options.map(({ name }) => `--${name}`))}
+            options=${wordList(options.flatMap(optionNames))}
             case $prev in
 ${cases.join("\n")}
             esac ;;`;
 }
 
 function positionalCases(options: readonly OptionSpec[]): string {
-  const positional = options.filter(({ kind, literal }) => kind !== "bool" && literal !== true);
-  const cases = positional.map(
-    (option, index) =>
-      `                        ${option.kind === "argv" ? "*" : index}) takes=${takes(option)} ;;`,
+  const words = options.filter(({ kind, literal }) => kind !== "bool" && literal !== true);
+  const leading = words.find(({ leads }) => leads === true);
+  const others = words.filter((option) => option !== leading);
+  // A leading word may be left out: what is first may be it or the next.
+  const positional = leading ? [undefined, ...others] : others;
+  const cases = positional.map((option, index) =>
+    option
+      ? `                        ${option.kind === "argv" ? "*" : index}) takes=${takes(option)} ;;`
+      : `                        ${index}) takes=domain-or-file ;;`,
   );
   return [...cases, ...(positional.length === 0 ? ["                        *) ;;"] : [])].join(
     "\n",

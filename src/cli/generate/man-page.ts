@@ -1,4 +1,5 @@
 import { ERROR_CATALOGUE, EXIT } from "../../core/errors/index.js";
+import { XL_USAGE_STATUS } from "../command-error.js";
 import { COMMAND_TABLE } from "../command-table.js";
 import { COMMAND_GROUPS, optionsOf, type CommandSpec } from "../command-spec.js";
 import { globalProgram } from "../global-options.js";
@@ -68,6 +69,9 @@ function exitStatuses(): string[] {
     ...term(String(EXIT.failed), "It failed, or the command line could not be understood."),
     ...term(String(EXIT.unfinished), "It was begun and could neither be finished nor undone yet."),
     ...term(String(EXIT.interrupted), "It was cancelled and rolled back."),
+    ".PP",
+    `Commands of the group xl exit as xl does: with ${XL_USAGE_STATUS} for a command line that could ` +
+      `not be understood, and with ${EXIT.failed} for all that failed.`,
   ];
 }
 

@@ -1,4 +1,5 @@
-import { usageError } from "../command-error.js";
+import { DomsnapError } from "../../core/errors/index.js";
+import { asFailureOf, usageError } from "../command-error.js";
 import { optionsOf, type CommandSpec, type OptionSpec } from "../command-spec.js";
 import { CommandArguments } from "./command-arguments.js";
 import type { Token } from "./tokenizer.js";
@@ -35,11 +36,26 @@ function parseCommand(
   table: readonly CommandSpec[],
 ): ParsedCommand {
   const spec = findCommand(first, words, table);
+  try {
+    return parseArguments(spec, words);
+  } catch (thrown) {
+    throw asFailureOf(spec.grammar, withHelpHint(thrown, spec.name));
+  }
+}
+
+function withHelpHint(thrown: unknown, command: string): unknown {
+  const isPlain = thrown instanceof DomsnapError && thrown.hint === undefined;
+  return isPlain ? usageError(thrown.detail, `Run 'domsnap help ${command}'.`) : thrown;
+}
+
+function parseArguments(spec: CommandSpec, words: Iterator<Token>): ParsedCommand {
   const options = optionsOf(spec);
   const line = new CommandLine(spec, options);
   let onlyData = false;
   for (let word = nextWord(words); word !== undefined; word = nextWord(words)) {
     if (word === "--" && !onlyData) onlyData = true;
+    else if (!onlyData && spec.grammar === "xl" && /^-[^-]/.test(word))
+      line.addLetters(word.slice(1), () => nextWord(words));
     else if (onlyData || !/^--[A-Za-z0-9]/.test(word)) line.addData(word);
     else line.addOption(word.slice(2), () => nextWord(words));
   }
@@ -55,7 +71,11 @@ function findCommand(
   const second = isGroup ? nextWord(words) : undefined;
   const name = second === undefined ? first : `${first} ${second}`;
   const spec = table.find((candidate) => candidate.name === name);
-  if (spec === undefined) throw usageError(`unknown command: '${name}'`);
+  if (spec === undefined)
+    throw usageError(
+      `unknown command: '${name}'`,
+      isGroup ? `Run 'domsnap help ${first}' for the commands of the group.` : undefined,
+    );
   return spec;
 }
 
@@ -74,6 +94,8 @@ class CommandLine {
   readonly #spec: CommandSpec;
   readonly #options: readonly OptionSpec[];
   readonly #values = new Map<string, string[]>();
+  /** Options that words without a name have filled. */
+  readonly #byData: string[] = [];
   #help = false;
 
   constructor(spec: CommandSpec, options: readonly OptionSpec[]) {
@@ -82,12 +104,41 @@ class CommandLine {
   }
 
   addData(word: string): void {
-    const option = this.#options.find(
+    const free = this.#options.filter(
       ({ name, kind, literal }) =>
         kind !== "bool" && literal !== true && (kind === "argv" || !this.#values.has(name)),
     );
-    if (option === undefined) throw usageError(`unexpected data '${word}'`);
-    this.#add(option.name, word);
+    const option = free.find(({ leads }) => leads !== true);
+    if (option) {
+      this.#byData.push(option.name);
+      this.#add(option.name, word);
+    } else if (free[0]) this.#addLeading(free[0].name, word);
+    else throw usageError(`unexpected data '${word}'`);
+  }
+
+  /** There is one word more than the others take: each moves up by one. */
+  #addLeading(leading: string, word: string): void {
+    const names = [leading, ...this.#byData];
+    const given = [...this.#byData.flatMap((name) => this.#values.get(name) ?? []), word];
+    names.forEach((name, at) => this.#values.set(name, [given[at] ?? ""]));
+  }
+
+  /** `-l`, `-n VALUE`, `-nVALUE`, `-ln VALUE`, as getopt reads them. */
+  addLetters(letters: string, nextValue: () => string | undefined): void {
+    const [letter = "", rest] = [letters.slice(0, 1), letters.slice(1)];
+    if (letter === "h") this.#help = true;
+    else {
+      const option = this.#options.find(({ short }) => short === letter);
+      if (option === undefined) throw usageError(`option \`${letter}' not supported.`);
+      if (option.kind !== "bool") {
+        const value = rest === "" ? nextValue() : rest;
+        if (value === undefined) throw usageError(`option \`${letter}' requires an argument.`);
+        this.addOption(option.name, () => value);
+        return;
+      }
+      this.addOption(option.name, () => undefined);
+    }
+    if (rest !== "") this.addLetters(rest, nextValue);
   }
 
   addOption(text: string, nextValue: () => string | undefined): void {
@@ -108,10 +159,17 @@ class CommandLine {
 
   finish(): ParsedCommand {
     const missing = this.#options.find(({ name, required }) => required && !this.#values.has(name));
-    if (missing !== undefined && !this.#help)
-      throw usageError(`command '${this.#spec.name}' requires <${missing.name}> option`);
+    if (missing !== undefined && !this.#help) throw usageError(this.#missingText(missing));
     const args = new CommandArguments(this.#options, this.#values);
     return { spec: this.#spec, args, help: this.#help };
+  }
+
+  #missingText({ name, short }: OptionSpec): string {
+    if (this.#spec.grammar === undefined)
+      return `command '${this.#spec.name}' requires <${name}> option`;
+    return short === undefined
+      ? `'${this.#spec.name}' requires at least 1 argument.`
+      : `'${this.#spec.name}' requires option -${short}.`;
   }
 
   #find(name: string): OptionSpec {

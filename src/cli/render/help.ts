@@ -71,10 +71,24 @@ export function formatCommandHelp(spec: CommandSpec): string {
 
 /** `snapshot-list <domain> [--parent] ...`. */
 export function formatSynopsis(spec: CommandSpec): string {
-  return [spec.name, ...optionsOf(spec).map(synopsisOf)].join(" ");
+  return [spec.name, ...synopsisOrder(spec).map(synopsisOf)].join(" ");
 }
 
-function synopsisOf({ name, kind, required, literal }: OptionSpec): string {
+/** xl puts a leading word first, then options, and the other words last. */
+function synopsisOrder(spec: CommandSpec): readonly OptionSpec[] {
+  const options = optionsOf(spec);
+  if (spec.grammar === undefined) return options;
+  const rank = ({ leads, kind, literal }: OptionSpec) =>
+    leads === true ? 0 : kind === "bool" || literal === true ? 1 : 2;
+  return [...options].sort((a, b) => rank(a) - rank(b));
+}
+
+function synopsisOf({ name, kind, required, literal, short, leads }: OptionSpec): string {
+  if (short !== undefined) {
+    const text = kind === "bool" ? `-${short}` : `-${short} <${name}>`;
+    return required ? text : `[${text}]`;
+  }
+  if (leads) return `[<${name}>]`;
   if (kind === "bool") return `[--${name}]`;
   if (kind === "argv") {
     const term = literal ? `--${name} <string>` : `[--${name}] <string>`;
@@ -84,9 +98,11 @@ function synopsisOf({ name, kind, required, literal }: OptionSpec): string {
 }
 
 /** How an option is written: `[--domain] <string>`, `--tree`. */
-export function optionTerm({ name, kind, required, literal }: OptionSpec): string {
-  if (kind === "bool") return `--${name}`;
-  const bare = literal !== true && (required === true || kind === "argv");
+export function optionTerm({ name, kind, required, literal, short, leads }: OptionSpec): string {
+  const letter = short === undefined ? "" : `-${short}, `;
+  if (kind === "bool") return `${letter}--${name}`;
+  if (short !== undefined) return `${letter}--${name} <string>`;
+  const bare = literal !== true && (required === true || leads === true || kind === "argv");
   return bare ? `[--${name}] <string>` : `--${name} <string>`;
 }
 

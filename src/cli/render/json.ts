@@ -26,14 +26,18 @@ function jsonValue(_key: string, value: unknown): unknown {
 }
 
 /** The shape of an error on standard error: `{ "error": { ... } }`. */
-export function errorJson(error: DomsnapError, lines: readonly string[]): unknown {
+export function errorJson(
+  error: DomsnapError,
+  lines: readonly string[],
+  exitStatus: number,
+): unknown {
   return {
     error: {
       code: error.code,
       message: lines.join("\n"),
       hint: error.hint ?? error.kind.advice,
       effect: error.effect,
-      exitStatus: error.exitStatus,
+      exitStatus,
     },
   };
 }

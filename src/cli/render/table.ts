@@ -16,6 +16,18 @@ export function formatTable(
   return formatted.join("");
 }
 
+/** Rows in xl's layout: cells padded to the width of their column and two blanks, a line each. */
+export function formatColumns(rows: readonly (readonly string[])[]): string[] {
+  const lines = rows.map((cells) => cells.map(displayText));
+  const widths = columnWidths(lines);
+  return lines.map((cells) => {
+    const padded = cells.map(
+      ({ text, width }, column) => text + " ".repeat((widths[column] ?? 0) - width),
+    );
+    return `${padded.join("  ").trimEnd()}\n`;
+  });
+}
+
 function columnWidths(lines: readonly (readonly DisplayText[])[]): number[] {
   const widths: number[] = [];
   for (const cells of lines)

@@ -92,7 +92,7 @@ async function checkOne(context: ServiceContext, domain: Domain): Promise<CheckR
       ...checkRecords(heads),
       ...findings,
       ...checkImages({ images, held, foreignPaths }),
-      ...checkFiles(await lookAtFiles(context, domain.uuid, images, held)),
+      ...checkFiles(await lookAtFiles(context, domain.uuid, images, held, records)),
     ],
   };
 }

@@ -109,6 +109,11 @@ async function followChain(
   return false;
 }
 
+function filesOfRecord({ memory, disks, revertDisks = [] }: DomainSnapshot): string[] {
+  const images = [...disks, ...revertDisks].map(({ source }) => source?.path);
+  return [memory?.file, ...images].filter((path) => path !== undefined);
+}
+
 export interface FilesLooked {
   readonly stateFiles: readonly StateFile[];
   readonly snapshotFiles: readonly HostFile[];
@@ -122,11 +127,14 @@ export async function lookAtFiles(
   domainUuid: string,
   images: ReadonlyMap<string, ImageFact>,
   held: readonly HeldDisk[],
+  records: readonly DomainSnapshot[],
 ): Promise<FilesLooked> {
   const stateFiles: StateFile[] = [];
+  // Snapshots may keep their files beside their records.
+  const named = new Set(records.flatMap(filesOfRecord));
   for (const { path, known } of await connection.store.files(domainUuid)) {
     const file = await files.look(path);
-    if (file) stateFiles.push({ ...file, known });
+    if (file) stateFiles.push({ ...file, known: known || named.has(path) });
   }
   const paths = [...new Set(held.flatMap(({ file }) => (file ? [file.path] : [])))];
   const looked = await Promise.all(paths.map((path) => files.look(path)));

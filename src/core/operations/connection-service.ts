@@ -27,6 +27,7 @@ export function createSnapshotService(context: ServiceContext): SnapshotService 
   return {
     uri: toolstack.uri,
     ...registryOf(toolstack.registry),
+    savesMemoryLive: toolstack.savesMemoryLive === true,
     listDomains: () => toolstack.listDomains(),
     findDomain: (domain) => toolstack.findDomain(domain),
     create: (...args) => createSnapshot(context, ...args),
@@ -34,6 +35,7 @@ export function createSnapshotService(context: ServiceContext): SnapshotService 
     get,
     getXml: async (domain, name, options) =>
       context.documents.formatSnapshot(await get(domain, name), options),
+    snapshotFolder: async (domain) => store.folder?.((await toolstack.findDomain(domain)).uuid),
     info: (...args) => snapshotInfo(context, ...args),
     current: (domain) => currentSnapshot(context, domain),
     parent: (...args) => parentOfSnapshot(context, ...args),

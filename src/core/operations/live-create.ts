@@ -4,6 +4,7 @@ import type { Capture } from "../plan/operation.js";
 import type { AssignedStep, LiveFacts } from "../plan/plan-create.js";
 import { assignBackends, type AssignedDisk } from "./choose-backend.js";
 import type { ServiceContext } from "./context.js";
+import { stillWarning } from "./still-warning.js";
 
 /**
  * A backend for every disk that takes part. Throws `operation-unsupported` for an active domain
@@ -74,6 +75,15 @@ function memoryOf({ probe }: ServiceContext, { memory }: DomainSnapshot): Captur
       hint: "remove it, or name another file for the memory",
     });
   return { mode: "external", file: memory.file, fileBefore: empty ? "empty" : "absent" };
+}
+
+/** `--live` where it cannot be had is no error: the guest only stands still for longer. */
+export function stillWarnings(
+  { connection: { toolstack } }: ServiceContext,
+  { memory, live }: LiveFacts,
+): string[] {
+  if (!live || !memory || toolstack.savesMemoryLive === true) return [];
+  return [stillWarning(toolstack.uri)];
 }
 
 /** A guest that stands still while a disk is copied is not what most people expect. */

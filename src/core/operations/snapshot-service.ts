@@ -37,6 +37,8 @@ export interface SnapshotService {
   readonly uri: string;
   /** Missing when the toolstack keeps its definitions elsewhere. */
   readonly registry?: DomainRegistry;
+  /** Whether memory can be saved while the guest goes on. */
+  readonly savesMemoryLive: boolean;
   listDomains(): Promise<readonly Domain[]>;
   /** Throws `no-domain`. */
   findDomain(domain: string): Promise<Domain>;
@@ -50,6 +52,8 @@ export interface SnapshotService {
   list(domain: string, query?: ListQuery): Promise<SnapshotListing>;
   /** Throws `no-domain-snapshot`. */
   get(domain: string, name: string): Promise<DomainSnapshot>;
+  /** Where the records of a domain are kept, which need not exist; missing without files. */
+  snapshotFolder(domain: string): Promise<string | undefined>;
   /** The record as libvirt prints it. */
   getXml(domain: string, name: string, options?: { readonly secure?: boolean }): Promise<string>;
   info(domain: string, name: string): Promise<SnapshotInfo>;

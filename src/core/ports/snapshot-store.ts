@@ -31,6 +31,8 @@ export interface SnapshotStore {
   index(domainUuid: string): Promise<SnapshotIndex>;
   /** One complete record. Throws `no-domain-snapshot` or `record-unreadable`. */
   read(domainUuid: string, name: string): Promise<DomainSnapshot>;
+  /** Where everything about a domain is kept, also before it is; missing for a store without files. */
+  folder?(domainUuid: string): string;
   /** Uuids of the domains that have records. */
   domains(): Promise<readonly string[]>;
   /** Every file that it keeps for a domain, by name, and whether it has put it there. */

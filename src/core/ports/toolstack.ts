@@ -37,6 +37,8 @@ export interface Toolstack {
   readonly touchesImages: boolean;
   /** Whether `handler` knows the operations on active guests (`LiveOperation`). */
   readonly captures?: boolean;
+  /** Whether memory can be saved while the guest goes on; else it stands still for that long. */
+  readonly savesMemoryLive?: boolean;
   /** All domains that the toolstack knows, active or not. */
   listDomains(): Promise<readonly Domain[]>;
   /**

@@ -73,6 +73,10 @@ export class FileSnapshotStore implements SnapshotStore {
     }
   }
 
+  folder(domainUuid: string): string {
+    return domainFolder(this.stateFolder, domainUuid).path;
+  }
+
   // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
   async domains(): Promise<readonly string[]> {
     return domainsBelow(this.stateFolder);

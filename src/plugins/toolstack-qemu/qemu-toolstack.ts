@@ -15,6 +15,7 @@ export class QemuToolstack implements Toolstack {
   readonly rules = domsnapRules;
   readonly touchesImages = true;
   readonly captures = true;
+  readonly savesMemoryLive = true;
   readonly registry: DomainRegistry;
   readonly handler: GuestHandler;
   readonly power: DomainPower;

@@ -1,5 +1,16 @@
-export { formatInformationFile, parseInformationFile } from "./information-file.js";
+export {
+  editInformationFile,
+  formatInformationFile,
+  parseInformationFile,
+} from "./information-file.js";
 export { formatLibxlSnapshot, parseLibxlSnapshot } from "./libxl-json.js";
+export { parseSnapshotConfig, type SnapshotConfig, type SnapshotWish } from "./snapshot-config.js";
+export {
+  needsMemoryFile,
+  requestOfWish,
+  wantsMemory,
+  type RequestOptions,
+} from "./snapshot-request.js";
 export {
   fromToolstackSnapshot,
   toToolstackSnapshot,

@@ -1,6 +1,7 @@
 import { DomsnapError } from "../../../core/errors/index.js";
 import { IMAGE_FORMATS, type ImageFormat } from "../../../core/model/index.js";
 import {
+  editXlCfg,
   formatXlCfg,
   parseXlCfg,
   xlList,
@@ -13,28 +14,29 @@ import { parseXlDisk } from "../xl-disk/index.js";
 import type { ToolstackDiskSnapshot, ToolstackSnapshot } from "./toolstack-snapshot.js";
 
 /** Names of the second proposal, by those of the third. */
-const OLD_NAMES: Readonly<Record<string, string>> = {
+const OLD_NAMES = {
   name: "snapshot_name",
   creationtime: "snapshot_creationtime",
   save: "snapshot_save",
-};
+} as const;
+
+/** What such a file says; everything may be missing. */
+export type InformationKeys = Partial<ToolstackSnapshot> & Pick<ToolstackSnapshot, "disks">;
 
 /**
- * Reads `snapshotdata-NAME.xl`, with the keys of the second or of the third proposal. Unknown keys
- * are passed over, as xl does. Throws `invalid-argument` for wrong syntax and for a file without
- * a name.
+ * Reads the keys of the second or of the third proposal. Throws `invalid-argument` for values that
+ * they cannot have.
  */
-export function parseInformationFile(text: string, fileName?: string): ToolstackSnapshot {
-  const config = parseXlCfg(text, fileName);
+export function readInformationKeys(config: XlConfig, fileName?: string): InformationKeys {
   const name = textOf(config, "name");
-  if (!name) throw invalid("the snapshot has no name", fileName);
-  const description = textOf(config, "description");
+  const description = xlText(config, "description");
+  const creationTime = timeOf(config);
   const memoryFile = textOf(config, "save");
-  const type = typeOf(textOf(config, "type"), fileName);
+  const type = typeOf(xlText(config, "type"), fileName);
   return {
-    name,
+    ...(name && { name }),
     ...(description !== undefined && { description }),
-    creationTime: timeOf(config),
+    ...(creationTime !== undefined && { creationTime }),
     ...(memoryFile && { memoryFile }),
     ...(type && { type }),
     ...switchOf(config, "live", "live"),
@@ -43,10 +45,36 @@ export function parseInformationFile(text: string, fileName?: string): Toolstack
   };
 }
 
+/**
+ * Reads `snapshotdata-NAME.xl`, with the keys of the second or of the third proposal. Unknown keys
+ * are passed over, as xl does. Throws `invalid-argument` for wrong syntax and for a file without
+ * a name.
+ */
+export function parseInformationFile(text: string, fileName?: string): ToolstackSnapshot {
+  const keys = readInformationKeys(parseXlCfg(text, fileName), fileName);
+  const { name, creationTime = 0n } = keys;
+  if (name === undefined) throw invalid("the snapshot has no name", fileName);
+  return { ...keys, name, creationTime };
+}
+
 /** Writes the keys of the third proposal. Throws `invalid-argument` for what they cannot hold. */
 export function formatInformationFile(snapshot: ToolstackSnapshot): string {
+  return formatXlCfg(informationKeys(snapshot));
+}
+
+/**
+ * The text with the keys of the third proposal at other values. What else is in it stays as it is
+ * written; names of the second proposal go, as they would contradict the new ones. Idempotent.
+ * Throws `invalid-argument` for a text that is not valid, and for what the keys cannot hold.
+ */
+export function editInformationFile(text: string, snapshot: ToolstackSnapshot): string {
+  const outdated = Object.values(OLD_NAMES).map((name) => [name, undefined] as const);
+  return editXlCfg(text, { ...Object.fromEntries(outdated), ...informationKeys(snapshot) });
+}
+
+function informationKeys(snapshot: ToolstackSnapshot): Record<string, XlValue | undefined> {
   const { description, name, creationTime, memoryFile, type, live, diskOnly, disks } = snapshot;
-  return formatXlCfg({
+  return {
     description,
     name,
     creationtime: String(creationTime),
@@ -55,16 +83,15 @@ export function formatInformationFile(snapshot: ToolstackSnapshot): string {
     live: live === undefined ? undefined : yesNo(live),
     disk_only: diskOnly === undefined ? undefined : yesNo(diskOnly),
     disk: disks.map((disk) => formatDisk(disk, type)),
-  });
+  };
 }
 
-function textOf(config: XlConfig, name: string): string | undefined {
-  const oldName = OLD_NAMES[name];
-  return xlText(config, name) ?? (oldName === undefined ? undefined : xlText(config, oldName));
+function textOf(config: XlConfig, name: keyof typeof OLD_NAMES): string | undefined {
+  return xlText(config, name) ?? xlText(config, OLD_NAMES[name]);
 }
 
-function timeOf(config: XlConfig): bigint {
-  return xlNumber(config, "creationtime") ?? xlNumber(config, "snapshot_creationtime") ?? 0n;
+function timeOf(config: XlConfig): bigint | undefined {
+  return xlNumber(config, "creationtime") ?? xlNumber(config, OLD_NAMES.creationtime);
 }
 
 function typeOf(word: string | undefined, fileName?: string): ToolstackSnapshot["type"] {
@@ -93,14 +120,22 @@ function yesNo(on: boolean): string {
  */
 const SMALL_FORM = /^((?:hd|sd|vd(?!ev=)|xvd)[a-z]+\d*|d\d+p\d+|\d+)=([^]*)$/;
 
+/** `,,VDEV` of the ninth proposal: neither file nor format, so the state stays in the image. */
+const NO_FILE = /^[ \t]*,[ \t]*,[ \t]*([^, \t=:]+)[ \t]*$/;
+
 /**
  * `VDEV=FILE[,type=FORMAT]`, which is not a disk specification, or for what does not begin like
- * this a disk specification (the prototype's form; `target=null` means no file).
+ * this a disk specification (the prototype's form, where `target=null` means no file, and
+ * `FILE,FORMAT,VDEV` of the ninth proposal, where both may be empty).
  */
 function parseDisk(element: XlValue, fileName?: string): ToolstackDiskSnapshot {
   if (typeof element !== "string") throw invalid("a disk is a list", fileName);
   const [, device, rest] = SMALL_FORM.exec(element) ?? [];
-  if (device === undefined || rest === undefined) return parseSpecification(element, fileName);
+  if (device === undefined || rest === undefined) {
+    const inImage = NO_FILE.exec(element)?.[1];
+    if (inImage !== undefined) return { device: inImage, type: "internal" };
+    return parseSpecification(element, fileName);
+  }
   const at = rest.lastIndexOf(",type=");
   const file = at < 0 ? rest : rest.slice(0, at);
   const format = at < 0 ? undefined : imageFormat(rest.slice(at + ",type=".length), fileName);

@@ -1,4 +1,9 @@
-import type { DiskSnapshot, DomainSnapshot, SnapshotState } from "../../../core/model/index.js";
+import type {
+  DiskSnapshot,
+  DomainSnapshot,
+  SnapshotHead,
+  SnapshotState,
+} from "../../../core/model/index.js";
 import type {
   ToolstackDiskSnapshot,
   ToolstackSnapshot,
@@ -30,22 +35,33 @@ export function fromToolstackSnapshot(
   };
 }
 
+export interface ToToolstackOptions {
+  /** The file of memory that is kept where the toolstack likes; missing where an image holds it. */
+  readonly internalMemory?: (name: string) => string;
+  /** What a file is called in the description. Default: its absolute path. */
+  readonly shorten?: (file: string) => string;
+}
+
 /** The reverse. Disks that take no part are left out; so are parent and definition. */
-export function toToolstackSnapshot(snapshot: DomainSnapshot): ToolstackSnapshot {
+export function toToolstackSnapshot(
+  snapshot: SnapshotHead,
+  { internalMemory, shorten = (file) => file }: ToToolstackOptions = {},
+): ToolstackSnapshot {
   const { name, description, creationTime, memory, state } = snapshot;
   const disks = snapshot.disks.filter(({ mode }) => mode === "internal" || mode === "external");
   const type = disks.some(({ mode }) => mode === "external") ? "external" : "internal";
   const toolstackState = STATES[state ?? "nostate"];
+  const memoryFile = memory?.mode === "internal" ? internalMemory?.(name) : memory?.file;
   return {
     name,
     ...(description !== undefined && { description }),
     creationTime,
-    ...(memory?.file !== undefined && { memoryFile: memory.file }),
+    ...(memoryFile !== undefined && { memoryFile: shorten(memoryFile) }),
     type,
     live: false,
-    diskOnly: memory?.mode !== "external" && state !== "shutoff",
+    diskOnly: memoryFile === undefined && state !== "shutoff",
     ...(toolstackState && { state: toolstackState }),
-    disks: disks.map((disk) => toolstackDiskOf(disk, type)),
+    disks: disks.map((disk) => toolstackDiskOf(disk, type, shorten)),
   };
 }
 
@@ -64,7 +80,11 @@ function stateOf({ memoryFile, diskOnly, state = {} }: ToolstackSnapshot): Snaps
   return wasActive ? "disk-snapshot" : "shutoff";
 }
 
-function diskSnapshotOf(
+/**
+ * A disk's part as libvirt describes it. `usual` is the type of the whole snapshot; without it a
+ * disk with a file is external, one without internal.
+ */
+export function diskSnapshotOf(
   { device, file, format, type }: ToolstackDiskSnapshot,
   usual: ToolstackSnapshot["type"],
   resolve: FromToolstackOptions["resolve"],
@@ -83,11 +103,12 @@ function diskSnapshotOf(
 function toolstackDiskOf(
   { name: device, mode, format, source }: DiskSnapshot,
   usual: "internal" | "external",
+  shorten: (file: string) => string,
 ): ToolstackDiskSnapshot {
   if (mode === "internal") return { device, ...(usual !== mode && { type: mode }) };
   return {
     device,
-    ...(source?.path !== undefined && { file: source.path }),
+    ...(source?.path !== undefined && { file: shorten(source.path) }),
     ...(format && { format }),
   };
 }

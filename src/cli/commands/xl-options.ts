@@ -1,0 +1,21 @@
+import type { CommandSpec, OptionSpec } from "../command-spec.js";
+import { DOMAIN } from "./common-options.js";
+
+/** What the commands that were proposed for xl (2014) have in common. */
+export const XL_COMMAND = {
+  group: "xl",
+  grammar: "xl",
+  defaultUri: "xen:///system",
+} as const satisfies Partial<CommandSpec>;
+
+export const XL_DOMAIN: OptionSpec = { ...DOMAIN, summary: "domain name, id or uuid" };
+
+/** `-n NAME` of a snapshot that exists. */
+export const XL_SNAPSHOT: OptionSpec = {
+  name: "name",
+  short: "n",
+  kind: "string",
+  literal: true,
+  summary: "name of the snapshot",
+  completes: "snapshot",
+};

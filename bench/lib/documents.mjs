@@ -41,7 +41,8 @@ export function domainXml({ type, name, uuid }) {
     `  <name>${name}</name>`,
     `  <uuid>${uuid}</uuid>`,
     "  <metadata>",
-    "    <app:owner xmlns:app='https://example.org/app/1.0'>",
+    // libvirt has libxml2 print what others put here, hence the quotes.
+    '    <app:owner xmlns:app="https://example.org/app/1.0">',
     "      <app:team>databases</app:team>",
     "    </app:owner>",
     "  </metadata>",

@@ -11,6 +11,7 @@ import {
   type XmlElement,
   type XmlNode,
 } from "./element.js";
+import { readLaidOut, wantedOf } from "./layout-reader.js";
 import { dropUndefined } from "./optional.js";
 import { readXml } from "./reader.js";
 import { parseScaledBytes } from "./values.js";
@@ -48,17 +49,48 @@ export function parseDomainElement(
   const root = tidy(node);
   const name = parseName(root);
   const { uuid, withUuid } = parseUuid(root, options);
-  const type = parseType(root);
-  const osType = parseOsType(root);
+  return describe(root, name, uuid, () => formatElement(withUuid));
+}
+
+/** What `describe` and what it calls look at. */
+const LOOKED_AT = wantedOf({
+  ...{ name: "all", uuid: "all", memory: "all", os: "all", bootloader: "all" },
+  cpu: { numa: "all" },
+  devices: {
+    disk: {
+      ...{ driver: "all", source: "all", target: "all" },
+      ...{ readonly: "all", shareable: "all", transient: "all" },
+    },
+  },
+});
+
+/**
+ * A definition in a document that is laid out as libvirt does it, from what stands between
+ * `<domain` and `</domain>`: the same as `parseDomainElement`, in a fraction of the time. Undefined
+ * when the general reader has to look at it; throws as that does.
+ */
+export function parseLaidOutDomain(content: string): DomainDefinition | undefined {
+  const read = readLaidOut(content, "domain", LOOKED_AT, "id");
+  const uuid = read && stringAt(read.root, "uuid");
+  if (!read || uuid === undefined || uuid !== canonicalUuid(uuid)) return undefined;
+  return describe(read.root, parseName(read.root), uuid, () => read.xml);
+}
+
+function describe(
+  root: XmlElement,
+  name: string,
+  uuid: string,
+  format: () => string,
+): DomainDefinition {
   return dropUndefined({
-    type,
+    type: parseType(root),
     name,
     uuid,
-    osType,
+    osType: parseOsType(root),
     memoryKib: parseMemoryKib(root),
     pflashFirmware: hasPflashFirmware(root),
     disks: parseDomainDisks(root),
-    xml: formatElement(withUuid),
+    xml: format(),
   });
 }
 

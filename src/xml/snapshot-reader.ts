@@ -1,6 +1,6 @@
 import { DomsnapError } from "../core/errors/index.js";
 import type { DomainDefinition, DomainSnapshot } from "../core/model/index.js";
-import { parseDomain } from "./domain.js";
+import { parseDomain, parseLaidOutDomain } from "./domain.js";
 import { childrenNamed, textOf } from "./element.js";
 import { readXml } from "./reader.js";
 import { parseSnapshotHead } from "./snapshot-head.js";
@@ -64,7 +64,7 @@ export class SnapshotReader {
     let definition = this.#definitions.get(content);
     if (!definition) {
       if (this.#definitions.size === MAX_DEFINITIONS) this.#definitions.clear();
-      definition = parseDomain(`<domain${content}</domain>`);
+      definition = parseLaidOutDomain(content) ?? parseDomain(`<domain${content}</domain>`);
       this.#definitions.set(content, definition);
     }
     return definition;
@@ -82,7 +82,7 @@ function takeElement(
   if (!text.startsWith(`${opening} type=`, start)) return { end: start };
   const close = text.indexOf(closing, start);
   if (close < 0) return { end: start };
-  return { content: text.slice(start + opening.length, close), end: close + closing.length };
+  return { content: text.slice(start + opening.length, close + 1), end: close + closing.length };
 }
 
 function readWhole(text: string): MetadataDocument {

@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   fstatSync,
+  fsync,
   lstatSync,
   openSync,
   readSync,
@@ -13,15 +14,18 @@ import {
 } from "node:fs";
 import { mkdir, open, rename, rm, unlink, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import { syncFile, syncFolder } from "./durable-files.js";
+import { syncFolder } from "./durable-files.js";
 import { errnoOf, systemError } from "./system-error.js";
 
 /** What a file is called until it is complete; it has one writer at most, so the name is fixed. */
 export const TEMPORARY_SUFFIX = ".new";
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+
+const flush = promisify(fsync);
 
 /**
  * Replaces a file of our own so that after a crash at any point the old or the new content is
@@ -53,44 +57,56 @@ export interface StateFileContent {
   readonly content: () => string;
 }
 
-/** As many as Node's thread pool has threads: what waits for the disk together is flushed together. */
-const PARALLEL_FLUSHES = 4;
+/** How many files are open at once: enough to keep all threads of Node's pool flushing. */
+const MOST_OPEN = 128;
 
 /**
  * Replaces many files of one folder, each as `writeStateFile` does and in the order given. All are
- * written first, then flushed, several at a time, and the folder once at the end: file systems with
- * a journal commit it for one flush and satisfy many. Throws `system-error` or `no-space`; some
- * files may then be new.
+ * flushed before the first gets its name, each while the next ones are written, and the folder once
+ * at the end. Throws `system-error` or `no-space`; some files may then be new.
  */
 export async function writeStateFiles(files: readonly StateFileContent[]): Promise<void> {
   const [first] = files;
   if (!first) return;
-  const temporaries = files.map(({ path }) => path + TEMPORARY_SUFFIX);
   let at = first.path;
   try {
-    for (const { path, content } of files) writeNewSync((at = path) + TEMPORARY_SUFFIX, content());
-    const waiting = temporaries.values();
-    await Promise.all(Array.from({ length: PARALLEL_FLUSHES }, () => flushAll(waiting)));
+    await writeTemporaries(files);
     for (const { path } of files) renameSync((at = path) + TEMPORARY_SUFFIX, path);
   } catch (thrown) {
-    for (const temporary of temporaries) rmSync(temporary, { force: true });
-    throw systemError(thrown, `cannot write file '${at}'`);
+    for (const { path } of files) rmSync(path + TEMPORARY_SUFFIX, { force: true });
+    throw thrown instanceof DomsnapError ? thrown : cannotWrite(at, thrown);
   }
   await syncFolder(dirname(first.path));
 }
 
-function writeNewSync(path: string, content: string): void {
+function cannotWrite(path: string, thrown: unknown): DomsnapError {
+  return systemError(thrown, `cannot write file '${path}'`);
+}
+
+/** When this returns or throws, nothing is at work on the files any more. */
+async function writeTemporaries(files: readonly StateFileContent[]): Promise<void> {
+  const flushes: Promise<void>[] = [];
+  const failures: DomsnapError[] = [];
+  for (const { path, content } of files) {
+    const written = writeNew(path + TEMPORARY_SUFFIX, content);
+    flushes.push(written.catch((thrown: unknown) => void failures.push(cannotWrite(path, thrown))));
+    if (flushes.length >= MOST_OPEN) await flushes.shift();
+    if (failures.length > 0) break;
+  }
+  await Promise.all(flushes);
+  const [failure] = failures;
+  if (failure) throw failure;
+}
+
+/** Written by the time it returns, flushed by the time it resolves. */
+async function writeNew(path: string, content: () => string): Promise<void> {
   const fd = openNewSync(path);
   try {
-    writeFileSync(fd, content);
+    writeFileSync(fd, content());
+    await flush(fd);
   } finally {
     closeSync(fd);
   }
-}
-
-/** Takes from a list that others take from as well. */
-async function flushAll(paths: Iterable<string>): Promise<void> {
-  for (const path of paths) await syncFile(path);
 }
 
 function openNewSync(path: string): number {

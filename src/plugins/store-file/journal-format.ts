@@ -1,4 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
+import type { Operation, Plan } from "../../core/plan/operation.js";
 import type { JournalEntry } from "../../core/ports/index.js";
 
 const FORMAT_VERSION = 1;
@@ -15,8 +16,23 @@ type Beginning = Pick<JournalEntry, "plan" | "owner">;
  *     finished 0
  */
 export function formatBeginning({ plan, owner }: Beginning): string {
-  const line = { domsnapJournal: FORMAT_VERSION, owner, plan };
+  const line = { domsnapJournal: FORMAT_VERSION, owner, plan: withoutUnneeded(plan) };
   return JSON.stringify(line, encoder()) + "\n";
+}
+
+/**
+ * Before the commit point records that a plan adds can only be undone, which takes their names:
+ * the definitions in them, which are most of a large import, are left out.
+ */
+function withoutUnneeded(plan: Plan): Plan {
+  const operations = plan.operations.map((operation, index): Operation => {
+    if (operation.kind !== "records.add" || index >= plan.commitAt) return operation;
+    const snapshots = operation.snapshots.map(
+      ({ domain: _domain, inactiveDomain: _inactive, ...snapshot }) => snapshot,
+    );
+    return { ...operation, snapshots };
+  });
+  return { ...plan, operations };
 }
 
 export function formatMark(mark: JournalMark, index: number): string {

@@ -27,8 +27,9 @@ export async function benchImport({ rounds = 5 } = {}) {
     const domain = asModernMachine(domainXml({ type: "qemu", name: "guest", uuid: GUEST_UUID }));
     const kinds = {
       "one definition in all": () => domain,
+      // As after external snapshots: the disks are other files each time.
       "a definition of its own in each": (index) =>
-        domain.replaceAll("<serial>disk-", `<serial>${String(index)}-`),
+        domain.replaceAll(/(server-vd.)\.qcow2/g, `$1.${nameOf(index)}`),
     };
     const contestants = {};
     const hasLibvirt = toolVersion("virsh") !== undefined;
@@ -43,20 +44,21 @@ export async function benchImport({ rounds = 5 } = {}) {
       title: `import: ${COUNT.toLocaleString("en")} snapshots of a domain, whole processes`,
       rounds,
       peers: [toolVersion("virsh") ?? "libvirt is not installed"],
-      rows: Object.keys(kinds).map((kind, index) =>
+      rows: Object.keys(kinds).map((kind) =>
         compare(
           kind,
           times[`domsnap: ${kind}`],
           "libvirt loads them",
           times[`libvirt: ${kind}`],
-          // The first is what a domain's snapshots are like.
-          index === 0 ? GOAL : undefined,
+          GOAL,
         ),
       ),
       notes: [
-        "Both read the same folder of documents of 9.5 KB, page cache warm. domsnap also writes a",
-        "record of each, flushed to the disk; libvirt only reads.",
-        "libvirt: virsh with its QEMU driver embedded, from start to the first list.",
+        "Both read the same folder of documents of 9.5 KB, laid out as libvirt writes them, page cache",
+        "warm. domsnap also writes a record of each, flushed to the disk; libvirt only reads. libvirt",
+        "makes its own description of every device; domsnap looks at the disks and keeps the text.",
+        "libvirt: virsh with its QEMU driver embedded, from start to the first list; without snapshots",
+        "that takes a few hundredths of a second.",
       ],
     };
   });

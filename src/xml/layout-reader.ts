@@ -107,7 +107,10 @@ class LayoutReader {
     while (this.offset < this.text.length) if (!this.takeLine()) return undefined;
     if (this.open.length !== 1 || this.isJustOpened) return undefined;
     this.lines.push(`</${name}>`);
-    return { xml: this.lines.join("\n"), root: { name, attributes: decoded(attributes), children } };
+    return {
+      xml: this.lines.join("\n"),
+      root: { name, attributes: decoded(attributes), children },
+    };
   }
 
   private takeLine(): boolean {
@@ -139,7 +142,8 @@ class LayoutReader {
     if (this.take("/>")) return true;
     if (!this.take(">")) return false;
     // No layout has a text that begins with a line end.
-    if (!this.text.startsWith("\n", this.offset)) return this.takeText(name, parent.style, children);
+    if (!this.text.startsWith("\n", this.offset))
+      return this.takeText(name, parent.style, children);
     const style = name === "metadata" ? LIBXML2 : parent.style;
     this.open.push({ name, style, children, wanted });
     this.isJustOpened = true;

@@ -102,8 +102,8 @@ export function indentXml(xml: string, levels: number): string {
   if (levels === 0) return xml;
   if (levels > 0) {
     const indent = INDENT.repeat(levels);
-    return indent + xml.replace(/(?<=>)\n(?= *<)/g, `\n${indent}`);
+    return indent + xml.replace(/>\n(?= *<)/g, `>\n${indent}`);
   }
   const width = INDENT.length * -levels;
-  return xml.replace(new RegExp(`(?<=>)\\n {${width}}(?= *<)`, "g"), "\n").slice(width);
+  return xml.replace(new RegExp(`>\\n {${width}}(?= *<)`, "g"), ">\n").slice(width);
 }

@@ -53,6 +53,7 @@ const JSON_TEXT =
 
 const ENVIRONMENT = [
   ["DOMSNAP_DEFAULT_URI", "The connection without --connect."],
+  ["DOMSNAP_VHD_ENGINE", "Who copies data when VHDs are merged: native (default) or vhd-util."],
   ["XDG_DATA_HOME", "Where an ordinary user's definitions and snapshots are kept."],
   ["VISUAL, EDITOR", "The editor of snapshot-edit; vi without them."],
 ] as const;

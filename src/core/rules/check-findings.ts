@@ -79,6 +79,13 @@ export const FINDINGS = {
     meaning: "the image holds a snapshot that no record tells of",
     advice: "record it with 'snapshot-create --redefine', or remove it with 'qemu-img snapshot -d'",
   },
+  "image-unrecorded": {
+    severity: "note",
+    meaning: "a disk stands on an image that no snapshot tells of",
+    advice:
+      "record it with 'domsnap import images --domain DOMAIN' if it is a state to go back to; " +
+      "a template that disks share may stay as it is",
+  },
   "overlay-unlinked": {
     severity: "error",
     meaning: "an overlay does not stand on the image that its record says it froze",

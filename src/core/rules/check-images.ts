@@ -48,6 +48,7 @@ export function checkImages(facts: ImageFacts): Finding[] {
     ...[...facts.images.values()].flatMap((fact) => checkImage(fact, facts)),
     ...facts.held.flatMap((disk) => checkHeld(disk, facts)),
     ...unrecorded(facts),
+    ...unrecordedBases(facts),
   ];
 }
 
@@ -156,4 +157,22 @@ function unrecorded({ images, held }: ImageFacts): Finding[] {
         detail: `it holds snapshot '${tag}' (id ${id})`,
       })),
   );
+}
+
+/** Images below a disk, each told once, with the image right above it. */
+function unrecordedBases({ images }: ImageFacts): Finding[] {
+  const above = new Map<string, string>();
+  for (const { image, chain, opened } of images.values()) {
+    if (!opened) continue;
+    let upper = image.path;
+    for (const path of chain) {
+      if (!images.has(path) && !above.has(path)) above.set(path, upper);
+      upper = path;
+    }
+  }
+  return [...above].map(([path, upper]) => ({
+    code: "image-unrecorded",
+    subject: path,
+    detail: `'${upper}' stands on it`,
+  }));
 }

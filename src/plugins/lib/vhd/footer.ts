@@ -13,6 +13,8 @@ export interface VhdFooter {
   readonly sizeBytes: number;
   /** Position of the sparse header; missing for fixed disks. */
   readonly headerAt?: number;
+  /** When the file was made, in seconds since 2000. */
+  readonly createdAt: number;
   /** Four characters: `tap` and a NUL, `qemu`, `win `. */
   readonly creator: string;
   readonly creatorVersion: number;
@@ -49,6 +51,7 @@ export function parseFooter(found: Buffer): VhdFooter | undefined {
     uuid: bytes.toString("hex", UUID_AT, UUID_AT + 16),
     sizeBytes,
     ...(headerAt === undefined ? {} : { headerAt }),
+    createdAt: bytes.readUInt32BE(24),
     creator: bytes.toString("latin1", 28, 32),
     creatorVersion: bytes.readUInt32BE(32),
     hidden: bytes[HIDDEN_AT] !== 0,

@@ -13,7 +13,7 @@ export { damaged } from "./damage.js";
 export { findChildren, TEMPORARY_SUFFIX } from "./find-children.js";
 export { hostImageFiles } from "./host-image-files.js";
 export type { FileIdentity, ImageFile, ImageFiles } from "./image-files.js";
-export { MAX_CHAIN_DEPTH, MAX_DISK_BYTES, SECTOR_BYTES } from "./layout.js";
+export { MAX_CHAIN_DEPTH, MAX_DISK_BYTES, SECTOR_BYTES, unixSeconds } from "./layout.js";
 export { assertMergeable, mergeIntoParent, type MergeOptions, type MergeTarget } from "./merge.js";
 export { openVhd, type Vhd } from "./open-vhd.js";
 export { isPortableParent } from "./parent-locator.js";

@@ -36,6 +36,11 @@ export function readOffset(buffer: Buffer, at: number): number | undefined {
 
 const VHD_EPOCH_SECONDS = 946_684_800;
 
+/** The seconds since 1970 that VHD's time means. */
+export function unixSeconds(vhdSeconds: number): number {
+  return vhdSeconds + VHD_EPOCH_SECONDS;
+}
+
 /** Seconds since the start of 2000, which is how VHD counts time. */
 export function vhdTime(unixMs: number): number {
   return Math.max(0, Math.floor(unixMs / 1000) - VHD_EPOCH_SECONDS);

@@ -13,6 +13,8 @@ export interface GoldenVhd {
   readonly createdAt: number;
   readonly geometry: number;
   readonly creator?: string;
+  /** A base copy of XenServer's. */
+  readonly hidden?: boolean;
   readonly blockBytes?: number;
   readonly batmap?: boolean;
   readonly parent?: {
@@ -45,6 +47,7 @@ export function goldenFooter(vhd: GoldenVhd): Buffer {
   bytes.writeUInt32BE(vhd.geometry, 56);
   bytes.writeUInt32BE(vhd.type, 60);
   bytes.write(vhd.uuid, 68, "hex");
+  bytes[85] = vhd.hidden ? 1 : 0;
   return withSum(bytes, 64);
 }
 

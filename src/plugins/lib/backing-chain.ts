@@ -5,6 +5,7 @@ import { DomsnapError } from "../../core/errors/index.js";
 import type { ImageRef } from "../../core/model/index.js";
 import { readImageHeader, type ImageHeader } from "./qcow2-header.js";
 import { errnoOf, strerror } from "./system-error.js";
+import { assertStandsAlone } from "./vhd/index.js";
 
 /** QEMU opens every image of a chain; longer ones are a mistake or an attack. */
 export const MAX_CHAIN_IMAGES = 256;
@@ -21,8 +22,8 @@ export function plainBackingPath(name: string, imagePath: string): string | unde
 /**
  * Walks down from an image and refuses whatever would make QEMU's tools open something else than
  * local images of a told format: backing names with a protocol, backing images without a format
- * (QEMU would guess it from content that a guest wrote), data files, loops. Throws
- * `image-missing`, `disk-unsupported`.
+ * (QEMU would guess it from content that a guest wrote), data files, loops, VHDs that stand on others.
+ * Throws `image-missing`, `disk-unsupported`.
  */
 export async function assertSafeChain(image: Pick<ImageRef, "path" | "format">): Promise<void> {
   const seen = new Set<string>();
@@ -34,6 +35,7 @@ export async function assertSafeChain(image: Pick<ImageRef, "path" | "format">):
     if (seen.size >= MAX_CHAIN_IMAGES)
       throw unsafe(path, `more than ${MAX_CHAIN_IMAGES} images back on one another`);
     seen.add(real);
+    if (format === "vpc" || format === "vhd") await assertStandsAlone(path);
     const header = await readOwnHeader({ path, format });
     if (!header) return;
     if (!header.backing) return;

@@ -8,6 +8,8 @@ import { expect } from "chai";
 import { hostImageFiles, openChain, openVhd } from "../../../../src/plugins/lib/vhd/index.js";
 import { formatFixedFooter, mergeIntoParent } from "../../../../src/plugins/lib/vhd/index.js";
 import { formatEmptyVhd } from "../../../../src/plugins/lib/vhd/index.js";
+import { assertSafeChain } from "../../../../src/plugins/lib/backing-chain.js";
+import { expectError } from "../../../../src/testing/expect-error.js";
 import { makeFolder } from "../../support/state-folder.js";
 import { writeAsGuest } from "./support/guest-vhd.js";
 import { makeDynamic } from "./support/vhd-images.js";
@@ -82,6 +84,31 @@ describe("VHDs and qemu-img", () => {
     await mergeIntoParent(hostImageFiles, at("child.vhd"), { path: at("base.vhd"), format: "vhd" });
     expect(sha(await readOurs(at("base.vhd")))).to.equal(sha(shown));
     expect(sha(readTheirs(at("base.vhd")))).to.equal(sha(shown));
+  });
+
+  it("are kept apart where QEMU would misread one that stands on another", async () => {
+    await makeDynamic(at("base.vhd"), SIZE, "cd".repeat(16));
+    writeAsGuest(at("base.vhd"), "vhd", 0, randomBytes(MIB));
+    const parent = { path: at("base.vhd"), uuid: "cd".repeat(16), changedMs: 0 };
+    const child = { sizeBytes: SIZE, finalPath: at("child.vhd"), parent };
+    writeFileSync(at("child.vhd"), formatEmptyVhd(child));
+    qemuImg("create", "-q", "-f", "qcow2", "-b", at("child.vhd"), "-F", "vpc", at("top.qcow2"));
+    const misread = readTheirs(at("child.vhd"));
+    expect(
+      misread.every((byte) => byte === 0),
+      "it says nothing and reads zeroes",
+    ).to.equal(true);
+    await assertSafeChain({ path: at("base.vhd"), format: "vpc" });
+    for (const [name, format] of [
+      ["child.vhd", "vpc"],
+      ["child.vhd", "vhd"],
+      ["top.qcow2", "qcow2"],
+    ] as const)
+      await expectError(
+        assertSafeChain({ path: at(name), format }),
+        "disk-unsupported",
+        /child\.vhd' cannot be used: it is a VHD that stands on .*base\.vhd', and QEMU silently misreads/,
+      );
   });
 
   it("makes a raw image a fixed VHD that qemu-img reads", async () => {

@@ -8,7 +8,15 @@ import { createExclusively, renameDurably, syncFile } from "../lib/durable-files
 import { probeFile } from "../lib/probe-file.js";
 import { systemError } from "../lib/system-error.js";
 import { editXlCfg, parseXlCfg, xlList } from "../lib/xl-cfg/index.js";
-import { formatXlDisk, parseXlDisk, type XlDisk, type XlDiskFormat } from "../lib/xl-disk/index.js";
+import {
+  formatBlockTapTarget,
+  formatXlDisk,
+  isBlockTap,
+  parseXlDisk,
+  readBlockTap,
+  type XlDisk,
+  type XlDiskFormat,
+} from "../lib/xl-disk/index.js";
 import { XL_DISK_FORMATS } from "../lib/xl-disk/xl-disk.js";
 import { domainDisksOf } from "./disk-servers.js";
 import { defineGuest } from "./domain-xml.js";
@@ -134,12 +142,16 @@ async function replaceFile(path: string, text: string): Promise<void> {
 }
 
 function changeDisk(item: string, path: string, disks: readonly DomainDisk[]): string {
-  const before = parseXlDisk(item, path);
+  const written = parseXlDisk(item, path);
+  const before = readBlockTap(written);
   const after = disks.find(({ target }) => target === before.vdev);
   if (!after) throw unsupported(`it has no disk '${before.vdev}'`);
   const format = before.format === "empty" ? "empty" : xlFormatOf(after);
   if (before.target === after.source?.path && before.format === format) return item;
-  return formatXlDisk(moved(before, after, format));
+  const target = after.source?.path;
+  if (isBlockTap(written) && target !== undefined)
+    return formatXlDisk({ ...written, target: formatBlockTapTarget(target, format) });
+  return formatXlDisk(moved(written, after, format));
 }
 
 function moved(before: XlDisk, after: DomainDisk, format: XlDiskFormat): XlDisk {

@@ -1,6 +1,11 @@
 import type { DomainDisk } from "../../core/model/index.js";
 import { probeFile } from "../lib/probe-file.js";
-import { domainDiskOfXlDisk, type XlBackend, type XlDisk } from "../lib/xl-disk/index.js";
+import {
+  domainDiskOfXlDisk,
+  readBlockTap,
+  type XlBackend,
+  type XlDisk,
+} from "../lib/xl-disk/index.js";
 import { virtualDeviceNumber, type XlBlockRow } from "../lib/xl/index.js";
 
 /** What serves disks, by xenstore's names. */
@@ -14,7 +19,9 @@ export function domainDisksOf(
   disks: readonly XlDisk[],
   served: readonly XlBlockRow[],
 ): DomainDisk[] {
-  return disks.map((disk) => toDomainDisk({ ...disk, backendType: backendOf(disk, served) }));
+  return disks
+    .map(readBlockTap)
+    .map((disk) => toDomainDisk({ ...disk, backendType: backendOf(disk, served) }));
 }
 
 /** A file that the kernel serves (through a loop device) is a file all the same. */

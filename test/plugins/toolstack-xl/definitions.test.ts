@@ -2,6 +2,7 @@ import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 
 import { expect } from "chai";
 
+import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
 import { ConfigFolder, definitionOfFile } from "../../../src/plugins/toolstack-xl/config-folder.js";
 import { domainDisksOf } from "../../../src/plugins/toolstack-xl/disk-servers.js";
 import { defineGuest } from "../../../src/plugins/toolstack-xl/domain-xml.js";
@@ -127,6 +128,46 @@ disk = [
     expect(statSync(folder.file("one.cfg")).mode & 0o777).to.equal(0o640);
     await files().write(before);
     expect(readFileSync(folder.file("one.cfg"), "utf8")).to.equal(text);
+  });
+
+  it("knows tapdisk's disks in both ways of telling them, and keeps the way", async () => {
+    const disks = (...targets: string[]) =>
+      `name = "tap"\nuuid = "${UUID}"\nmemory = 64\ndisk = [\n` +
+      `  "format=raw,vdev=xvda,access=rw,backendtype=tap,target=${targets[0]}",\n` +
+      `  "format=raw,vdev=xvdb,access=rw,script=block-tap,target=${targets[1]}",\n` +
+      `  "format=raw,vdev=xvdc,access=rw,script=/etc/xen/scripts/block-tap,target=${targets[2]}",\n]\n`;
+    const text = disks("/images/a", "aio:/images/b", "vhd:/images/c.vhd");
+    writeFileSync(folder.file("tap.cfg"), text);
+    const before = definitionOfFile(files().require({ name: "tap", uuid: UUID }), UUID);
+    const told = before.disks.map(({ driverName, format, type, source }) =>
+      [driverName, format, type, source?.path].join(" "),
+    );
+    expect(told).to.deep.equal([
+      "tap raw file /images/a",
+      "tap raw file /images/b",
+      "tap vhd file /images/c.vhd",
+    ]);
+    const backend = new BlktapBackend();
+    for (const disk of before.disks)
+      expect(backend.claims(disk, { mode: "external" }), disk.target).to.equal(true);
+    // As the first snapshot changes raw disks.
+    const after = relocateDisks(
+      before,
+      ["a", "b", "c.s"].map((name, index) => ({
+        target: `xvd${"abc"[index]!}`,
+        type: "file" as const,
+        source: { path: `/images/${name}` },
+        format: "vhd" as const,
+      })),
+    );
+    await files().write(after);
+    expect(files().holds(after)).to.equal(true);
+    const changed = disks("/images/a", "vhd:/images/b", "vhd:/images/c.s");
+    expect(readFileSync(folder.file("tap.cfg"), "utf8")).to.equal(
+      changed.replace("format=raw,vdev=xvda", "format=vhd,vdev=xvda"),
+    );
+    await files().write(before);
+    expect(files().holds(before)).to.equal(true);
   });
 
   it("refuses a definition with other disks, and a guest without a file", async () => {

@@ -1,3 +1,4 @@
+export { formatBlockTapTarget, isBlockTap, readBlockTap } from "./block-tap.js";
 export { diskOfDiskSnapshot, diskSnapshotOfDisk } from "./disk-snapshot.js";
 export { domainDiskOfXlDisk, xlDiskOfDomainDisk } from "./domain-disk.js";
 export { formatXlDisk } from "./format-xl-disk.js";

@@ -100,6 +100,8 @@ function describeRepair(repair: Repair): string {
       return `make snapshot '${repair.snapshot}' a root`;
     case "clear-current":
       return "no snapshot is current any more";
+    case "renew-view":
+      return `write what other programs read of snapshot '${repair.snapshot}' from its record`;
     case "restrict-file":
       return `take the permissions of others away from '${repair.path}'`;
     case "remove-file":

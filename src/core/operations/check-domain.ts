@@ -65,6 +65,8 @@ async function repair(
     }
     case "clear-current":
       return store.setCurrent(uuid, undefined);
+    case "renew-view":
+      return store.views?.renew(uuid, wanted.snapshot);
     case "restrict-file":
       return files.restrict(wanted.path);
     case "remove-file":
@@ -91,6 +93,7 @@ async function checkOne(context: ServiceContext, domain: Domain): Promise<CheckR
     findings: [
       ...checkRecords(heads),
       ...findings,
+      ...(await checkViews(context, domain)),
       ...checkImages({ images, held, foreignPaths }),
       ...checkFiles(await lookAtFiles(context, domain.uuid, images, held, records)),
     ],
@@ -135,6 +138,17 @@ async function readRecords(
       findings.push({ code: "record-unreadable", subject: name, detail: message });
     }
   return { records, findings };
+}
+
+async function checkViews(
+  { connection: { store } }: ServiceContext,
+  { uuid }: Domain,
+): Promise<Finding[]> {
+  const problems = (await store.views?.check(uuid)) ?? [];
+  return problems.map(({ path, reason, snapshot }) => {
+    const repair = { kind: "renew-view", snapshot } as const;
+    return { code: "view-stale", subject: path, detail: reason, repair };
+  });
 }
 
 /** Records of domains that are not defined. */

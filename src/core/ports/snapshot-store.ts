@@ -15,6 +15,21 @@ export interface StoredFile {
   readonly known: boolean;
 }
 
+/** A view that does not tell what its record says. */
+export interface ViewProblem {
+  readonly path: string;
+  readonly snapshot: string;
+  readonly reason: string;
+}
+
+/** What a store keeps beside its records for other programs, made from the records alone. */
+export interface RecordViews {
+  /** Reads all of them. Throws `system-error`. */
+  check(domainUuid: string): Promise<readonly ViewProblem[]>;
+  /** Writes the view of a record anew, or removes one without a record. Idempotent. */
+  renew(domainUuid: string, snapshot: string): Promise<void>;
+}
+
 export interface SnapshotIndex {
   /** In link order, oldest first. */
   readonly heads: readonly SnapshotHead[];
@@ -25,6 +40,7 @@ export interface SnapshotIndex {
 
 /** Where the records of snapshots live. Every write is atomic and durable when it returns. */
 export interface SnapshotStore {
+  readonly views?: RecordViews;
   /** Throws `config-unsupported`/`xml-detail` with libvirt's text for a name it cannot hold. */
   assertName(name: string): void;
   /** Heads of all snapshots of a domain, linear in their number. An unknown domain has none. */

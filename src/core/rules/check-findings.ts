@@ -29,6 +29,11 @@ export const FINDINGS = {
     meaning: "a snapshot cannot be listed, and no image is removed while it may need it",
     advice: "restore the file from a backup, or move it away once its images are not needed",
   },
+  "view-stale": {
+    severity: "warning",
+    meaning: "what other programs read of the snapshot is not what its record says",
+    advice: "the repair writes it from the record",
+  },
   "current-missing": {
     severity: "warning",
     meaning: "the mark of the current snapshot leads nowhere, so the next one becomes a root",
@@ -140,6 +145,7 @@ export type Repair =
   | { readonly kind: "recover" }
   | { readonly kind: "make-root"; readonly snapshot: string }
   | { readonly kind: "clear-current" }
+  | { readonly kind: "renew-view"; readonly snapshot: string }
   | { readonly kind: "restrict-file"; readonly path: string }
   | { readonly kind: "remove-file"; readonly path: string };
 

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 
 import { asDomsnapError } from "../../core/errors/index.js";
-import type { Domain, DomainSnapshot } from "../../core/model/index.js";
+import type { Domain } from "../../core/model/index.js";
 import type {
   ImportItem,
   ImportMaterial,
@@ -10,17 +10,17 @@ import type {
   RecordProblem,
 } from "../../core/ports/index.js";
 import { canonicalUuid } from "../../xml/index.js";
-import { definitionBelow } from "../lib/definition-below.js";
 import { kindOfSource, readSourceFile } from "../lib/read-source-file.js";
 import { systemError } from "../lib/system-error.js";
 import {
   fromToolstackSnapshot,
+  overlaysOf,
   parseInformationFile,
+  parseInformationFileName,
   parseLibxlSnapshot,
+  withDefinitionOf,
 } from "../lib/xl-snapshot/index.js";
 
-const XL_FILE = /^snapshotdata-([^]+)\.xl$/;
-const JSON_FILE = /^snapshotdata-d\.([^]+)\.libxl-json$/;
 const LIMIT_BYTES = 1024 * 1024;
 
 /**
@@ -66,47 +66,37 @@ function folderOf(source: string, domain: Domain | undefined): string {
 
 function filesIn(folder: string): string[] {
   try {
-    return readdirSync(folder).filter(isInformationFile).sort();
+    const names = new Set(readdirSync(folder));
+    // Beside a record such a file only tells of it.
+    const isRecorded = (file: string) => {
+      const name = parseInformationFileName(file)?.name;
+      return name !== undefined && names.has(`${name}.xml`);
+    };
+    return [...names].filter((file) => isInformationFile(file) && !isRecorded(file)).sort();
   } catch (thrown) {
     throw systemError(thrown, `cannot open directory '${folder}'`);
   }
 }
 
 function isInformationFile(name: string): boolean {
-  return XL_FILE.test(name) || JSON_FILE.test(name);
+  return parseInformationFileName(name) !== undefined;
 }
 
 async function readItem(path: string, domain: Domain | undefined): Promise<ImportItem> {
   const file = basename(path);
   const text = readSourceFile(path, LIMIT_BYTES).toString("utf8");
-  const fileName = (XL_FILE.exec(file) ?? JSON_FILE.exec(file))?.[1];
-  const parsed = XL_FILE.test(file)
-    ? parseInformationFile(text, path)
-    : parseLibxlSnapshot(text, path);
+  const fileName = parseInformationFileName(file);
+  const parsed =
+    fileName?.syntax === "xl" ? parseInformationFile(text, path) : parseLibxlSnapshot(text, path);
   const plain = fromToolstackSnapshot(parsed, {
     resolve: (name) => resolve(dirname(path), name),
   });
-  const snapshot = domain ? await withDefinition(plain, domain) : plain;
-  const notes = fileName === snapshot.name ? [] : [`its file is not called after it: '${file}'`];
+  // Without overlays nothing tells that the definition was another one then.
+  const isTold = domain !== undefined && overlaysOf(plain).length > 0;
+  const snapshot = isTold ? await withDefinitionOf(plain, domain.definition) : plain;
+  const notes =
+    fileName?.name === snapshot.name ? [] : [`its file is not called after it: '${file}'`];
   return { origin: path, snapshot, notes };
-}
-
-/** What the domain looked like before its overlays, where there are any. */
-async function withDefinition(snapshot: DomainSnapshot, domain: Domain): Promise<DomainSnapshot> {
-  const overlays = snapshot.disks.flatMap(({ name, mode, source }) =>
-    mode === "external" && source?.path !== undefined ? [{ target: name, path: source.path }] : [],
-  );
-  const definition = await definitionBelow(domain.definition, overlays);
-  return definition ? withOtherDisks({ ...snapshot, domain: definition }) : snapshot;
-}
-
-/** Disks that the file does not name take no part. */
-function withOtherDisks(snapshot: DomainSnapshot): DomainSnapshot {
-  const named = new Set(snapshot.disks.map(({ name }) => name));
-  const others = (snapshot.domain?.disks ?? [])
-    .filter(({ target }) => !named.has(target))
-    .map(({ target }) => ({ name: target, type: "file", mode: "no" }) as const);
-  return { ...snapshot, disks: [...snapshot.disks, ...others] };
 }
 
 function chained(items: readonly ImportItem[]): ImportItem[] {

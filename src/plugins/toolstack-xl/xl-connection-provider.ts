@@ -28,9 +28,16 @@ export class XlConnectionProvider implements ConnectionProvider {
       throw new DomsnapError("invalid-argument", `'${uri}' is not the URI xen:///system`);
     assertControlDomain();
     const { openXlToolstack } = await import("./xl-toolstack.js");
+    const { withInformationFiles } = await import("./information-files/index.js");
+    const toolstack = openXlToolstack(uri, {
+      configFolder: CONFIG_FOLDER,
+      stateFolder: STATE_FOLDER,
+    });
+    const definitionOf = async (domainUuid: string) =>
+      (await toolstack.listDomains()).find(({ uuid }) => uuid === domainUuid)?.definition;
     return {
-      toolstack: openXlToolstack(uri, { configFolder: CONFIG_FOLDER, stateFolder: STATE_FOLDER }),
-      ...this.openPersistence(STATE_FOLDER),
+      toolstack,
+      ...withInformationFiles(this.openPersistence(STATE_FOLDER), STATE_FOLDER, definitionOf),
       close: () => Promise.resolve(),
     };
   }

@@ -26,7 +26,6 @@ import { imagesOfFormat, type DiskKind } from "./disk-kinds.js";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const preload = join(root, "test", "sweep", "support", "fault-points.cjs");
-const program = process.env["DOMSNAP_PROGRAM"] ?? join(root, "bin", "domsnap.cjs");
 
 const IMAGE_BYTES = 256 * 1024;
 /** A command that hangs is a failure of its own. */
@@ -51,6 +50,10 @@ export class SweepGuest {
   readonly folder = join(this.home, "guest");
   readonly definitions = join(this.folder, "domains");
   readonly uri = `file://${this.definitions}`;
+  /** What is run: the installed program, or another one with the same command line. */
+  program = process.env["DOMSNAP_PROGRAM"] ?? join(root, "bin", "domsnap.cjs");
+  /** Opens what the program would open. */
+  openService = openSnapshotService;
   static readonly uuid = "11111111-2222-4333-8444-555555555555";
   readonly #saved = join(this.home, "saved");
 
@@ -103,7 +106,7 @@ export class SweepGuest {
       process.execPath,
       [
         ...(fault === undefined ? [] : ["--require", preload]),
-        program,
+        this.program,
         "-q",
         "-c",
         this.uri,
@@ -154,7 +157,7 @@ export class SweepGuest {
 
   /** A new connection each time: it knows nothing of what was before. */
   service(): Promise<SnapshotService> {
-    return openSnapshotService(this.uri);
+    return this.openService(this.uri);
   }
 
   hasJournal(): boolean {

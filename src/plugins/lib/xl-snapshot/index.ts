@@ -1,3 +1,11 @@
+export { overlaysOf, withDefinitionOf } from "./foreign-snapshot.js";
+export {
+  informationFileName,
+  parseInformationFileName,
+  prototypeFileName,
+  type InformationFileName,
+} from "./information-file-name.js";
+export { formatInformationView, isInformationView } from "./information-view.js";
 export {
   editInformationFile,
   formatInformationFile,

@@ -1,0 +1,16 @@
+import "reflect-metadata";
+
+import { runCli } from "../../../../src/cli/run-cli.js";
+import { openWithViews } from "./view-connection.js";
+
+/** The command line, for the crash sweep of what a Xen connection writes. */
+void runCli({
+  argv: process.argv.slice(2),
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  openService: openWithViews,
+  signals: process,
+  exit: (status) => process.exit(status),
+}).then((status) => (process.exitCode = status));

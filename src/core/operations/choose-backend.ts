@@ -1,13 +1,21 @@
 import { DomsnapError } from "../errors/index.js";
-import type { DiskSnapshot, DomainDefinition, DomainDisk } from "../model/index.js";
+import type { DiskSnapshot, Domain, DomainDefinition, DomainDisk } from "../model/index.js";
 import { findDisk, isTaken } from "../plan/disk-images.js";
-import type { DiskBackend, DiskWish } from "../ports/index.js";
+import type { DiskBackend, DiskVerdict, DiskWish, Toolstack } from "../ports/index.js";
 
 /** A disk that takes part, with the domain's view of it and the backend that handles it. */
 export interface AssignedDisk {
   readonly disk: DiskSnapshot & { readonly mode: "internal" | "external" };
   readonly domainDisk: DomainDisk;
   readonly backend: DiskBackend;
+}
+
+/** What a toolstack has against a form of snapshot of a disk; see `Toolstack.diskAssessor`. */
+export type DiskAssessor = (disk: DomainDisk, wish: DiskWish) => DiskVerdict | undefined;
+
+/** Asks the toolstack, if it has a say. */
+export async function diskAssessor(toolstack: Toolstack, domain: Domain): Promise<DiskAssessor> {
+  return (await toolstack.diskAssessor?.(domain)) ?? (() => undefined);
 }
 
 interface Refusal {
@@ -34,11 +42,13 @@ export async function assignBackends(
   definition: DomainDefinition | undefined,
   disks: readonly DiskSnapshot[],
   wish: Pick<DiskWish, "verb" | "live" | "captured">,
+  assessor: DiskAssessor = () => undefined,
 ): Promise<AssignedDisk[]> {
   const assigned: AssignedDisk[] = [];
   const refusals: Refusal[] = [];
   for (const disk of disks.filter(isTaken)) {
-    const outcome = await assign(backends, findDisk(definition, disk.name), disk, wish);
+    const domainDisk = findDisk(definition, disk.name);
+    const outcome = await assign(backends, domainDisk, disk, wish, assessor);
     if ("reason" in outcome) refusals.push(outcome);
     else assigned.push(outcome);
   }
@@ -51,6 +61,7 @@ async function assign(
   domainDisk: DomainDisk | undefined,
   disk: AssignedDisk["disk"],
   wish: Pick<DiskWish, "verb" | "live" | "captured">,
+  assessor: DiskAssessor,
 ): Promise<AssignedDisk | Refusal> {
   const target = disk.name;
   if (!domainDisk)
@@ -61,11 +72,12 @@ async function assign(
     };
   const backend = selectBackend(backends, domainDisk, disk);
   if (!backend) return { target, ...unclaimed(domainDisk, disk) };
-  const verdict = await backend.assess(domainDisk, {
+  const whole: DiskWish = {
     ...wish,
     mode: disk.mode,
     ...(disk.format === undefined ? {} : { format: disk.format }),
-  });
+  };
+  const verdict = assessor(domainDisk, whole) ?? (await backend.assess(domainDisk, whole));
   if (!verdict.possible) return { target, reason: verdict.reason, remedy: verdict.remedy };
   return { disk, domainDisk, backend };
 }

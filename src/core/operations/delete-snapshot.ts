@@ -104,7 +104,7 @@ async function planOne(
     current,
     ...(definition === present ? {} : { definition }),
     ...(removal.openImages ? { openImages: removal.openImages } : {}),
-    ...memoryFileOf(removal.snapshot, removal.others),
+    ...memoryFileOf(context, domain, removal.snapshot, removal.others),
   });
 }
 

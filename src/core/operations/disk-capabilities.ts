@@ -1,6 +1,7 @@
 import { isActive, isEmptyDrive, type DomainDisk, type ImageFormat } from "../model/index.js";
 import { imageOfDisk } from "../plan/disk-images.js";
-import { selectBackend } from "./choose-backend.js";
+import type { DiskWish } from "../ports/index.js";
+import { diskAssessor, selectBackend, type DiskAssessor } from "./choose-backend.js";
 import { readDomain, type ServiceContext } from "./context.js";
 import type { DiskCapabilities } from "./results.js";
 
@@ -20,9 +21,10 @@ export async function diskCapabilities(
   reference: string,
 ): Promise<DiskCapabilities[]> {
   const { domain } = await readDomain(context, reference);
+  const assessor = await diskAssessor(context.connection.toolstack, domain);
   const capabilities: DiskCapabilities[] = [];
   for (const disk of domain.definition.disks)
-    capabilities.push(await capabilitiesOf(context, disk, isActive(domain)));
+    capabilities.push(await capabilitiesOf(context, disk, isActive(domain), assessor));
   return capabilities;
 }
 
@@ -30,13 +32,15 @@ async function capabilitiesOf(
   context: ServiceContext,
   disk: DomainDisk,
   live: boolean,
+  assessor: DiskAssessor,
 ): Promise<DiskCapabilities> {
   const image = imageOfDisk(disk);
   const forms: Form[] = [];
   const tried = FORMS.filter(
     (form) => form.format !== "vhd" || selectBackend(context.backends, disk, form),
   );
-  if (image) for (const form of tried) forms.push(await tryForm(context, disk, form, live));
+  if (image)
+    for (const form of tried) forms.push(await tryForm(context, disk, form, { live, assessor }));
   return {
     target: disk.target,
     ...(image ? { image: image.path, format: image.format } : {}),
@@ -49,7 +53,7 @@ async function tryForm(
   context: ServiceContext,
   disk: DomainDisk,
   form: (typeof FORMS)[number],
-  live: boolean,
+  { live, assessor }: { readonly live: boolean; readonly assessor: DiskAssessor },
 ): Promise<Form> {
   const backend = selectBackend(context.backends, disk, form);
   if (!backend)
@@ -62,6 +66,7 @@ async function tryForm(
       },
     };
   const captured = live && context.connection.toolstack.captures === true;
-  const verdict = await backend.assess(disk, { verb: "create", live, captured, ...form });
+  const wish: DiskWish = { verb: "create", live, captured, ...form };
+  const verdict = assessor(disk, wish) ?? (await backend.assess(disk, wish));
   return { ...form, backend: backend.id, verdict };
 }

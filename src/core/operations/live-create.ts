@@ -2,7 +2,7 @@ import { DomsnapError } from "../errors/index.js";
 import { isActive, type CreateFlags, type Domain, type DomainSnapshot } from "../model/index.js";
 import type { Capture } from "../plan/operation.js";
 import type { AssignedStep, LiveFacts } from "../plan/plan-create.js";
-import { assignBackends, type AssignedDisk } from "./choose-backend.js";
+import { assignBackends, diskAssessor, type AssignedDisk } from "./choose-backend.js";
 import type { ServiceContext } from "./context.js";
 import { stillWarning } from "./still-warning.js";
 
@@ -23,11 +23,13 @@ export async function assignDisks(
       `domain '${domain.name}' is ${domain.state}; snapshots of active domains are not supported by '${toolstack.uri}'`,
       { hint: "shut the domain down first" },
     );
-  return assignBackends(context.backends, domain.definition, snapshot.disks, {
-    verb: "create",
-    live,
-    captured: live,
-  });
+  return assignBackends(
+    context.backends,
+    domain.definition,
+    snapshot.disks,
+    { verb: "create", live, captured: live },
+    await diskAssessor(toolstack, domain),
+  );
 }
 
 /**
@@ -62,6 +64,7 @@ export function liveFacts(
     copied: new Set(copied.map(({ disk }) => disk.name)),
     ...(memory ? { memory } : {}),
     live: flags.live === true,
+    pausesToSave: context.connection.toolstack.pausesToSave === true,
   };
 }
 

@@ -51,9 +51,15 @@ export function assertRemovable(
 
 /** The file with a snapshot's memory, unless another record names it, too. */
 export function memoryFileOf(
-  { memory }: DomainSnapshot,
+  { connection }: ServiceContext,
+  domain: Domain,
+  { name, memory }: DomainSnapshot,
   others: readonly DomainSnapshot[],
 ): { readonly memoryFile?: string } {
+  if (memory?.mode === "internal") {
+    const managed = connection.toolstack.memoryFile?.(domain, name);
+    return managed === undefined ? {} : { memoryFile: managed };
+  }
   const file = memory?.mode === "external" ? memory.file : undefined;
   if (file === undefined || others.some((other) => other.memory?.file === file)) return {};
   return { memoryFile: file };

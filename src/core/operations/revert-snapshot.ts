@@ -127,11 +127,9 @@ function startFromMemory(
   snapshot: DomainSnapshot,
   relocated: (definition: DomainDefinition) => DomainDefinition,
 ): Pick<RevertFacts, "memory" | "startDefinition"> {
-  const { memory, inactiveDomain } = snapshot;
-  const live = inactiveDomain && snapshot.domain;
-  const startDefinition = live && {
-    startDefinition: relocated(underName(context, live, domain.name)),
-  };
+  const { memory } = snapshot;
+  const live = snapshot.domain ?? domain.definition;
+  const startDefinition = { startDefinition: relocated(underName(context, live, domain.name)) };
   if (memory?.mode !== "external") return { memory: internalMemory(snapshot), ...startDefinition };
   const file = memory.file ?? "";
   if (context.probe(file).kind === "absent")

@@ -66,6 +66,8 @@ export interface Capture {
   readonly resume: boolean;
   /** Rather let the guest run while its memory is saved, even if the state taken is a later one. */
   readonly live: boolean;
+  /** The `domain.pause` before has saved the memory already. */
+  readonly memorySaved?: boolean;
 }
 
 /** Where a guest's memory is kept that it starts from. */
@@ -143,7 +145,11 @@ export type Operation =
       readonly definition?: DomainDefinition;
     }
   | { readonly kind: "domain.stop" }
-  | { readonly kind: "domain.pause" }
+  | {
+      readonly kind: "domain.pause";
+      /** Save the memory in the act of pausing (`Toolstack.pausesToSave`). */
+      readonly save?: Pick<Capture, "snapshot" | "memory">;
+    }
   | { readonly kind: "domain.resume" }
   /**
    * Make ready, while the guest runs, all that `domain.capture` needs and that takes long or can

@@ -14,6 +14,8 @@ export interface LiveFacts {
   readonly memory?: Capture["memory"];
   /** Rather let the guest run while its memory is saved (libvirt's LIVE). */
   readonly live: boolean;
+  /** See `Toolstack.pausesToSave`. */
+  readonly pausesToSave?: boolean;
 }
 
 /**
@@ -25,7 +27,7 @@ export function planLiveCreate(
   domain: Domain,
   snapshot: DomainSnapshot,
   disks: readonly AssignedStep[],
-  { copied, memory, live }: LiveFacts,
+  { copied, memory, live, pausesToSave }: LiveFacts,
 ): Operation[] {
   const resume = domain.state === "running";
   const captured = disks.filter(({ target }) => !copied.has(target));
@@ -33,13 +35,18 @@ export function planLiveCreate(
     snapshot.name,
     disks.filter(({ target }) => copied.has(target)),
   );
-  const pause: Operation[] = copies.length > 0 && resume ? [{ kind: "domain.pause" }] : [];
+  const pausesFirst = copies.length > 0 && resume;
+  const save = pausesFirst && pausesToSave && memory && { snapshot: snapshot.name, memory };
+  const pause: Operation[] = pausesFirst
+    ? [{ kind: "domain.pause", ...(save ? { save } : {}) }]
+    : [];
   if (captured.length === 0 && !memory)
     return [...pause, ...copies, ...(pause.length > 0 ? [{ kind: "domain.resume" } as const] : [])];
   const capture: Capture = {
     snapshot: snapshot.name,
     disks: captured.map(withoutBackend),
     ...(memory ? { memory } : {}),
+    ...(save ? { memorySaved: true } : {}),
     resume,
     live,
   };

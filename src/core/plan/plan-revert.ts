@@ -24,7 +24,7 @@ export interface RevertFacts {
   readonly start: "off" | "running" | "paused";
   /** What it goes on from; missing for a cold start. */
   readonly memory?: StartMemory;
-  /** The definition that the memory belongs to, when it is not `definition`. */
+  /** The definition that the memory belongs to, on the images that it goes on with. */
   readonly startDefinition?: DomainDefinition;
   /** Whether the domain is active now and has to be stopped first. */
   readonly stop: boolean;

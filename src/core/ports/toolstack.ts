@@ -1,6 +1,7 @@
-import type { Domain } from "../model/index.js";
+import type { Domain, DomainDisk } from "../model/index.js";
 import type { DomainOperation } from "../plan/operation.js";
 import type { DriverRules } from "../rules/driver-rules.js";
+import type { DiskVerdict, DiskWish } from "./disk-backend.js";
 import type { OperationHandler } from "./operation-handler.js";
 
 /** Keeps domain definitions for people to add to and remove from: `define`, `undefine`. */
@@ -39,6 +40,23 @@ export interface Toolstack {
   readonly captures?: boolean;
   /** Whether memory can be saved while the guest goes on; else it stands still for that long. */
   readonly savesMemoryLive?: boolean;
+  /**
+   * Whether a guest is stopped by the very act of saving its memory: one that stands still already
+   * cannot be saved. `domain.pause` then saves it where disks have to be copied in between.
+   */
+  readonly pausesToSave?: boolean;
+  /**
+   * Where the memory of a snapshot is that names no file for it; missing where the images hold it.
+   * Pure.
+   */
+  memoryFile?(domain: Pick<Domain, "uuid">, snapshot: string): string;
+  /**
+   * What the toolstack has against a form of snapshot of a disk, beside what the disk's backend
+   * says; undefined for nothing. Asked once for a domain and all of its disks; read-only.
+   */
+  diskAssessor?(
+    domain: Domain,
+  ): Promise<(disk: DomainDisk, wish: DiskWish) => DiskVerdict | undefined>;
   /** All domains that the toolstack knows, active or not. */
   listDomains(): Promise<readonly Domain[]>;
   /**

@@ -11,7 +11,7 @@ import {
 } from "../model/index.js";
 import type { FileProbe, ParsedSnapshot, ParseSnapshotOptions } from "../ports/index.js";
 import { alignDisks } from "./align-disks.js";
-import type { DriverRules } from "./driver-rules.js";
+import { disksStandAlone, type DriverRules } from "./driver-rules.js";
 import { assertDomainState, assertLiveIsPossible } from "./domain-state.js";
 import { assertCreateFlags } from "./flags.js";
 import { assertFeasible } from "./feasibility.js";
@@ -88,7 +88,7 @@ export function prepareCreate(request: CreateRequest): DomainSnapshot {
   const disks = alignDisks(parsed.disks, domain.definition, {
     snapshotName: name,
     defaultMode,
-    uniform: !(rules.offlineDisksStandAlone && !isActive(domain)),
+    uniform: !disksStandAlone(rules, isActive(domain)),
     probe: request.probe,
   }).map((disk) => withDefaultFormat(disk, rules));
   if (rules.checksFeasibility)

@@ -46,6 +46,8 @@ export interface DriverRules {
    * between them and any of them may be left out.
    */
   readonly offlineDisksStandAlone: boolean;
+  /** The same for an active domain, whose memory is kept apart from its images. */
+  readonly activeDisksStandAlone: boolean;
   /** Whether the next-boot definition of an active domain is recorded beside the live one. */
   readonly recordsInactiveDefinition: boolean;
   /** Formats that can hold internal snapshots; missing leaves it to the disk backends. */
@@ -72,6 +74,7 @@ export const qemuRules: DriverRules = {
   defaultName: "creation-time",
   checksFeasibility: true,
   offlineDisksStandAlone: false,
+  activeDisksStandAlone: false,
   recordsInactiveDefinition: true,
   internalFormats: new Set<ImageFormat>(["qcow2"]),
   externalFormats: new Set<ImageFormat>(["qcow2", "qed"]),
@@ -102,6 +105,7 @@ export const testRules: DriverRules = {
   defaultName: "creation-time",
   checksFeasibility: false,
   offlineDisksStandAlone: false,
+  activeDisksStandAlone: false,
   recordsInactiveDefinition: false,
   revertsExternal: true,
   deletesExternalDescendants: true,
@@ -119,10 +123,22 @@ export const domsnapRules: DriverRules = {
   defaultName: "next-free-creation-time",
   checksFeasibility: true,
   offlineDisksStandAlone: true,
+  activeDisksStandAlone: false,
   recordsInactiveDefinition: true,
   revertsExternal: true,
   deletesExternalDescendants: true,
 };
+
+/** domsnap on Xen, which keeps a guest's memory in a file of its own. */
+export const domsnapXenRules: DriverRules = {
+  ...domsnapRules,
+  activeDisksStandAlone: true,
+};
+
+/** Whether the disks of a domain are independent of each other. */
+export function disksStandAlone(rules: DriverRules, active: boolean): boolean {
+  return active ? rules.activeDisksStandAlone : rules.offlineDisksStandAlone;
+}
 
 function allOf<Flag extends string>(table: Readonly<Record<Flag, number>>): ReadonlySet<Flag> {
   return new Set(Object.keys(table) as Flag[]);

@@ -9,7 +9,7 @@ import {
 } from "../model/index.js";
 import type { FileProbe } from "../ports/index.js";
 import type { DecidedDisk } from "./align-disks.js";
-import type { DriverRules } from "./driver-rules.js";
+import { disksStandAlone, type DriverRules } from "./driver-rules.js";
 
 /** A snapshot whose kind, disks and files are decided, about to be taken. */
 export interface FeasibilityQuestion {
@@ -46,7 +46,7 @@ function assertInternal(
   { domain, state, rules }: FeasibilityQuestion,
 ): void {
   const active = isActive(domain);
-  if (active && state === "disk-snapshot")
+  if (active && state === "disk-snapshot" && !rules.activeDisksStandAlone)
     throw unsupported(
       `active qemu domains require external disk snapshots; disk ${snapshot.name} requested internal`,
     );
@@ -167,15 +167,15 @@ function assertAbsentIsFine(snapshot: DecidedDisk, path: string, reuse: boolean)
 function assertSelection({ domain, rules, state, memory, disks }: FeasibilityQuestion): void {
   const internal = disks.some((disk) => disk.mode === "internal");
   const external = disks.some((disk) => disk.mode === "external");
-  const standAlone = rules.offlineDisksStandAlone && !isActive(domain);
+  const standAlone = disksStandAlone(rules, isActive(domain));
   if (!internal && !external && memory.mode === "no")
     throw unsupported("nothing selected for snapshot");
   const incomplete = internal && !standAlone && leavesDataOut(domain, disks);
-  if ((memory.mode === "internal" && !internal) || incomplete)
+  if ((memory.mode === "internal" && !internal && !standAlone) || incomplete)
     throw unsupported(
       "internal and full system snapshots require all disks to be selected for snapshot",
     );
-  if (state === "disk-snapshot" && !external)
+  if (state === "disk-snapshot" && !external && !(internal && standAlone))
     throw unsupported("disk-only snapshots require at least one disk to be selected for snapshot");
   const mixed =
     (internal && (external || memory.mode === "external")) ||

@@ -9,6 +9,7 @@ import type { FileProbe, ParsedSnapshot } from "../ports/index.js";
 import { assertAbiStable } from "./abi-stability.js";
 import { alignDisks } from "./align-disks.js";
 import { assertParsed, type CreateCall } from "./create-snapshot.js";
+import { disksStandAlone } from "./driver-rules.js";
 
 export interface RedefineRequest extends CreateCall {
   /** Parsed with `redefine`. */
@@ -42,7 +43,7 @@ export function prepareRedefine(request: RedefineRequest): DomainSnapshot {
   const disks = alignDisks(snapshot.disks, domain, {
     snapshotName: snapshot.name,
     defaultMode: external ? "external" : "internal",
-    uniform: !(rules.offlineDisksStandAlone && snapshot.state === "shutoff"),
+    uniform: !disksStandAlone(rules, snapshot.state !== "shutoff"),
     probe: request.probe,
   });
   return { ...snapshot, disks, ...(domain ? { domain } : {}) };

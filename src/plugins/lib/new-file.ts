@@ -41,14 +41,24 @@ export async function beginFile(
   made: { readonly owner: FileOwner; readonly mode?: number },
 ): Promise<NewFile> {
   const place = before === "absent" ? { path, ...made } : await existingPlace(path);
-  const partial = partialPath(place.path);
-  await unlinkDurably(partial);
-  await createExclusively(partial, place);
+  const file = newFile(path, before, place.path);
+  await unlinkDurably(file.partial);
+  await createExclusively(file.partial, place);
+  return file;
+}
+
+/** Goes on with a file that an earlier operation began and wrote. Throws as `beginFile`. */
+export async function continueFile(path: string, before: FileBefore): Promise<NewFile> {
+  return newFile(path, before, before === "absent" ? path : (await existingPlace(path)).path);
+}
+
+function newFile(path: string, before: FileBefore, place: string): NewFile {
+  const partial = partialPath(place);
   return {
     partial,
     publish: async () => {
       await syncFile(partial);
-      if (before !== "absent") await renameDurably(partial, place.path);
+      if (before !== "absent") await renameDurably(partial, place);
       else await publishNew(partial, path);
     },
     discard: async () => {

@@ -18,6 +18,8 @@ export interface ToolOptions {
    * what it still changes should we die.
    */
   readonly keepsLock?: boolean;
+  /** An open file that the program gets as its descriptor 3. Not together with `keepsLock`. */
+  readonly descriptor?: number;
   /** Exit statuses that are an answer and no failure. Default: 0 only. */
   readonly answerStatuses?: readonly number[];
 }
@@ -36,11 +38,14 @@ const MAX_COMPLAINT_CHARS = 2000;
 const PACKAGES: Readonly<Record<string, string>> = {
   cp: "coreutils",
   dd: "coreutils",
+  flock: "util-linux",
   "qemu-img": "qemu-utils",
   "qemu-system-x86_64": "qemu-system-x86",
+  setsid: "util-linux",
   virsh: "libvirt-clients",
   "xenstore-read": "xenstore-utils",
   "xenstore-ls": "xenstore-utils",
+  "xenstore-write": "xenstore-utils",
   xl: "xen-utils-common",
 };
 
@@ -57,9 +62,9 @@ export async function runTool(
   if (options.signal?.aborted) throw cancelled(program);
   // Loaded on first use: most commands of the CLI run no program, and execa takes long to load.
   const { execa } = await import("execa");
-  const lock = options.keepsLock ? heldLock() : undefined;
+  const descriptor = options.keepsLock ? heldLock() : options.descriptor;
   // execa takes any descriptor; its types only know small ones.
-  const inherited = lock === undefined ? [] : [lock as 3];
+  const inherited = descriptor === undefined ? [] : [descriptor as 3];
   const child = execa(program, args, {
     reject: false,
     env: { LC_ALL: "C" },

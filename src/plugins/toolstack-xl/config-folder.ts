@@ -1,25 +1,15 @@
-import { readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import type { DomainDefinition, DomainDisk } from "../../core/model/index.js";
+import type { DomainDefinition } from "../../core/model/index.js";
 import { canonicalUuid } from "../../xml/index.js";
-import { createExclusively, renameDurably, syncFile } from "../lib/durable-files.js";
 import { probeFile } from "../lib/probe-file.js";
+import { replaceFile } from "../lib/replace-file.js";
 import { systemError } from "../lib/system-error.js";
-import { editXlCfg, parseXlCfg, xlList } from "../lib/xl-cfg/index.js";
-import {
-  formatBlockTapTarget,
-  formatXlDisk,
-  isBlockTap,
-  parseXlDisk,
-  readBlockTap,
-  type XlDisk,
-  type XlDiskFormat,
-} from "../lib/xl-disk/index.js";
-import { XL_DISK_FORMATS } from "../lib/xl-disk/xl-disk.js";
 import { domainDisksOf } from "./disk-servers.js";
 import { defineGuest } from "./domain-xml.js";
+import { moveCfgDisks } from "./move-disks.js";
 import { guestOfXlCfg, type XenGuest } from "./xen-guest.js";
 
 const SUFFIX = ".cfg";
@@ -89,11 +79,13 @@ export class ConfigFolder {
   async write(definition: DomainDefinition): Promise<void> {
     const { path } = this.require(definition);
     const text = readConfig(path) ?? "";
-    const items = xlList(parseXlCfg(text, path), "disk") ?? [];
-    const disk = items.map((item) =>
-      typeof item === "string" ? changeDisk(item, path, definition.disks) : item,
-    );
-    await replaceFile(realpathSync(path), editXlCfg(text, { disk }));
+    const changed = moveCfgDisks(text, path, ({ vdev }) => {
+      const disk = definition.disks.find(({ target }) => target === vdev);
+      if (!disk) throw unsupported(`it has no disk '${vdev}'`);
+      return { path: disk.source?.path, format: disk.format };
+    });
+    const real = realpathSync(path);
+    await replaceFile(real, changed, `${real}.domsnap-new`);
   }
 
   /** Whether the domain's file names the images of this definition. */
@@ -128,48 +120,6 @@ function readConfig(path: string): string | undefined {
   const fact = probeFile(path);
   if (fact.kind !== "regular" || fact.sizeBytes > MAX_FILE_BYTES) return undefined;
   return readFileSync(path, "utf8");
-}
-
-/** The old content or the new is there, wholly, for the same owner and with the same mode. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.domsnap-new`;
-  const { mode, uid, gid } = statSync(path);
-  rmSync(temporary, { force: true });
-  await createExclusively(temporary, { mode: mode & 0o777, owner: { uid, gid } });
-  writeFileSync(temporary, text);
-  await syncFile(temporary);
-  await renameDurably(temporary, path);
-}
-
-function changeDisk(item: string, path: string, disks: readonly DomainDisk[]): string {
-  const written = parseXlDisk(item, path);
-  const before = readBlockTap(written);
-  const after = disks.find(({ target }) => target === before.vdev);
-  if (!after) throw unsupported(`it has no disk '${before.vdev}'`);
-  const format = before.format === "empty" ? "empty" : xlFormatOf(after);
-  if (before.target === after.source?.path && before.format === format) return item;
-  const target = after.source?.path;
-  if (isBlockTap(written) && target !== undefined)
-    return formatXlDisk({ ...written, target: formatBlockTapTarget(target, format) });
-  return formatXlDisk(moved(written, after, format));
-}
-
-function moved(before: XlDisk, after: DomainDisk, format: XlDiskFormat): XlDisk {
-  const target = after.source?.path;
-  // The kernel takes no other format than raw.
-  const isKernels = before.backendType === "phy" && format !== "raw";
-  return {
-    ...before,
-    format,
-    ...(target !== undefined && { target }),
-    ...(isKernels && { backendType: "qdisk" as const }),
-  };
-}
-
-function xlFormatOf({ target, format = "raw" }: DomainDisk): XlDiskFormat {
-  const known = XL_DISK_FORMATS.find((candidate) => candidate === format);
-  if (known) return known;
-  throw unsupported(`xl knows no format '${format}' for disk '${target}'`);
 }
 
 function unsupported(reason: string): DomsnapError {

@@ -24,9 +24,14 @@ export function domainDisksOf(
     .map((disk) => toDomainDisk({ ...disk, backendType: backendOf(disk, served) }));
 }
 
-/** A file that the kernel serves (through a loop device) is a file all the same. */
+/**
+ * A file that the kernel serves (through a loop device) is a file all the same. A disk with a
+ * backend of its own would hide its whole guest, as libvirt has no word for it: it is told as
+ * QEMU's, and no snapshot is taken of it (`disk-assessment.ts`).
+ */
 function toDomainDisk(xlDisk: XlDisk): DomainDisk {
-  const disk = domainDiskOfXlDisk(xlDisk);
+  const isForeign = xlDisk.backendType === "standalone";
+  const disk = domainDiskOfXlDisk(isForeign ? { ...xlDisk, backendType: "qdisk" } : xlDisk);
   const path = disk.source?.path ?? "";
   const kind = probeFile(path).kind;
   if (disk.type === "block" && kind === "regular") return { ...disk, type: "file" };

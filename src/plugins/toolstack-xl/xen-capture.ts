@@ -1,69 +1,44 @@
-import { join } from "node:path";
-
 import { DomsnapError } from "../../core/errors/index.js";
-import type { DomainDefinition } from "../../core/model/index.js";
-import type { Capture, OperationOf, StartMemory } from "../../core/plan/operation.js";
+import type { Capture, OperationOf } from "../../core/plan/operation.js";
 import type { OperationContext } from "../../core/ports/index.js";
-import { assertRoom, unlinkDurably } from "../lib/durable-files.js";
 import { InternalSnapshots } from "../lib/internal-snapshots.js";
-import { GuestCapture, GuestImages } from "../lib/live/index.js";
-import { beginFile, unmakeFile, type FileBefore } from "../lib/new-file.js";
+import { GuestCapture, GuestImages, type ImageMove, type LiveGuest } from "../lib/live/index.js";
+import { beginFile, continueFile, unmakeFile, type NewFile } from "../lib/new-file.js";
 import { probeFile } from "../lib/probe-file.js";
 import { QemuImg } from "../lib/qemu-img.js";
-import { ensureStateFolder } from "../lib/state-files.js";
-import {
-  assertCompleteSaveFile,
-  changeConfigDisks,
-  rewriteSaveFile,
-  type DiskChange,
-} from "../lib/xen-save-file/index.js";
-import { parseLibxlConfig, type LibxlConfig, type XlListRow } from "../lib/xl/index.js";
-import { XL_DISK_FORMATS } from "../lib/xl-disk/xl-disk.js";
-import { awaitQemuEnd, monitorOf, noMonitor } from "./xen-guest-monitor.js";
+import type { XlListRow } from "../lib/xl/index.js";
+import { drainDisks } from "./drain-disks.js";
+import { StoredConfig } from "./stored-config.js";
 import type { XenDomains } from "./xen-domains.js";
-
-const PAGE_BYTES = 4096;
-/** Xen's stream has tables beside the pages. */
-const MEMORY_MARGIN = 1.1;
-
-/** A memory file with another header, while xl reads it; no snapshot can have this name. */
-const RESTORED_FILE = ".restore";
-
-interface Restore {
-  readonly memory: StartMemory;
-  readonly definition?: DomainDefinition;
-}
-
-interface MemoryFile {
-  readonly path: string;
-  readonly before: FileBefore;
-}
+import { awaitQemuEnd, monitorOf, noMonitor } from "./xen-guest-monitor.js";
+import { XenMemory, type MemoryFile, type MemoryRequest } from "./xen-memory.js";
 
 /**
  * Takes running guests at one instant: the memory by xl, which leaves the guest paused, then the
- * disks by QEMU in one transaction, then the guest goes on. The kernel's disks are not QEMU's and
- * cannot be taken.
+ * disks by QEMU in one transaction, then the guest goes on. Where disks go on in overlays, what
+ * libxl has stored about the guest goes with them. The kernel's disks are not QEMU's and cannot be
+ * taken.
  */
 export class XenCapture {
   readonly #disks = new GuestCapture();
   readonly #images = new GuestImages();
   readonly #internal = new InternalSnapshots(new QemuImg());
+  readonly #memory: XenMemory;
+  /** Since when guests stand still that this process has paused. */
+  readonly #pausedAtMs = new Map<string, number>();
 
   constructor(
     private readonly domains: XenDomains,
     private readonly stateFolder: string,
-  ) {}
+  ) {
+    this.#memory = new XenMemory(domains, stateFolder);
+  }
 
   async prepare(capture: Capture, context: OperationContext): Promise<void> {
-    if (capture.disks.some(({ mode }) => mode === "external"))
-      throw new DomsnapError(
-        "operation-unsupported",
-        "a running guest of Xen cannot be moved to overlays: libxl would go on naming its old images",
-        { hint: "Ask for internal snapshots, or shut the domain down first." },
-      );
     const row = await this.#existing(context);
-    if (capture.memory) await this.#prepareMemory(capture, row, context);
-    await this.#disks.prepare(this.#guest(row, context), withoutMemory(capture), context);
+    await this.#memory.prepare(capture, row, context);
+    if (capture.disks.length > 0)
+      await this.#disks.prepare(this.#guest(row, context), withoutMemory(capture), context);
   }
 
   async undoPrepare(capture: Capture, context: OperationContext): Promise<void> {
@@ -75,85 +50,114 @@ export class XenCapture {
     return this.#disks.isPrepared(withoutMemory(capture));
   }
 
+  /**
+   * Pauses a guest, whose disks are at rest then; with `save` its memory is written beside the
+   * place of its file.
+   */
+  async pause(save: MemoryRequest | undefined, context: OperationContext): Promise<void> {
+    const row = await this.#existing(context);
+    const memory = save && this.#memory.fileOf(save, context);
+    this.#pausedAtMs.set(context.domain.uuid, performance.now());
+    if (memory) await this.#memory.save((await begin(memory)).partial, row, context);
+    else await this.domains.xl.pause(row.id);
+    const { definition } = await this.domains.find(context.domain.uuid);
+    await drainDisks(row.id, definition.disks);
+  }
+
+  /** Gives up memory that was saved, and lets the guest go on. */
+  async undoPause(save: MemoryRequest | undefined, context: OperationContext): Promise<void> {
+    const memory = save && this.#memory.fileOf(save, context);
+    if (memory) await unmakeFile(memory.path, memory.before);
+    await this.resume(context);
+  }
+
+  /** A guest that died meanwhile cannot go on, and must not keep the rest from being done. */
+  async resume({ domain, warn, report }: OperationContext): Promise<void> {
+    const pausedAtMs = this.#takePause(domain);
+    const row = await this.domains.findRow(domain.uuid);
+    if (!row) {
+      warn(`domain '${domain.name}' is off: it ended while it was paused`);
+      return;
+    }
+    await this.domains.xl.unpause(row.id);
+    if (pausedAtMs !== undefined) report?.({ pauseMs: performance.now() - pausedAtMs });
+  }
+
   /** The guest goes on whatever happens, if it is to. */
   async take(capture: Capture, context: OperationContext): Promise<void> {
     const row = await this.#existing(context);
-    const beganMs = performance.now();
+    const memory = this.#memory.fileOf(capture, context);
+    const saved = capture.memorySaved === true;
+    const file = memory && (saved ? await continueMemory(memory) : await begin(memory));
+    const beganMs = this.#takePause(context.domain) ?? performance.now();
     try {
-      const bytesWritten = await this.#freeze(capture, row, context);
+      if (file && !saved) await this.#memory.save(file.partial, row, context);
+      else if (!file) await this.domains.xl.pause(row.id);
+      await this.#takeDisks(capture, row, context);
       if (capture.resume) await this.domains.xl.unpause(row.id);
+      const pauseMs = performance.now() - beganMs;
+      const written = file ? probeFile(file.partial) : undefined;
+      // The guest need not wait until its memory is on the disk.
+      await file?.publish();
       context.report?.({
-        pauseMs: performance.now() - beganMs,
-        bytesWritten,
+        pauseMs,
+        bytesWritten: written?.kind === "regular" ? written.sizeBytes : 0,
         consistency: capture.memory ? "memory" : "crash-consistent",
       });
     } catch (thrown) {
       if (capture.resume && (await this.domains.xl.find(row.id)))
         await this.domains.xl.unpause(row.id);
       throw thrown;
+    } finally {
+      await file?.discard();
     }
   }
 
-  /** Deletes what was taken, and lets the guest go on. */
+  /** Gives up what was taken, and lets the guest go on. */
   async undo(capture: Capture, context: OperationContext): Promise<void> {
     const row = await this.domains.findRow(context.domain.uuid);
-    await this.#disks.undo(this.#guest(row, context), withoutMemory(capture), context);
-    const memory = this.#memoryOf(capture, context);
-    if (memory) await unmakeFile(memory.path, memory.before);
-    if (row && capture.resume) await this.domains.xl.unpause(row.id);
+    const guest = this.#guest(row, context);
+    try {
+      await this.#disks.undo(guest, withoutMemory(capture), context);
+      await guest.follow?.(movesOf(capture).map(backwards));
+      const memory = this.#memory.fileOf(capture, context);
+      if (memory) await unmakeFile(memory.path, memory.before);
+    } finally {
+      if (row && capture.resume) await this.domains.xl.unpause(row.id);
+    }
   }
 
   async isTaken(capture: Capture, context: OperationContext): Promise<boolean> {
-    const memory = this.#memoryOf(capture, context);
+    const memory = this.#memory.fileOf(capture, context);
     if (memory && probeFile(memory.path).kind !== "regular") return false;
     const row = await this.domains.findRow(context.domain.uuid);
+    if (!row || !storedConfig(row, context).isMoved(movesOf(capture))) return false;
     return this.#disks.isTaken(this.#guest(row, context), withoutMemory(capture));
+  }
+
+  /** Throws what would keep a guest from coming up, while the present one is still there. */
+  async assertRestorable(
+    start: OperationOf<"domain.start">,
+    context: OperationContext,
+  ): Promise<void> {
+    await this.#memory.assertRestorable(start, context);
   }
 
   /**
    * Makes the guest anew from its memory and leaves it paused; one that runs is given up. All that
-   * can be looked at is looked at before. The guest comes up on the images of `definition`, or on
-   * those that it was saved with.
+   * can be looked at is looked at before.
    */
-  async restore({ memory, definition }: Restore, context: OperationContext): Promise<void> {
-    const { domain } = context;
-    const file =
-      memory.mode === "external" ? memory.file : this.#managedFile(memory.snapshot, context);
-    const config = parseLibxlConfig((await assertCompleteSaveFile(file)).config);
-    if (config.c_info.uuid !== domain.uuid || config.c_info.name !== domain.name)
-      throw new DomsnapError(
-        "config-unsupported",
-        `memory file '${file}' is that of domain '${config.c_info.name}' (${config.c_info.uuid ?? "no uuid"})`,
-      );
-    const moved = movedDisks(config, definition);
-    assertImages(config, moved);
-    const row = await this.domains.findRow(domain.uuid);
-    if (row) await this.stop(row);
-    if (memory.mode === "internal")
-      await this.#internal.apply(memory.disks, memory.snapshot, context);
-    await this.#restoreWith(file, moved, context);
-  }
-
-  async #restoreWith(
-    file: string,
-    moved: readonly DiskChange[],
+  async restore(
+    start: Pick<OperationOf<"domain.start">, "memory" | "definition">,
     context: OperationContext,
   ): Promise<void> {
-    const { xl } = this.domains;
-    if (moved.length === 0) {
-      await xl.restorePaused(file, context.domain.name);
-      return;
-    }
-    const rewritten = join(this.#folder(context), RESTORED_FILE);
-    await ensureStateFolder(this.#folder(context));
-    await unlinkDurably(rewritten);
-    try {
-      const change = (json: string) => changeConfigDisks(json, moved);
-      await rewriteSaveFile(file, rewritten, change, context.signal);
-      await xl.restorePaused(rewritten, context.domain.name);
-    } finally {
-      await unlinkDurably(rewritten);
-    }
+    const config = await this.#memory.assertRestorable(start, context);
+    const row = await this.domains.findRow(context.domain.uuid);
+    if (row) await this.stop(row);
+    const { memory } = start;
+    if (memory?.mode === "internal")
+      await this.#internal.apply(memory.disks, memory.snapshot, context);
+    await this.#memory.restore(start, config, context);
   }
 
   /** Destroys the guest and waits until nobody has its images open. */
@@ -162,88 +166,57 @@ export class XenCapture {
     await awaitQemuEnd(id);
   }
 
+  async merge(operation: OperationOf<"domain.merge">, context: OperationContext): Promise<void> {
+    const row = await this.domains.findRow(context.domain.uuid);
+    await this.#images.merge(this.#guest(row, context), operation, context);
+  }
+
+  async isMerged(
+    operation: OperationOf<"domain.merge">,
+    context: OperationContext,
+  ): Promise<boolean> {
+    const row = await this.domains.findRow(context.domain.uuid);
+    return this.#images.isMerged(this.#guest(row, context), operation);
+  }
+
   async remove(operation: OperationOf<"domain.remove">, context: OperationContext): Promise<void> {
     const row = await this.domains.findRow(context.domain.uuid);
     await this.#images.remove(this.#guest(row, context), operation, context);
-    await unlinkDurably(this.#managedFile(operation.snapshot, context));
   }
 
   async isRemoved(
     operation: OperationOf<"domain.remove">,
     context: OperationContext,
   ): Promise<boolean> {
-    const memory = probeFile(this.#managedFile(operation.snapshot, context)).kind;
     const row = await this.domains.findRow(context.domain.uuid);
-    return (
-      memory === "absent" && (await this.#images.isRemoved(this.#guest(row, context), operation))
-    );
+    return this.#images.isRemoved(this.#guest(row, context), operation);
   }
 
-  /** Memory and disks; how many bytes of memory were written. */
-  async #freeze(capture: Capture, row: XlListRow, context: OperationContext): Promise<number> {
+  /** Of a guest that stands still, which it does afterwards, too. */
+  async #takeDisks(capture: Capture, row: XlListRow, context: OperationContext): Promise<void> {
+    if (capture.disks.length === 0) return;
     const { report: _own, ...quiet } = context;
-    const takeDisks = () =>
-      this.#disks.take(
-        this.#guest(row, context),
-        { ...withoutMemory(capture), resume: false },
-        quiet,
-      );
-    const memory = this.#memoryOf(capture, context);
-    if (!memory) {
-      await this.domains.xl.pause(row.id);
-      await takeDisks();
-      return 0;
-    }
-    const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-    const file = await beginFile(memory.path, memory.before, { owner });
-    try {
-      const onOutput = (text: string) => {
-        tellProgress(text, context);
-      };
-      await this.domains.xl.saveAndPause(row.id, file.partial, { onOutput });
-      await assertCompleteSaveFile(file.partial);
-      await takeDisks();
-      await file.publish();
-    } finally {
-      await file.discard();
-    }
-    const written = probeFile(memory.path);
-    return written.kind === "regular" ? written.sizeBytes : 0;
+    const guest = this.#guest(row, context);
+    // First what libxl has stored: an overlay that nothing was written to shows the image below,
+    // so that a reboot at any moment finds the guest's disks as they were.
+    await guest.follow?.(movesOf(capture));
+    await this.#disks.take(guest, { ...withoutMemory(capture), resume: false }, quiet);
   }
 
-  async #prepareMemory(capture: Capture, row: XlListRow, context: OperationContext): Promise<void> {
-    if (row.state.paused)
-      throw new DomsnapError(
-        "operation-invalid",
-        `Domain '${row.name}' has to be running because libxenlight will suspend it`,
-        { hint: "Resume the domain first, or take its disks only (--disk-only)." },
-      );
-    await ensureStateFolder(this.#folder(context));
-    const memory = this.#memoryOf(capture, context);
-    const { definition } = await this.domains.find(context.domain.uuid);
-    const bytes = Math.ceil(Number(definition.memoryKib) * 1024 * MEMORY_MARGIN);
-    if (memory) await assertRoom([{ path: memory.path, bytes }]);
+  #takePause({ uuid }: OperationContext["domain"]): number | undefined {
+    const pausedAtMs = this.#pausedAtMs.get(uuid);
+    this.#pausedAtMs.delete(uuid);
+    return pausedAtMs;
   }
 
-  #memoryOf({ memory, snapshot }: Capture, context: OperationContext): MemoryFile | undefined {
-    if (!memory) return undefined;
-    return memory.mode === "external"
-      ? { path: memory.file, before: memory.fileBefore }
-      : { path: this.#managedFile(snapshot, context), before: "absent" };
-  }
-
-  /** Where memory is kept that no document names a file for; the place is the RFC's. */
-  #managedFile(snapshot: string, context: OperationContext): string {
-    return join(this.#folder(context), `${snapshot}.save`);
-  }
-
-  #folder({ domain }: OperationContext): string {
-    return join(this.stateFolder, domain.uuid);
-  }
-
-  #guest(row: XlListRow | undefined, context: OperationContext) {
-    const folder = this.#folder(context);
-    return row ? monitorOf(row.id, folder) : noMonitor(folder);
+  #guest(row: XlListRow | undefined, context: OperationContext): LiveGuest {
+    const folder = `${this.stateFolder}/${context.domain.uuid}`;
+    if (!row) return noMonitor(folder);
+    const { xl } = this.domains;
+    return monitorOf(row.id, folder, {
+      processors: { stop: () => xl.pause(row.id), resume: () => xl.unpause(row.id) },
+      follow: (moves) => storedConfig(row, context).move(moves),
+    });
   }
 
   async #existing({ domain }: OperationContext): Promise<XlListRow> {
@@ -254,37 +227,31 @@ export class XenCapture {
   }
 }
 
-/** The disks that are to come up on other images than those that the guest was saved with. */
-function movedDisks(config: LibxlConfig, definition: DomainDefinition | undefined): DiskChange[] {
-  return (definition?.disks ?? []).flatMap(({ target, source, format }) => {
-    const saved = config.disks.find(({ vdev }) => vdev === target);
-    const path = source?.path;
-    if (!saved || path === undefined || saved.pdev_path === path) return [];
-    const known = XL_DISK_FORMATS.find((candidate) => candidate === format) ?? "raw";
-    return [{ vdev: target, path, format: known }];
-  });
+/** The memory of a guest is nobody's but root's. */
+function begin({ path, before }: MemoryFile): Promise<NewFile> {
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  return beginFile(path, before, { owner });
 }
 
-/** xl restores a guest without the disks whose images it does not find, and says nothing. */
-function assertImages({ disks }: LibxlConfig, moved: readonly DiskChange[]): void {
-  for (const { vdev, pdev_path: saved = "" } of disks) {
-    const path = moved.find((disk) => disk.vdev === vdev)?.path ?? saved;
-    if (path !== "" && probeFile(path).kind === "absent")
-      throw new DomsnapError("image-missing", `missing image '${path}' of disk '${vdev}'`);
-  }
+function continueMemory({ path, before }: MemoryFile): Promise<NewFile> {
+  return continueFile(path, before);
+}
+
+function storedConfig({ id }: XlListRow, { domain }: OperationContext): StoredConfig {
+  return new StoredConfig({ id, uuid: domain.uuid });
+}
+
+/** The disks that go on in overlays. */
+function movesOf({ disks }: Capture): ImageMove[] {
+  return disks.flatMap(({ target, image, file }) =>
+    file ? [{ target, from: image, to: file }] : [],
+  );
+}
+
+function backwards({ target, from, to }: ImageMove): ImageMove {
+  return { target, from: to, to: from };
 }
 
 function withoutMemory({ memory: _memory, ...capture }: Capture): Capture {
   return capture;
-}
-
-/** xl tells pages: `xc: progress: Frames: 2048/32768    6%`. */
-function tellProgress(text: string, { progress }: OperationContext): void {
-  const [, done, total] = [...text.matchAll(/Frames: (\d+)\/(\d+)/g)].at(-1) ?? [];
-  if (done === undefined) return;
-  progress({
-    bytesDone: Number(done) * PAGE_BYTES,
-    bytesTotal: Number(total) * PAGE_BYTES,
-    subject: "memory",
-  });
 }

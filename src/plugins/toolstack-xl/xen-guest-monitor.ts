@@ -3,35 +3,58 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import type { LiveGuest } from "../lib/live/index.js";
-import { withQmp } from "../lib/qmp/index.js";
+import { withQmp, type QmpClient } from "../lib/qmp/index.js";
 
 /** libxl keeps the other socket for itself; each serves one client at a time. */
 const SOCKET = "/run/xen/qmp-libxenstat-";
-const GREETING_TIMEOUT_MS = 5000;
+const GREETING_TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 20_000;
 const END_POLL_MS = 100;
 
 /**
  * The QEMU that serves the disks of a guest. A guest whose disks are all served by the kernel has
- * none: `withMonitor` then throws `disk-unsupported`. No connection stays open, as xl needs QEMU.
+ * none: `withMonitor` then throws `disk-unsupported`. As long as QEMU lives nobody else may work on
+ * the images, so that a missing socket is an error (`operation-failed`) and not a guest that is off.
  */
-export function monitorOf(id: number, folder: string): LiveGuest {
-  const socket = `${SOCKET}${id}`;
+export function monitorOf(
+  id: number,
+  folder: string,
+  host: Required<Pick<LiveGuest, "processors" | "follow">>,
+): LiveGuest {
   return {
+    ...host,
     get alive() {
-      return existsSync(socket);
+      return findQemu(id) !== undefined;
     },
     folder,
-    withMonitor: async (work) => {
-      if (!existsSync(socket))
-        throw new DomsnapError(
-          "disk-unsupported",
-          "no QEMU serves the disks of this guest, so that nobody can freeze them while it runs",
-          { hint: "Give its disks backendtype=qdisk, or shut it down first." },
-        );
-      return withQmp(socket, { greetingTimeoutMs: GREETING_TIMEOUT_MS }, work);
-    },
+    withMonitor: (work) => withMonitorOf(id, work),
   };
+}
+
+/** Works at the monitor of a guest's QEMU. Throws `disk-unsupported`, `operation-failed`. */
+export async function withMonitorOf<Result>(
+  id: number,
+  work: (client: QmpClient) => Promise<Result>,
+): Promise<Result> {
+  const socket = `${SOCKET}${id}`;
+  if (!existsSync(socket)) throw notReachable(socket, findQemu(id));
+  return withQmp(socket, { greetingTimeoutMs: GREETING_TIMEOUT_MS }, work);
+}
+
+function notReachable(socket: string, qemu: string | undefined): DomsnapError {
+  if (qemu !== undefined)
+    return new DomsnapError(
+      "operation-failed",
+      `QEMU (process ${qemu}) has no socket '${socket}'`,
+      {
+        hint: "Shut the domain down first: nobody can reach its QEMU while it runs.",
+      },
+    );
+  return new DomsnapError(
+    "disk-unsupported",
+    "no QEMU serves the disks of this guest, so that nobody can freeze them while it runs",
+    { hint: "Give its disks backendtype=qdisk, or shut it down first." },
+  );
 }
 
 /** A guest that is off: its images are worked on directly. */

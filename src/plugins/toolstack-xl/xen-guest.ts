@@ -19,6 +19,10 @@ export interface XenGuest {
   readonly onReboot?: string;
   readonly onCrash?: string;
   readonly disks: readonly XlDisk[];
+  /** Whether its device model runs in a domain of its own. */
+  readonly stubDomain?: boolean;
+  /** Whether its QEMU may open no files but those that it was started with. */
+  readonly restrictedQemu?: boolean;
 }
 
 /** A guest as `xl list -l` tells it. */
@@ -39,6 +43,8 @@ export function guestOfLibxl(config: LibxlConfig): XenGuest {
     onReboot: config.on_reboot,
     onCrash: config.on_crash,
     disks: config.disks.map(xlDiskFromJson),
+    stubDomain: build.device_model_stubdomain === "True" || undefined,
+    restrictedQemu: build.dm_restrict === "True" || undefined,
   });
 }
 
@@ -66,6 +72,8 @@ export function guestOfXlCfg(text: string, fileName: string): XenGuest | undefin
     onReboot: xlText(config, "on_reboot"),
     onCrash: xlText(config, "on_crash"),
     disks: disksOf(config, fileName),
+    stubDomain: isSet(config, "device_model_stubdomain_override"),
+    restrictedQemu: isSet(config, "dm_restrict"),
   });
 }
 
@@ -73,6 +81,11 @@ function disksOf(config: XlConfig, fileName: string): XlDisk[] {
   return (xlList(config, "disk") ?? [])
     .filter((item): item is string => typeof item === "string")
     .map((item) => parseXlDisk(item, fileName));
+}
+
+function isSet(config: XlConfig, name: string): true | undefined {
+  const value = xlNumber(config, name);
+  return value !== undefined && value !== 0n ? true : undefined;
 }
 
 function commandLineOf(config: XlConfig): string | undefined {

@@ -1,4 +1,3 @@
-import { DomsnapError } from "../../core/errors/index.js";
 import { isActive, type DomainState } from "../../core/model/index.js";
 import type { DomainOperation, OperationOf } from "../../core/plan/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
@@ -22,6 +21,13 @@ export class XlHandler implements OperationHandler<DomainOperation> {
     this.#capture = new XenCapture(domains, stateFolder);
   }
 
+  /** A guest that cannot come up again is not given up. */
+  async precheck(operation: DomainOperation, context: OperationContext): Promise<void> {
+    if (operation.kind !== "domain.start") return;
+    if (operation.memory) await this.#capture.assertRestorable(operation, context);
+    else this.domains.files.require(context.domain);
+  }
+
   /** `domain.define` changes the file for the next start only. */
   async run(operation: DomainOperation, context: OperationContext): Promise<void> {
     switch (operation.kind) {
@@ -32,9 +38,9 @@ export class XlHandler implements OperationHandler<DomainOperation> {
       case "domain.stop":
         return this.#stop(context);
       case "domain.pause":
-        return this.#pause(context);
+        return this.#capture.pause(operation.save, context);
       case "domain.resume":
-        return this.#resume(context);
+        return this.#capture.resume(context);
       case "domain.prepare-capture":
         return this.#capture.prepare(operation, context);
       case "domain.capture":
@@ -45,11 +51,7 @@ export class XlHandler implements OperationHandler<DomainOperation> {
         await unlinkDurably(operation.file);
         return;
       case "domain.merge":
-        throw new DomsnapError(
-          "operation-unsupported",
-          "overlays of a running guest of Xen cannot be merged",
-          { hint: "Shut the domain down first." },
-        );
+        return this.#capture.merge(operation, context);
     }
   }
 
@@ -67,9 +69,10 @@ export class XlHandler implements OperationHandler<DomainOperation> {
       case "domain.remove":
       case "domain.discard-memory":
         return;
+      case "domain.pause":
+        return this.#capture.undoPause(operation.save, context);
       case "domain.start":
       case "domain.stop":
-      case "domain.pause":
       case "domain.resume":
         if ((await this.settle(operation, context)) === "done")
           await this.#undoDone(operation, context);
@@ -98,7 +101,7 @@ export class XlHandler implements OperationHandler<DomainOperation> {
       case "domain.discard-memory":
         return probeFile(operation.file).kind === "absent";
       case "domain.merge":
-        return false;
+        return this.#capture.isMerged(operation, context);
       case "domain.start":
       case "domain.stop":
       case "domain.pause":
@@ -117,16 +120,17 @@ export class XlHandler implements OperationHandler<DomainOperation> {
     else warn(`no file in /etc/xen describes domain '${definition.name}', so none was changed`);
   }
 
-  async #undoDone({ kind }: PowerOperation, context: OperationContext): Promise<void> {
+  async #undoDone(
+    { kind }: Exclude<PowerOperation, { readonly kind: "domain.pause" }>,
+    context: OperationContext,
+  ): Promise<void> {
     switch (kind) {
       case "domain.start":
         return this.#stop(context);
       case "domain.stop":
         return this.#start({ paused: false }, context);
-      case "domain.pause":
-        return this.#resume(context);
       case "domain.resume":
-        return this.#pause(context);
+        return this.#capture.pause(undefined, context);
     }
   }
 
@@ -152,19 +156,6 @@ export class XlHandler implements OperationHandler<DomainOperation> {
   async #stop({ domain }: OperationContext): Promise<void> {
     const row = await this.domains.findRow(domain.uuid);
     if (row) await this.#capture.stop(row);
-  }
-
-  async #pause({ domain }: OperationContext): Promise<void> {
-    const row = await this.domains.findRow(domain.uuid);
-    if (!row) throw new DomsnapError("operation-invalid", "domain is not running");
-    await this.domains.xl.pause(row.id);
-  }
-
-  /** A guest that died meanwhile cannot go on, and must not keep the rest from being done. */
-  async #resume({ domain, warn }: OperationContext): Promise<void> {
-    const row = await this.domains.findRow(domain.uuid);
-    if (row) await this.domains.xl.unpause(row.id);
-    else warn(`domain '${domain.name}' is off: it ended while it was paused`);
   }
 }
 

@@ -1,27 +1,40 @@
-import type { Domain } from "../../core/model/index.js";
-import type { DomainPower, Toolstack } from "../../core/ports/index.js";
-import { domsnapRules } from "../../core/rules/driver-rules.js";
+import type { Domain, DomainDisk } from "../../core/model/index.js";
+import type { DiskWish, DomainPower, Toolstack } from "../../core/ports/index.js";
+import { domsnapXenRules } from "../../core/rules/driver-rules.js";
 import { Xl } from "../lib/xl/index.js";
+import { readAssessedGuest } from "./assessed-guest.js";
 import { ConfigFolder } from "./config-folder.js";
+import { assessXenDisk } from "./disk-assessment.js";
+import { managedMemoryFile } from "./xen-memory.js";
 import { XenDomains } from "./xen-domains.js";
 import { XlHandler } from "./xl-handler.js";
 import { XlPower } from "./xl-power.js";
 
 /** The guests of a Xen host, by xl. A guest is persistent when it has a file in `/etc/xen`. */
 export class XlToolstack implements Toolstack {
-  readonly rules = domsnapRules;
+  readonly rules = domsnapXenRules;
   readonly touchesImages = true;
   readonly captures = true;
+  readonly pausesToSave = true;
   readonly handler: XlHandler;
   readonly power: DomainPower;
 
   constructor(
     readonly uri: string,
     private readonly domains: XenDomains,
-    stateFolder: string,
+    private readonly stateFolder: string,
   ) {
     this.power = new XlPower(domains);
     this.handler = new XlHandler(domains, stateFolder);
+  }
+
+  memoryFile({ uuid }: Pick<Domain, "uuid">, snapshot: string): string {
+    return managedMemoryFile(this.stateFolder, uuid, snapshot);
+  }
+
+  async diskAssessor(domain: Domain) {
+    const assessed = await readAssessedGuest(this.domains, domain);
+    return (disk: DomainDisk, wish: DiskWish) => assessed && assessXenDisk(assessed, disk, wish);
   }
 
   async listDomains(): Promise<readonly Domain[]> {

@@ -69,6 +69,18 @@ describe("planCreate of an active domain", () => {
     ]);
   });
 
+  it("saves the memory in the act of pausing, where that is the only way to save it", () => {
+    const xen = facts(running, [taken, copied]);
+    const plan = planCreate({ ...xen, live: { ...xen.live, pausesToSave: true } });
+    expect(plan.operations[1]).to.deep.equal({
+      kind: "domain.pause",
+      save: { snapshot: record.name, memory },
+    });
+    expect(plan.operations[3]).to.deep.include({ memory, memorySaved: true });
+    const uncopied = { ...xen, disks: [taken], live: { ...xen.live, pausesToSave: true } };
+    expect(planCreate(uncopied).operations[1]).not.to.have.property("memorySaved");
+  });
+
   it("copies alone between pause and resume", () => {
     const copies = facts(running, [copied]);
     const plan = planCreate({ ...copies, live: { copied: new Set(["vdb"]), live: false } });

@@ -10,6 +10,7 @@ import type { FileFact } from "../../../src/core/ports/index.js";
 import {
   assertCreateCall,
   domsnapRules,
+  domsnapXenRules,
   parseOptionsOf,
   prepareCreate,
   qemuRules,
@@ -379,6 +380,18 @@ describe("prepareCreate", () => {
         "config-unsupported",
         "disk 'vda' must use snapshot mode 'internal'",
       );
+    });
+
+    it("mixes them on Xen while running, too, with memory or without", () => {
+      const mixed = { rules: domsnapXenRules, domain: running, disks: [disk("external")] };
+      expect(prepareCreate(request(mixed)).memory).to.deep.equal({ mode: "internal" });
+      expect(prepareCreate(request(mixed)).disks.map((d) => d.mode)).to.deep.equal([
+        "external",
+        "internal",
+      ]);
+      const inside = { ...mixed, disks: [disk("internal"), disk("internal", { name: "vdb" })] };
+      const diskOnly = prepareCreate(request({ ...inside, flags: { diskOnly: true } }));
+      expect(diskOnly.state).to.equal("disk-snapshot");
     });
 
     it("counts on while a default name is taken", () => {

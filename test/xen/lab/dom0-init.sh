@@ -36,6 +36,11 @@ until xenstore-read / >/dev/null 2>&1; do sleep 0.1; done
   --log-dir=/var/log/xen/console
 touch /control/ready
 
+# Waits without a program of its own: starting one costs much here.
+mkfifo /run/nap
+exec {nap}<>/run/nap
+nap() { read -r -t "$1" -u "$nap" || true; }
+
 # A session of its own, so that the whole of it can be ended.
 run_command() {
   setsid bash "$1/running" >"$1/stdout" 2>"$1/stderr" </dev/null &
@@ -43,7 +48,7 @@ run_command() {
   (
     until [ -e "$1/status" ] || [ ! -e "$1" ]; do
       [ ! -e "$1/kill" ] || kill -KILL -- "-$process"
-      sleep 0.5
+      nap 0.5
     done
   ) &
   wait $process
@@ -59,7 +64,7 @@ until [ -e /control/off ]; do
     mv "$command" "$folder/running"
     run_command "$folder" &
   done
-  sleep 0.2
+  nap 0.2
 done
 sync
 poweroff -f

@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # The one program of the lab's guests: a shell on the console. What a test has to find again after
-# a revert is in memory below /ram: the counter there goes up five times a second.
+# a revert is in memory below /ram: the counter there goes up every second.
 /bin/busybox --install -s /bin
 export PATH=/bin HOME=/
 mount -t devtmpfs dev /dev
@@ -13,7 +13,7 @@ for module in $(cat /modules/order); do insmod "/modules/$module"; done
   while :; do
     count=$((count + 1))
     echo $count >/ram/counter
-    sleep 0.2
+    sleep 1
   done
 ) &
 stty -echo -onlcr

@@ -25,6 +25,12 @@ import { unpackKernel } from "./unpack-kernel.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
+/** The files of this folder that the images are made from. */
+const SOURCES = [
+  ...["dom0-init.sh", "dom0-initramfs.sh", "guest-init.sh"],
+  ...["images.mjs", "kernel-modules.mjs", "unpack-kernel.mjs"],
+];
+
 const XEN_PACKAGE = "xen-hypervisor-4.17-amd64";
 const KERNEL_PACKAGE = "linux-image-amd64";
 /** What dom0's disk holds, with all that these depend on. */
@@ -100,7 +106,7 @@ export function ensureImages(cache, log = () => undefined) {
 
 function digestOfSources() {
   const hash = createHash("sha256").update(process.version);
-  for (const name of readdirSync(here).sort()) hash.update(readFileSync(join(here, name)));
+  for (const name of SOURCES) hash.update(readFileSync(join(here, name)));
   return hash.digest("hex").slice(0, 16);
 }
 

@@ -50,7 +50,10 @@ export class XenMachine {
     const mounts = shares.map(({ mount }, index) => `share${index} ${mount}\n`);
     writeFileSync(join(this.control, "shares"), mounts.join(""));
     const log = openSync(join(this.folder, "qemu.log"), "w", 0o600);
-    const qemu = spawn("qemu-system-x86_64", this.#arguments(images, disk, shares), {
+    // Attached, the kernel ends it with us, however we end.
+    const leash = attached ? ["--pdeathsig", "KILL"] : [];
+    const words = [...leash, "qemu-system-x86_64", ...this.#arguments(images, disk, shares)];
+    const qemu = spawn("setpriv", words, {
       stdio: ["ignore", log, log],
       detached: true,
     });
@@ -58,7 +61,8 @@ export class XenMachine {
     if (qemu.pid === undefined) throw new Error("qemu-system-x86_64 could not be started");
     writeFileSync(join(this.folder, "pid"), `${qemu.pid}\n`);
     qemu.unref();
-    if (attached) process.once("exit", () => this.kill());
+    // Before what others do at exit: they may remove the folder.
+    if (attached) process.prependOnceListener("exit", () => this.kill());
     await this.#waitFor("ready", BOOT_TIMEOUT_MS);
   }
 

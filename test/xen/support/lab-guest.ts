@@ -110,7 +110,7 @@ ${disks.join("")}]
     return (await this.sh(line)).split(/\s+/);
   }
 
-  /** Goes up five times a second, in memory only. */
+  /** Goes up every second, in memory only. */
   async counter(): Promise<number> {
     return Number(await this.sh("cat /ram/counter"));
   }

@@ -121,7 +121,7 @@ export class GuestCapture {
           await saveInternal(client, capture.disks, capture.snapshot, progressOf(context));
         else await takeDisks();
       } finally {
-        await goOn(client, capture.resume);
+        await goOn(guest, client, capture.resume);
       }
       const bytesWritten = capture.memory ? await vmStateBytes(client, capture.snapshot) : 0;
       return { pauseMs: watch.pauseMs, bytesWritten };
@@ -137,26 +137,33 @@ export class GuestCapture {
 
   /** Merges attached overlays back, deletes what was saved, and lets the guest go on. */
   async undo(guest: LiveGuest, capture: Capture, context: OperationContext): Promise<void> {
-    if (guest.alive) await guest.withMonitor((client) => this.#undoLive(client, capture, context));
+    if (guest.alive)
+      await guest.withMonitor((client) => this.#undoLive(guest, client, capture, context));
     else await this.#undoOffline(capture, context);
     const { memory } = capture;
     if (memory?.mode === "external") await unmakeFile(memory.file, memory.fileBefore);
   }
 
-  async #undoLive(client: QmpClient, capture: Capture, context: OperationContext): Promise<void> {
+  async #undoLive(
+    guest: LiveGuest,
+    client: QmpClient,
+    capture: Capture,
+    context: OperationContext,
+  ): Promise<void> {
     await waitForStandstill(client);
     try {
       await removeInternal(client, internalOf(capture), capture.snapshot);
       for (const step of externalOf(capture))
         if (await isInChain(client, step.file.path))
           await mergeOpenOverlay(
+            guest,
             client,
             mergeStep(step),
             { resume: capture.resume, qemuImg: this.qemuImg },
             context,
           );
     } finally {
-      await goOn(client, capture.resume);
+      await goOn(guest, client, capture.resume);
     }
   }
 

@@ -34,7 +34,7 @@ export class GuestImages {
     }
     await guest.withMonitor(async (client) => {
       for (const step of disks)
-        await mergeOpenOverlay(client, step, { resume, qemuImg: this.qemuImg }, context);
+        await mergeOpenOverlay(guest, client, step, { resume, qemuImg: this.qemuImg }, context);
     });
   }
 

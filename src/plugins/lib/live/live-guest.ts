@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { looseObject, string } from "valibot";
 
 import { DomsnapError } from "../../../core/errors/index.js";
+import type { ImageRef } from "../../../core/model/index.js";
 import { readReply, type BlockGraph, type BlockNode, type QmpClient } from "../qmp/index.js";
 
 /** A guest and the QEMU that runs it, or did. */
@@ -14,6 +15,24 @@ export interface LiveGuest {
   readonly folder: string;
   /** Works at QEMU's monitor. Throws `operation-invalid` when the guest is off. */
   withMonitor<Result>(work: (client: QmpClient) => Promise<Result>): Promise<Result>;
+  /** Who runs the guest's processors where QEMU does not. Both calls are idempotent. */
+  readonly processors?: {
+    readonly stop: () => Promise<void>;
+    readonly resume: () => Promise<void>;
+  };
+  /**
+   * Keeps up what the host has stored about the guest beside its definition, for its next reboot:
+   * disks that are on `from` there are on `to` afterwards. Called while the guest stands still;
+   * idempotent.
+   */
+  readonly follow?: (moves: readonly ImageMove[]) => Promise<void>;
+}
+
+/** A disk that goes on in another image. */
+export interface ImageMove {
+  readonly target: string;
+  readonly from: ImageRef;
+  readonly to: ImageRef;
 }
 
 const Status = looseObject({ status: string() });
@@ -24,9 +43,21 @@ export async function isRunning(client: QmpClient): Promise<boolean> {
   );
 }
 
+/** Stops the guest's processors. */
+export async function standStill({ processors }: LiveGuest, client: QmpClient): Promise<void> {
+  if (processors) await processors.stop();
+  else await client.execute("stop");
+}
+
 /** Lets the guest run, if it is to and does not. */
-export async function goOn(client: QmpClient, resume: boolean): Promise<void> {
-  if (resume && !(await isRunning(client))) await client.execute("cont");
+export async function goOn(
+  { processors }: LiveGuest,
+  client: QmpClient,
+  resume: boolean,
+): Promise<void> {
+  if (!resume) return;
+  if (processors) await processors.resume();
+  else if (!(await isRunning(client))) await client.execute("cont");
 }
 
 /** The same for two paths of one file. */

@@ -16,7 +16,7 @@ import {
   type JobRequest,
   type QmpClient,
 } from "../qmp/index.js";
-import { formatNodeOf, goOn, imageIdentity } from "./live-guest.js";
+import { formatNodeOf, goOn, imageIdentity, standStill, type LiveGuest } from "./live-guest.js";
 import { closeImage, isInChain } from "./overlay-nodes.js";
 
 /**
@@ -28,6 +28,7 @@ import { closeImage, isInChain } from "./overlay-nodes.js";
  * a crash the overlay must not be taken for it.
  */
 export async function mergeOpenOverlay(
+  guest: LiveGuest,
   client: QmpClient,
   step: MergeStep,
   { resume, qemuImg }: { readonly resume: boolean; readonly qemuImg: QemuImg },
@@ -37,12 +38,16 @@ export async function mergeOpenOverlay(
   try {
     if (!(await findJob(client, id)) && (await isInChain(client, step.overlay.path)))
       await startJob(client, commitRequest(id, step, await queryBlockGraph(client)));
-    if (await findJob(client, id)) await finishJob(client, id, step, context);
+    if (await findJob(client, id)) await finishJob(guest, client, id, step, context);
     if (await isInChain(client, step.overlay.path)) throw notMerged(step);
-    for (const image of step.relink) await relink(qemuImg, image, step, context);
-    if (step.relink.length === 0) await unlinkDurably(step.overlay.path);
+    try {
+      await guest.follow?.([{ target: step.target, from: step.overlay, to: step.base }]);
+    } finally {
+      for (const image of step.relink) await relink(qemuImg, image, step, context);
+      if (step.relink.length === 0) await unlinkDurably(step.overlay.path);
+    }
   } finally {
-    await goOn(client, resume);
+    await goOn(guest, client, resume);
   }
   await closeImage(client, step.overlay.path);
 }
@@ -68,6 +73,7 @@ function commitRequest(id: string, { base, overlay, target }: MergeStep, graph: 
 }
 
 async function finishJob(
+  guest: LiveGuest,
   client: QmpClient,
   id: string,
   step: MergeStep,
@@ -80,7 +86,7 @@ async function finishJob(
     },
   });
   if (job.status === "ready") {
-    await client.execute("stop");
+    await standStill(guest, client);
     await completeJob(client, id);
     await waitForJob(client, id, ["concluded"]);
   }

@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+
 import { DomsnapError } from "../../../core/errors/index.js";
 import type { XlDiskFormat } from "../xl-disk/index.js";
 
@@ -10,6 +12,7 @@ export interface DiskChange {
 
 /** More digits than a number of JavaScript holds exactly. */
 const HUGE_NUMBER = /\d{16}/;
+const GENERATION_ID_BYTES = 16;
 const STRINGS = /"(?:[^"\\]|\\.)*"/gs;
 
 /**
@@ -28,6 +31,20 @@ export function changeConfigDisks(json: string, changes: readonly DiskChange[]):
     if (!disk || second) throw invalid(`it has ${disk ? "several disks" : "no disk"} '${vdev}'`);
     Object.assign(disk, { pdev_path: path, format });
   }
+  return JSON.stringify(config, undefined, 4);
+}
+
+/**
+ * A libxl configuration with another generation id, if it has one: Windows' domain controllers take
+ * a changed one for a sign that they were turned back (Virtual Machine Generation ID). Without one
+ * it stays as it is.
+ */
+export function renewGenerationId(json: string): string {
+  const config = parse(json);
+  const build = isRecord(config) ? config["b_info"] : undefined;
+  const hvm = isRecord(build) ? build["type.hvm"] : undefined;
+  if (!isRecord(hvm) || !("ms_vm_genid" in hvm)) return json;
+  hvm["ms_vm_genid"] = [...randomBytes(GENERATION_ID_BYTES)];
   return JSON.stringify(config, undefined, 4);
 }
 

@@ -1,4 +1,4 @@
-export { changeConfigDisks, type DiskChange } from "./config-disks.js";
+export { changeConfigDisks, renewGenerationId, type DiskChange } from "./config-disks.js";
 export {
   formatSaveFileHeader,
   parseSaveFileHeader,

@@ -20,6 +20,7 @@ export const libxlDiskSchema = looseObject({
   pdev_path: optional(string()),
   format: optional(picklist(["unknown", ...XL_DISK_FORMATS])),
   backend: optional(picklist(["unknown", ...XL_BACKENDS])),
+  backend_domid: optional(number()),
   backend_domname: optional(string()),
   script: optional(string()),
   removable: optional(flag),
@@ -27,6 +28,7 @@ export const libxlDiskSchema = looseObject({
   is_cdrom: optional(flag),
   direct_io_safe: optional(boolean()),
   discard_enable: optional(defbool),
+  colo_enable: optional(defbool),
   specification: optional(picklist(["unknown", "xen", "virtio"])),
 });
 export type LibxlDisk = InferOutput<typeof libxlDiskSchema>;
@@ -58,6 +60,8 @@ export function xlDiskFromJson(json: LibxlDisk): XlDisk {
     word === "unknown" ? undefined : word;
   const backendType = known(json.backend);
   const specification = known(json.specification);
+  const byNumber = json.backend_domid ? `${json.backend_domid}` : undefined;
+  const backendDomain = json.backend_domname ?? byNumber;
   return {
     ...(json.pdev_path !== undefined && { target: json.pdev_path }),
     vdev: json.vdev,
@@ -67,9 +71,10 @@ export function xlDiskFromJson(json: LibxlDisk): XlDisk {
     removable: Boolean(json.removable),
     ...(backendType && { backendType }),
     ...(json.script !== undefined && { script: json.script }),
-    ...(json.backend_domname !== undefined && { backendDomain: json.backend_domname }),
+    ...(backendDomain !== undefined && { backendDomain }),
     ...(json.discard_enable && { discard: json.discard_enable === "True" }),
     ...(json.direct_io_safe && { directIoSafe: true }),
     ...(specification && { specification }),
+    ...(json.colo_enable === "True" && { others: { colo: true } }),
   };
 }

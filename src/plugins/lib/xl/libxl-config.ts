@@ -32,6 +32,8 @@ export const libxlConfigSchema = looseObject({
     ramdisk: optional(string()),
     cmdline: optional(string()),
     bootloader: optional(string()),
+    device_model_stubdomain: optional(string()),
+    dm_restrict: optional(string()),
   }),
   disks: optional(array(libxlDiskSchema), []),
   on_poweroff: optional(string()),

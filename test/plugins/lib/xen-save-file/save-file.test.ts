@@ -7,6 +7,7 @@ import { DomsnapError } from "../../../../src/core/errors/index.js";
 import {
   assertCompleteSaveFile,
   changeConfigDisks,
+  renewGenerationId,
   formatSaveFileHeader,
   parseSaveFileHeader,
   probeSaveFile,
@@ -176,5 +177,25 @@ describe("changeConfigDisks", () => {
   it("does not take digits in texts for numbers", () => {
     const json = `{"disks":[${disk}],"x":"12345678901234567"}`;
     expect(changeConfigDisks(json, [change])).to.include('"12345678901234567"');
+  });
+});
+
+describe("renewGenerationId", () => {
+  const hvm = (more: object) =>
+    JSON.stringify({ b_info: { "type.hvm": { acpi: "True", ...more } }, disks: [] });
+
+  it("gives a guest that has a generation id another one", () => {
+    const before = Array.from({ length: 16 }, () => 7);
+    const { b_info: build } = JSON.parse(renewGenerationId(hvm({ ms_vm_genid: before }))) as {
+      b_info: { "type.hvm": { acpi: string; ms_vm_genid: number[] } };
+    };
+    expect(build["type.hvm"].acpi).to.equal("True");
+    expect(build["type.hvm"].ms_vm_genid).to.have.length(16).and.not.deep.equal(before);
+    for (const byte of build["type.hvm"].ms_vm_genid) expect(byte).to.be.within(0, 255);
+  });
+
+  it("leaves a guest that has none as it is", () => {
+    for (const json of [hvm({}), '{ "b_info": { "type.pv": {} } }'])
+      expect(renewGenerationId(json)).to.equal(json);
   });
 });

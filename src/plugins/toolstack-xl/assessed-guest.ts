@@ -1,5 +1,5 @@
 import { asDomsnapError } from "../../core/errors/index.js";
-import type { Domain } from "../../core/model/index.js";
+import type { Domain, DomainDefinition, DomainDisk } from "../../core/model/index.js";
 import { imageIdentity } from "../lib/live/index.js";
 import { queryBlockGraph, type BlockGraph } from "../lib/qmp/index.js";
 import type { AssessedGuest } from "./disk-assessment.js";
@@ -19,15 +19,31 @@ export async function readAssessedGuest(
   const config = (await xl.listConfigurations()).find((one) => one.id === id)?.config;
   if (!config) return undefined;
   const guest = guestOfLibxl(config);
-  const served = definition.disks.filter((disk) => disk.driverName === "qemu" && !disk.readonly);
+  const served = disksOfQemu(definition);
   if (served.length === 0) return { guest };
   try {
-    const graph = await withMonitorOf(id, queryBlockGraph);
-    const twice = served.filter(({ source }) => timesOpen(graph, source?.path ?? "") > 1);
-    return { guest, openTwice: new Set(twice.map(({ target }) => target)) };
+    return { guest, openTwice: await findOpenTwice(id, served) };
   } catch (thrown) {
     return { guest, noMonitor: asDomsnapError(thrown).detail };
   }
+}
+
+/** The disks of a definition that QEMU serves and can change. */
+export function disksOfQemu({ disks }: Pick<DomainDefinition, "disks">): DomainDisk[] {
+  return disks.filter(({ driverName, readonly }) => driverName === "qemu" && !readonly);
+}
+
+/**
+ * Targets of the disks that QEMU has open more than once: as it has those of an HVM guest until the
+ * guest's own drivers let go of the emulated disk. Throws as `withMonitorOf`.
+ */
+export async function findOpenTwice(
+  id: number,
+  disks: readonly DomainDisk[],
+): Promise<Set<string>> {
+  const graph = await withMonitorOf(id, queryBlockGraph);
+  const twice = disks.filter(({ source }) => timesOpen(graph, source?.path ?? "") > 1);
+  return new Set(twice.map(({ target }) => target));
 }
 
 function timesOpen({ devices }: BlockGraph, path: string): number {

@@ -7,10 +7,12 @@ import { beginFile, continueFile, unmakeFile, type NewFile } from "../lib/new-fi
 import { probeFile } from "../lib/probe-file.js";
 import { QemuImg } from "../lib/qemu-img.js";
 import type { XlListRow } from "../lib/xl/index.js";
+import { disksOfQemu, findOpenTwice } from "./assessed-guest.js";
 import { drainDisks } from "./drain-disks.js";
 import { StoredConfig } from "./stored-config.js";
 import type { XenDomains } from "./xen-domains.js";
 import { awaitQemuEnd, monitorOf, noMonitor } from "./xen-guest-monitor.js";
+import { wakeWatchers } from "./watching-xl.js";
 import { XenMemory, type MemoryFile, type MemoryRequest } from "./xen-memory.js";
 
 /**
@@ -68,6 +70,8 @@ export class XenCapture {
   async undoPause(save: MemoryRequest | undefined, context: OperationContext): Promise<void> {
     const memory = save && this.#memory.fileOf(save, context);
     if (memory) await unmakeFile(memory.path, memory.before);
+    const row = await this.domains.findRow(context.domain.uuid);
+    if (row) wakeWatchers(row.id);
     await this.resume(context);
   }
 
@@ -117,6 +121,7 @@ export class XenCapture {
   async undo(capture: Capture, context: OperationContext): Promise<void> {
     const row = await this.domains.findRow(context.domain.uuid);
     const guest = this.#guest(row, context);
+    if (row) wakeWatchers(row.id);
     try {
       await this.#disks.undo(guest, withoutMemory(capture), context);
       await guest.follow?.(movesOf(capture).map(backwards));
@@ -164,6 +169,21 @@ export class XenCapture {
   async stop({ id }: XlListRow): Promise<void> {
     await this.domains.xl.destroy(id);
     await awaitQemuEnd(id);
+  }
+
+  /**
+   * Throws unless the QEMU of a running guest can be asked to work on its images: when it does not
+   * answer, or has one of them open twice.
+   */
+  async assertReachable({ domain }: OperationContext): Promise<void> {
+    const row = await this.domains.findRow(domain.uuid);
+    if (!row) return;
+    const { definition } = await this.domains.find(domain.uuid);
+    const [target] = await findOpenTwice(row.id, disksOfQemu(definition));
+    if (target !== undefined)
+      throw new DomsnapError("image-conflict", `QEMU has disk '${target}' open twice`, {
+        hint: "Shut the domain down first: the guest has not let go of the emulated disk.",
+      });
   }
 
   async merge(operation: OperationOf<"domain.merge">, context: OperationContext): Promise<void> {

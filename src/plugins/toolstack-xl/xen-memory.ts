@@ -17,6 +17,7 @@ import {
 } from "../lib/xen-save-file/index.js";
 import { parseLibxlConfig, type LibxlConfig, type XlListRow } from "../lib/xl/index.js";
 import { xlFormatOf } from "./move-disks.js";
+import { unseenByXl } from "./watching-xl.js";
 import type { XenDomains } from "./xen-domains.js";
 
 const PAGE_BYTES = 4096;
@@ -75,11 +76,10 @@ export class XenMemory {
    * this fails the guest goes on.
    */
   async save(path: string, { id }: XlListRow, { progress }: OperationContext): Promise<number> {
-    await this.domains.xl.saveAndPause(id, path, {
-      onOutput: (text) => {
-        tellProgress(text, progress);
-      },
-    });
+    const onOutput = (text: string) => {
+      tellProgress(text, progress);
+    };
+    await unseenByXl(id, () => this.domains.xl.saveAndPause(id, path, { onOutput }));
     await assertCompleteSaveFile(path);
     const written = probeFile(path);
     return written.kind === "regular" ? written.sizeBytes : 0;

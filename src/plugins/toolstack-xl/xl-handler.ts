@@ -21,8 +21,13 @@ export class XlHandler implements OperationHandler<DomainOperation> {
     this.#capture = new XenCapture(domains, stateFolder);
   }
 
-  /** A guest that cannot come up again is not given up. */
+  /**
+   * A guest that cannot come up again is not given up, and one whose QEMU cannot be reached keeps
+   * its images as they are.
+   */
   async precheck(operation: DomainOperation, context: OperationContext): Promise<void> {
+    if (operation.kind === "domain.merge" || operation.kind === "domain.remove")
+      return this.#capture.assertReachable(context);
     if (operation.kind !== "domain.start") return;
     if (operation.memory) await this.#capture.assertRestorable(operation, context);
     else this.domains.files.require(context.domain);

@@ -8,6 +8,9 @@ const ANSWER_TIMEOUT_MS = 60_000;
 const BOOT_TIMEOUT_MS = 90_000;
 const POLL_MS = 200;
 
+/** How many slots of a disk the writer goes round in. */
+const SLOTS = 32;
+
 export interface LabDisk {
   readonly vdev: string;
   readonly format: "qcow2" | "raw";
@@ -23,6 +26,7 @@ export class LabGuest {
     readonly name: string,
     readonly uuid: string,
     readonly disks: readonly LabDisk[],
+    readonly type: "pv" | "pvh" = "pv",
   ) {}
 
   get configuration(): string {
@@ -46,7 +50,7 @@ export class LabGuest {
       this.configuration,
       `name = "${this.name}"
 uuid = "${this.uuid}"
-type = "pv"
+type = "${this.type}"
 memory = 96
 kernel = "/opt/guest/vmlinux"
 ramdisk = "/opt/guest/initrd"
@@ -79,7 +83,7 @@ ${disks.join("")}]
   /** Runs a line in the guest and gives what it printed, without blanks around it. */
   async sh(line: string, timeoutMs = ANSWER_TIMEOUT_MS): Promise<string> {
     const mark = `${Date.now()}-${(this.#questions += 1)}`;
-    const tty = openSync(run("xenstore-read", `/local/domain/${this.id}/console/tty`), "w");
+    const tty = openSync(this.#tty(), "w");
     const from = this.#log().length;
     // The marks are parted in the question, in case the console sends it back.
     writeSync(tty, `\necho "<""<${mark}"; (${line}) </dev/null; echo ">"">${mark}"\n`);
@@ -104,10 +108,95 @@ ${disks.join("")}]
   }
 
   /** The words in memory and on every disk, as the guest sees them. */
-  async read(): Promise<string[]> {
+  async read(memory = "cat /ram/word"): Promise<string[]> {
     const reads = this.disks.map(({ vdev }) => `head -n 1 /dev/${vdev} | tr -d '\\0'`);
-    const line = ["sync", "echo 3 >/proc/sys/vm/drop_caches", "cat /ram/word", ...reads].join("; ");
+    const line = ["sync", "echo 3 >/proc/sys/vm/drop_caches", memory, ...reads].join("; ");
     return (await this.sh(line)).split(/\s+/);
+  }
+
+  /**
+   * Starts a program in the guest that stamps all disks with a rising number, round by round, past
+   * all caches, and keeps the number in memory. Before every round it looks whether each disk holds
+   * the number in memory and not yet the next one: it notices memory and disks that are not of one
+   * instant, by one step, whichever is the older.
+   */
+  async startWriter(): Promise<void> {
+    const devices = this.disks.map(({ vdev }) => `/dev/${vdev}`).join(" ");
+    const slot = (number: string) => `$(((${number}) % ${SLOTS} + 8))`;
+    const at = "bs=512 count=1 2>/dev/null";
+    await this.sh(`cat >/ram/writer <<"END"
+put() { echo $1 | dd of=$2 seek=${slot("$1")} conv=sync,fsync oflag=direct ${at}; }
+get() { dd if=$2 skip=${slot("$1")} iflag=direct ${at} | tr -d "\\0"; }
+n=0
+for d in ${devices}; do put 0 $d; done
+while :; do
+  for d in ${devices}; do
+    now=$(get $n $d); next=$(get $((n + 1)) $d)
+    [ "$now" = $n ] || echo "$d has $now for $n" >>/ram/incoherent
+    [ "$next" != $((n + 1)) ] || echo "$d has $next after $n" >>/ram/incoherent
+  done
+  for d in ${devices}; do put $((n + 1)) $d; done
+  n=$((n + 1))
+  echo $n >/ram/stamp
+done
+END
+for d in ${devices}; do dd if=/dev/zero of=$d bs=512 count=48 2>/dev/null; done
+setsid sh /ram/writer </dev/null >/dev/null 2>&1 &`);
+    await this.stampAbove(1);
+  }
+
+  /** The last number that the writer has stamped all disks with. */
+  async stamp(): Promise<number> {
+    return Number((await this.sh("cat /ram/stamp 2>/dev/null")) || "0");
+  }
+
+  /** Waits until the writer has gone on. */
+  async stampAbove(least: number): Promise<void> {
+    const deadlineMs = performance.now() + BOOT_TIMEOUT_MS;
+    while ((await this.stamp()) <= least)
+      if (performance.now() > deadlineMs) throw new Error(`the writer stays at ${least}`);
+  }
+
+  /** What the writer has found wrong; empty for nothing. */
+  incoherence(): Promise<string> {
+    return this.sh("cat /ram/incoherent 2>/dev/null");
+  }
+
+  /** Lets the guest reboot itself and waits until it is up again. */
+  async reboot(): Promise<void> {
+    const before = this.id;
+    const tty = openSync(this.#tty(), "w");
+    writeSync(tty, "\nreboot -f\n");
+    closeSync(tty);
+    const deadlineMs = performance.now() + BOOT_TIMEOUT_MS;
+    while (!(this.runs && this.id !== before)) {
+      if (performance.now() > deadlineMs)
+        throw new Error(`guest '${this.name}' does not come back`);
+      await sleep(POLL_MS);
+    }
+    await this.answers(BOOT_TIMEOUT_MS);
+  }
+
+  get runs(): boolean {
+    try {
+      return run("xl", "list", this.name) !== "";
+    } catch {
+      return false;
+    }
+  }
+
+  /** The images that libxl would open at the next reboot. */
+  storedImages(): string[] {
+    const [{ config }] = JSON.parse(run("xl", "list", "-l", this.name)) as [
+      { config: { disks: { pdev_path: string }[] } },
+    ];
+    return config.disks.map(({ pdev_path: path }) => path);
+  }
+
+  /** The images that the file in /etc/xen names. */
+  configuredImages(): string[] {
+    const text = readFileSync(this.configuration, "utf8");
+    return [...text.matchAll(/target=([^"]+)"/g)].map(([, path = ""]) => path);
   }
 
   /** Goes up every second, in memory only. */
@@ -122,6 +211,10 @@ ${disks.join("")}]
       // It was off.
     }
     rmSync(this.configuration, { force: true });
+  }
+
+  #tty(): string {
+    return run("xenstore-read", `/local/domain/${this.id}/console/tty`);
   }
 
   #log(): string {

@@ -89,7 +89,11 @@ export class Xl {
         `Domain '${name}' has to be running because libxenlight will suspend it`,
         { hint: "Resume the domain first." },
       );
-    const stderr = await this.#changeUnbroken(["save", "-p", `${id}`, file], options);
+    // Who repairs after us has to wait for it. The others leave a process that never ends.
+    const stderr = await this.#changeUnbroken(["save", "-p", `${id}`, file], {
+      ...options,
+      keepsLock: true,
+    });
     if (!(await this.#existing(id)).state.paused) throw xlFailure("save", stderr);
   }
 
@@ -144,7 +148,7 @@ export class Xl {
   }
 
   /** In a session of its own, so that an interrupt at the terminal goes past it. */
-  async #changeUnbroken(args: readonly string[], options: XlRunOptions): Promise<string> {
+  async #changeUnbroken(args: readonly string[], options: ToolOptions): Promise<string> {
     const { exitStatus, stderr } = await runTool("setsid", ["--wait", this.program, ...args], {
       ...options,
       answerStatuses: ANY_STATUS,

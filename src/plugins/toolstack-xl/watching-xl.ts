@@ -1,0 +1,79 @@
+import {
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  closeSync,
+  fstatSync,
+  readSync,
+} from "node:fs";
+
+const LOG = /^\/var\/log\/xen\/xl-.*\.log/;
+/** What xl writes when it begins to watch a domain, also when it has made it anew. */
+const WATCHES = /Waiting for domain .* \(domid (\d+)\) to die \[pid (\d+)\]/g;
+const TAIL_BYTES = 64 * 1024;
+
+/**
+ * Does something during which a domain is suspended for a while, unseen by the xl that watches it.
+ * `xl create` and `xl restore` leave a process in dom0 that makes the domain anew when it reboots
+ * and cleans up when it ends. A domain that is suspended is for that process one that has ended (in
+ * 4.17 it says "Domain has suspended. Done. Exiting now"), and the next reboot would find nobody.
+ * It looks only when it is told that something has changed; so it sleeps meanwhile, and finds the
+ * domain as it knew it. A domain that nobody watches (libvirt's, `xl create -e`) is fine, too.
+ */
+export async function unseenByXl<Result>(id: number, work: () => Promise<Result>): Promise<Result> {
+  signalWatchers(id, "SIGSTOP");
+  try {
+    return await work();
+  } finally {
+    wakeWatchers(id);
+  }
+}
+
+/** Wakes those whom a killed process has put to sleep. */
+export function wakeWatchers(id: number): void {
+  signalWatchers(id, "SIGCONT");
+}
+
+function signalWatchers(id: number, signal: NodeJS.Signals): void {
+  for (const pid of findWatchers(id))
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It has just ended.
+    }
+}
+
+function findWatchers(id: number): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => watchedBy(pid) === id);
+}
+
+/** The domain that an xl in the background watches, from the log that it writes. */
+function watchedBy(pid: number): number | undefined {
+  try {
+    if (readFileSync(`/proc/${pid}/comm`, "utf8").trim() !== "xl") return undefined;
+    const log = readlinkSync(`/proc/${pid}/fd/1`);
+    if (!LOG.test(log)) return undefined;
+    const own = [...readTail(log).matchAll(WATCHES)].filter((words) => words[2] === String(pid));
+    const last = own.at(-1)?.[1];
+    return last === undefined ? undefined : Number(last);
+  } catch {
+    // It has just ended.
+    return undefined;
+  }
+}
+
+function readTail(path: string): string {
+  const fd = openSync(path, "r");
+  try {
+    const { size } = fstatSync(fd);
+    const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
+    readSync(fd, bytes, 0, bytes.length, size - bytes.length);
+    return bytes.toString("latin1");
+  } finally {
+    closeSync(fd);
+  }
+}

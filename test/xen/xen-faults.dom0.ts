@@ -1,0 +1,177 @@
+import "reflect-metadata";
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { expect } from "chai";
+
+import { openSnapshotService } from "../../src/container.js";
+import type { SnapshotService } from "../../src/core/operations/snapshot-service.js";
+import { Xl } from "../../src/plugins/lib/xl/index.js";
+import { expectError } from "../../src/testing/expect-error.js";
+import { LabGuest, run } from "./support/lab-guest.js";
+
+const STATE = "/var/lib/xen/snapshots";
+const PROGRAM = join(process.cwd(), "bin/domsnap.cjs");
+const DOCUMENT = "/var/lib/xen/images/faults.xml";
+const WINDOW_TIMEOUT_MS = 120_000;
+
+const snapshot = (name: string, mode: string) => `<domainsnapshot><name>${name}</name><disks>
+  <disk name='xvda' snapshot='${mode}'/><disk name='xvdb' snapshot='${mode}'/></disks></domainsnapshot>`;
+
+/** Runs in dom0 of the Xen lab (`npm run test:xen`), with one guest for all tests. */
+describe("a running Xen guest when something fails", function () {
+  this.timeout(600_000);
+
+  const xl = new Xl();
+  const guest = new LabGuest("faults", "30000000-1c1d-4e5f-8a6b-0123456789ab", [
+    { vdev: "xvda", format: "qcow2" },
+    { vdev: "xvdb", format: "qcow2" },
+  ]);
+  const { name } = guest;
+  const images = ["xvda", "xvdb"].map((vdev) => guest.image(vdev));
+  const socket = () => `/run/xen/qmp-libxenstat-${guest.id}`;
+  let service: SnapshotService;
+
+  before(async () => {
+    service = await openSnapshotService("xen:///system");
+    guest.define();
+    await guest.boot();
+    await guest.startWriter();
+  });
+  after(async () => {
+    await service.close();
+    guest.remove();
+  });
+
+  /** All is as if nothing had been tried, and the guest goes on. */
+  async function expectUntouched(): Promise<void> {
+    expect((await service.findDomain(name)).state).to.equal("running");
+    expect((await service.list(name)).heads).to.deep.equal([]);
+    expect(guest.storedImages()).to.deep.equal(images);
+    expect(guest.configuredImages()).to.deep.equal(images);
+    const left = readdirSync(join(STATE, guest.uuid)).filter((file) => /save|journal/.test(file));
+    expect(left).to.deep.equal([]);
+    for (const image of images) {
+      expect(run("qemu-img", "info", "-U", image)).not.to.include("Snapshot list");
+      for (const snapshotName of ["in", "over"])
+        expect(existsSync(image.replace(/img$/, snapshotName))).to.equal(false);
+    }
+    await guest.stampAbove(await guest.stamp());
+    expect(await guest.incoherence()).to.equal("");
+  }
+
+  it("does not know a domain that is not there", async () => {
+    await expectError(service.create("nosuch", snapshot("in", "internal"), {}), "no-domain");
+  });
+
+  it("does not save the memory of a paused guest, and takes its disks", async () => {
+    await service.switchPower(name, { verb: "suspend" });
+    const withMemory = service.create(name, snapshot("in", "internal"), {});
+    await expectError(withMemory, "operation-invalid", /has to be running/);
+    await service.create(name, snapshot("over", "external"), { diskOnly: true });
+    expect((await service.findDomain(name)).state).to.equal("paused");
+    await service.switchPower(name, { verb: "resume" });
+    await service.delete(name, "over", {});
+    await expectUntouched();
+  });
+
+  it("goes on when the memory cannot be written", async () => {
+    await expectError(xl.saveAndPause(guest.id, "/dev/full"), "no-space");
+    await expectError(xl.saveAndPause(guest.id, "/nosuch/file"), "tool-failed");
+    writeFileSync(DOCUMENT, snapshot("over", "external"));
+    const limited = ["prlimit", "--fsize=20000000", "node", PROGRAM];
+    const memory = ["--memspec", `/var/lib/xen/images/limited.mem`];
+    const words = [...limited, "snapshot-create-as", name, "over", ...memory];
+    const { status, stderr } = await ended(start(words));
+    expect(status, stderr).to.equal(1);
+    expect(existsSync("/var/lib/xen/images/limited.mem")).to.equal(false);
+    await expectUntouched();
+  });
+
+  for (const mode of ["internal", "external"] as const)
+    it(`goes on after a domsnap that was killed within the pause (${mode})`, async () => {
+      const file = mode === "internal" ? "in" : "over";
+      writeFileSync(DOCUMENT, snapshot(file, mode));
+      const memory = mode === "external" ? ["--memspec", "/var/lib/xen/images/killed.mem"] : [];
+      const words = ["node", PROGRAM, "snapshot-create-as", name, file, ...memory];
+      const child = start(words);
+      const finished = ended(child);
+      // Whoever is at the socket first keeps domsnap waiting, within the guest's pause.
+      await until("xl save", () => /xl\0?save/.test(run("pgrep", "-af", "setsid --wait xl save")));
+      const holder = await hold(socket());
+      await until("the pause", async () => (await xl.find(guest.id))?.state.paused === true);
+      if (mode === "external")
+        await until("libxl's configuration", () => guest.storedImages()[0] !== images[0]);
+      child.kill("SIGKILL");
+      await finished;
+      holder.destroy();
+      expect((await xl.find(guest.id))?.state.paused).to.equal(true);
+      const { status, stderr } = await ended(start(["node", PROGRAM, "recover", name]));
+      expect(status, stderr).to.equal(0);
+      expect(existsSync("/var/lib/xen/images/killed.mem")).to.equal(false);
+      await expectUntouched();
+    });
+
+  it("is made anew at its reboot after all that", async () => {
+    await guest.reboot();
+    await guest.startWriter();
+    await expectUntouched();
+  });
+
+  it("is left alone when its QEMU cannot be reached", async () => {
+    await service.create(name, snapshot("in", "internal"), {});
+    renameSync(socket(), `${socket()}.aside`);
+    const refused = service.create(name, snapshot("next", "internal"), {});
+    await expectError(refused, "disk-unsupported", /has no socket/);
+    // Its images look free to qemu-img, and are not.
+    await expectError(service.delete(name, "in", {}), "operation-failed", /has no socket/);
+    renameSync(`${socket()}.aside`, socket());
+    await service.delete(name, "in", {});
+    await expectUntouched();
+  });
+
+  it("is left alone when somebody else is at its socket", async () => {
+    const holder = await hold(socket());
+    const refused = service.create(name, snapshot("in", "internal"), {});
+    await expectError(refused, "disk-unsupported");
+    holder.destroy();
+    await expectUntouched();
+  });
+});
+
+function start([program = "", ...args]: readonly string[]): ChildProcess {
+  return spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
+}
+
+function ended(child: ChildProcess): Promise<{ status: number | null; stderr: string }> {
+  let stderr = "";
+  child.stderr?.on("data", (data: Buffer) => (stderr += data.toString()));
+  return new Promise((resolve) => {
+    child.once("close", (status) => {
+      resolve({ status, stderr });
+    });
+  });
+}
+
+async function hold(path: string): Promise<Socket> {
+  const socket = connect(path);
+  await new Promise((resolve) => socket.once("data", resolve));
+  return socket;
+}
+
+async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const deadlineMs = performance.now() + WINDOW_TIMEOUT_MS;
+  for (;;) {
+    try {
+      if (await isSo()) return;
+    } catch {
+      // Not yet.
+    }
+    if (performance.now() > deadlineMs) throw new Error(`${what} did not come`);
+    await sleep(20);
+  }
+}

@@ -16,7 +16,13 @@ import { selectBackend, type AssignedDisk } from "./choose-backend.js";
 import { changeDomain, collectWarnings, runUnlessDry, type ServiceContext } from "./context.js";
 import { frozenNames, withFrozenNames, type FrozenNames } from "./frozen-names.js";
 import { mixingWarnings } from "./mixing-warnings.js";
-import { assignDisks, copyWarnings, liveFacts, stillWarnings } from "./live-create.js";
+import {
+  assignDisks,
+  copyWarnings,
+  liveFacts,
+  pauseWarnings,
+  stillWarnings,
+} from "./live-create.js";
 import { readHeads, readCurrent } from "./records.js";
 import { redefineSnapshot } from "./redefine-snapshot.js";
 import type { ChangeOptions, CreateResult } from "./results.js";
@@ -81,7 +87,13 @@ async function takeSnapshot(
     halt: flags.halt === true,
     warnings: [
       ...createWarnings(snapshot, assigned, [...heads.tree.byName.values()]),
-      ...(live ? [...stillWarnings(context, live), ...copyWarnings(steps, live)] : []),
+      ...(live
+        ? [
+            ...stillWarnings(context, live),
+            ...pauseWarnings(domain, live),
+            ...copyWarnings(steps, live),
+          ]
+        : []),
     ],
     ...(live ? { live } : {}),
     ...(definition ? { definition } : {}),

@@ -89,6 +89,25 @@ export function stillWarnings(
   return [stillWarning(toolstack.uri)];
 }
 
+const MIB = 1024 * 1024;
+/** Of disks that are common, slow and fast, in megabytes a second. */
+const WRITE_SPEEDS = [100, 500];
+
+/** How long a guest will stand still whose memory is saved in the act of pausing it. */
+export function pauseWarnings(
+  { state, definition }: Domain,
+  { memory, pausesToSave }: LiveFacts,
+): string[] {
+  if (!memory || pausesToSave !== true || state !== "running") return [];
+  const bytes = Number(definition.memoryKib) * 1024;
+  const times = WRITE_SPEEDS.map(
+    (speed) => `about ${Math.ceil(bytes / (speed * 1e6))} s at ${speed} MB/s`,
+  );
+  return [
+    `the guest stands still while its memory (${Math.ceil(bytes / MIB)} MiB) is written: ${times.join(", ")}`,
+  ];
+}
+
 /** A guest that stands still while a disk is copied is not what most people expect. */
 export function copyWarnings(steps: readonly AssignedStep[], { copied }: LiveFacts): string[] {
   return steps

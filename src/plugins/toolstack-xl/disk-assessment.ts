@@ -1,7 +1,7 @@
 import type { DomainDisk } from "../../core/model/index.js";
 import type { DiskVerdict, DiskWish } from "../../core/ports/index.js";
 import { refuse } from "../lib/disk-verdict.js";
-import type { XlDisk } from "../lib/xl-disk/index.js";
+import { isBlockTap, type XlDisk } from "../lib/xl-disk/index.js";
 import type { XenGuest } from "./xen-guest.js";
 
 /** What is known of a guest beside its definition. */
@@ -44,7 +44,7 @@ function refuseServer(disk: XlDisk): DiskVerdict | undefined {
     );
   if (disk.others?.["colo"] === true)
     return refuse(`${name} is replicated (COLO)`, "Leave out colo in the disk's line.");
-  if (disk.script !== undefined)
+  if (disk.script !== undefined && !isBlockTap(disk))
     return refuse(
       `${name} is made by the script '${disk.script}', and what it stands for is not known`,
       `Leave out script=${disk.script}, and name the device itself as target.`,

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { renameSync, writeFileSync } from "node:fs";
 
 import { expect } from "chai";
@@ -111,6 +112,28 @@ describe("tapdisk's disks through the command line", function () {
     expect(stderr).to.include("internal snapshot for disk xvda unsupported");
     expect(lab.imageFiles()).to.deep.equal(before);
     await lab.contents();
+  });
+
+  it("finds an overlay that QEMU has written to, touches it no more, and goes back", async () => {
+    const kept = await create("good", 41);
+    execFileSync("qemu-io", ["-f", "vpc", "-c", "write -q -P 7 1M 64k", lab.path("a.vhd")]);
+    const files = lab.imageFiles();
+    const check = lab.try("check", "xenguest");
+    expect(check.status).to.equal(1);
+    expect(check.stdout).to.include("image-unreadable").and.to.include("how QEMU leaves a VHD");
+    for (const verb of ["snapshot-create-as", "snapshot-delete"]) {
+      const refused = lab.try(
+        verb,
+        "xenguest",
+        ...(verb.endsWith("as") ? ["new", "--disk-only"] : ["good"]),
+      );
+      expect(refused.status, verb).to.equal(1);
+      expect(refused.stderr).to.include(`image '${lab.path("a.vhd")}' cannot be used`);
+    }
+    expect(lab.imageFiles()).to.deep.equal(files);
+    lab.domsnap("snapshot-revert", "xenguest", "good");
+    expect(await lab.contents()).to.deep.equal(kept);
+    expect(lab.try("check", "xenguest").status).to.equal(0);
   });
 
   it("adopts a chain that another tool made", async () => {

@@ -1,6 +1,6 @@
 import { DomsnapError } from "../errors/index.js";
 import type { DiskSnapshot, Domain, DomainDefinition, DomainDisk } from "../model/index.js";
-import { findDisk, isTaken } from "../plan/disk-images.js";
+import { findDisk, groupBy, isTaken } from "../plan/disk-images.js";
 import type { DiskBackend, DiskVerdict, DiskWish, Toolstack } from "../ports/index.js";
 
 /** A disk that takes part, with the domain's view of it and the backend that handles it. */
@@ -96,8 +96,11 @@ function unclaimed(domainDisk: DomainDisk, disk: AssignedDisk["disk"]) {
   };
 }
 
+/** What several disks have in common is said once. */
 function refused(refusals: readonly Refusal[]): DomsnapError {
-  return new DomsnapError("disk-unsupported", refusals.map(({ reason }) => reason).join("; "), {
-    hint: refusals.map(({ target, remedy }) => `${target}: ${remedy}`).join("; "),
-  });
+  const reasons = new Set(refusals.map(({ reason }) => reason));
+  const hints = [...groupBy(refusals, ({ remedy }) => remedy)].map(
+    ([remedy, disks]) => `${disks.map(({ target }) => target).join(", ")}: ${remedy}`,
+  );
+  return new DomsnapError("disk-unsupported", [...reasons].join("; "), { hint: hints.join("; ") });
 }

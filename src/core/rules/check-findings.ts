@@ -57,7 +57,9 @@ export const FINDINGS = {
   "image-unreadable": {
     severity: "error",
     meaning: "an image is not what its definition says, or is damaged",
-    advice: "look at it with 'qemu-img check', or restore it from a backup",
+    advice:
+      "look at it with 'qemu-img check' (a VHD: 'vhd-util check'); if it is only an overlay, " +
+      "a revert makes a new one; else restore it from a backup",
   },
   "snapshot-file-missing": {
     severity: "error",

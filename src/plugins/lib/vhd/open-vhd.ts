@@ -196,8 +196,15 @@ function metadataEnd(
 
 function assertBlocks(layer: SparseLayer, fileBytes: number): void {
   const blockBytes = layer.bitmapBytes + layer.layout.header.blockBytes;
-  let free = layer.layout.metadataEnd;
+  const { metadataEnd } = layer.layout;
+  let free = metadataEnd;
   for (const offset of layer.layout.table.sortedOffsets()) {
+    if (offset < metadataEnd)
+      throw damaged(
+        layer.path,
+        "a block lies in the same place as its tables, which is how QEMU leaves a VHD that stands on another when it writes to it",
+        "Go back to a snapshot, which makes a new overlay, or restore the file from a backup.",
+      );
     if (offset < free) throw damaged(layer.path, "two of its parts lie in the same place");
     if (offset + layer.bitmapBytes > fileBytes)
       throw damaged(layer.path, "a block lies outside of the file");

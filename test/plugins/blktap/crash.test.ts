@@ -1,5 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 
 import { expect } from "chai";
@@ -146,6 +154,9 @@ describe("blktap after a crash", function () {
             contextOf(),
           );
           guestGoesOn(at("a"));
+          // The merge has to take permissions from the base, which is a change of its own.
+          chmodSync(at("a.s"), 0o644);
+          chmodSync(at("a"), 0o600);
           if (!isInner) return;
           await survivor().run(
             operations.snapshot("t", [freeze(image(at("a")), at("a.t"))]),
@@ -170,6 +181,7 @@ describe("blktap after a crash", function () {
           expect(await survivor().settle(merge!)).to.equal("done");
           await survivor().run(merge!, contextOf());
           expect(hashOf(at("a"))).to.equal(before);
+          expect(statSync(at(isInner ? "a.t" : "a")).mode & 0o777).to.equal(0o600);
           if (isInner) expect(hashOf(at("a.t"))).to.equal(hashOf(join(root, "original", "a.t")));
           expect(readdirSync(at(""))).to.deep.equal(isInner ? ["a", "a.t"] : ["a"]);
           expect(await checkVhd(hostImageFiles, at("a"))).to.deep.equal([]);

@@ -19,8 +19,12 @@ export function parseInformationFileName(fileName: string): InformationFileName 
   return json === undefined ? undefined : { name: json, syntax: "libxl-json" };
 }
 
-/** The file of a snapshot; undefined for a name that would make it too long for a file system. */
+/**
+ * The file of a snapshot; undefined for a name that would make it too long for a file system, or
+ * lead to another folder.
+ */
 export function informationFileName(name: string): string | undefined {
+  if (/[/\0]/.test(name)) return undefined;
   const fileName = `snapshotdata-${name}.xl`;
   return Buffer.byteLength(fileName) > LONGEST_FILE_NAME_BYTES ? undefined : fileName;
 }

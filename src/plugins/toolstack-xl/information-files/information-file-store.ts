@@ -88,7 +88,7 @@ export class InformationFileStore implements SnapshotStore {
   }
 
   async remove(domainUuid: string, name: string): Promise<void> {
-    await this.views.remove(domainUuid, name);
+    if (this.#isName(name)) await this.views.remove(domainUuid, name);
     await this.parts.records.remove(domainUuid, name);
   }
 

@@ -26,7 +26,12 @@ export async function runShell(
     output: stdout as unknown as NodeJS.WritableStream,
     terminal: true,
     prompt: "domsnap # ",
-    completer: (line: string) => completeLine(line, table, (spec) => session.service(spec)),
+    completer: async (line: string): Promise<[string[], string]> => {
+      const completion = await completeLine(line, table, (spec) => session.service(spec));
+      const [[only, ...others], partial] = completion;
+      // As bash does: what is complete is followed by a blank.
+      return only !== undefined && others.length === 0 ? [[`${only} `], partial] : completion;
+    },
   });
   session.ask = async (question) => {
     stdin.setRawMode?.(true);

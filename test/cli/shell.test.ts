@@ -44,9 +44,9 @@ describe("the interactive shell", () => {
     const { shown } = await typeOnTerminal([
       "snapshot-l",
       "\t",
-      " v",
+      "v",
       "\t",
-      " --na",
+      "--na",
       "\t",
       "\r",
       "quit\r",

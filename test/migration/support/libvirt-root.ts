@@ -65,10 +65,15 @@ export class LibvirtRoot {
   }
 
   define(xml: string): void {
-    const file = join(this.folder, "domain.xml");
-    writeFileSync(file, xml);
-    this.giveAway();
-    this.virsh(`define ${file}`);
+    this.write("domain.xml", xml);
+    this.virsh("define domain.xml");
+  }
+
+  /** Puts a file where virsh finds it by its name. */
+  write(name: string, text: string): void {
+    const path = join(this.folder, name);
+    writeFileSync(path, text);
+    this.#give(path);
   }
 
   /** Everything that virsh tells, loaded anew from the metadata. */
@@ -92,13 +97,16 @@ export class LibvirtRoot {
 
   /** Lets the driver's user have all of it; to be called after writing here. */
   giveAway(folder = this.folder): void {
-    if (process.getuid?.() !== 0) return;
-    chownSync(folder, NOBODY, NOBODY);
+    this.#give(folder);
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) this.giveAway(path);
-      else if (entry.isFile()) chownSync(path, NOBODY, NOBODY);
+      else if (entry.isFile()) this.#give(path);
     }
+  }
+
+  #give(path: string): void {
+    if (process.getuid?.() === 0) chownSync(path, NOBODY, NOBODY);
   }
 
   #session(): VirshSession {

@@ -1,6 +1,7 @@
 import { asDomsnapError, DomsnapError } from "../errors/index.js";
 import { isSameData } from "../execute/same-data.js";
 import type { Domain, DomainDefinition, DomainSnapshot, SnapshotHead } from "../model/index.js";
+import { imageOfDisk } from "../plan/disk-images.js";
 import { planImport } from "../plan/plan-import.js";
 import type { ImportItem, ImportMaterial, ImportSource } from "../ports/index.js";
 import {
@@ -13,6 +14,7 @@ import {
 } from "../rules/index.js";
 import { ImportAdapter } from "./adapt-import.js";
 import { changeDomain, runUnlessDry, type ServiceContext } from "./context.js";
+import { presentDefinition, type PresentDefinition } from "./present-definition.js";
 import { readHeads } from "./records.js";
 import type { ChangeOptions, ImportEntry, ImportRequest, ImportResult } from "./results.js";
 import { ImportVerifier } from "./verify-import.js";
@@ -31,13 +33,14 @@ export async function importSnapshots(
   const source = await findSource(context, request);
   const material = await source.read(request.source, told);
   const adapter = adapterFor(context, request, material);
-  const reference =
-    told?.uuid ?? (await domainOfSource(context, request, material, adapter, options));
-  return changeDomain(context, reference, options, async (domain) => {
+  const { uuid, warnings = [] }: FoundDomain =
+    told ?? (await domainOfSource(context, request, material, adapter, options));
+  return changeDomain(context, uuid, options, async (domain) => {
     // A source whose snapshots do not tell their domain may know more of it now.
     const again = told === undefined && material.domainUuid !== undefined;
     const complete = again ? await source.read(request.source, domain) : material;
-    return importInto(context, domain, complete, request, options);
+    const all = { ...complete, warnings: [...warnings, ...(complete.warnings ?? [])] };
+    return importInto(context, domain, all, request, options);
   });
 }
 
@@ -72,14 +75,20 @@ function adapterFor(
   });
 }
 
-/** The uuid of the one domain that the source is about, which is defined first if that is wished. */
+interface FoundDomain {
+  readonly uuid: string;
+  readonly warnings?: readonly string[];
+}
+
+/** The one domain that the source is about, which is defined first if that is wished. */
 async function domainOfSource(
-  { connection: { toolstack } }: ServiceContext,
+  context: ServiceContext,
   { source, define }: ImportRequest,
   { items, problems, definition, domainUuid }: ImportMaterial,
   adapter: ImportAdapter,
   options: ChangeOptions,
-): Promise<string> {
+): Promise<FoundDomain> {
+  const { toolstack } = context.connection;
   const uuids = new Set(items.flatMap(({ snapshot }) => uuidOf(snapshot) ?? []));
   for (const uuid of [definition?.uuid, domainUuid]) if (uuid !== undefined) uuids.add(uuid);
   const [uuid, ...others] = uuids;
@@ -96,15 +105,29 @@ async function domainOfSource(
       { hint: "name the domain with --domain" },
     );
   try {
-    return (await toolstack.findDomain(uuid)).uuid;
+    return await toolstack.findDomain(uuid);
   } catch (thrown) {
     const error = asDomsnapError(thrown);
     const { registry } = toolstack;
-    const newest = definition ?? newestDefinition(items);
-    if (error.code !== "no-domain" || !define || !registry || !newest || options.dryRun)
+    const derived = definition ? undefined : presentDefinition(context, items);
+    const present = definition ?? derived?.definition;
+    if (error.code !== "no-domain" || !define || !registry || !present || options.dryRun)
       throw withHint(error, "define the domain first, or let --define do it from the source");
-    return (await registry.define(adapter.adaptDefinition(newest).xml)).uuid;
+    const adapted = adapter.adaptDefinition(present);
+    const { uuid: defined } = await registry.define(adapted.xml);
+    return { uuid: defined, warnings: derived ? [derivedWarning(derived, adapted)] : [] };
   }
+}
+
+function derivedWarning(
+  { snapshotName }: PresentDefinition,
+  { name, disks }: DomainDefinition,
+): string {
+  const images = disks.flatMap((disk) => imageOfDisk(disk)?.path ?? []).join(", ");
+  return (
+    `domain '${name}' is defined as it stood after snapshot '${snapshotName}', for the source ` +
+    `does not tell more; make sure that it goes on with ${images || "no image"}`
+  );
 }
 
 function withHint(error: DomsnapError, hint: string): DomsnapError {
@@ -115,15 +138,6 @@ function withHint(error: DomsnapError, hint: string): DomsnapError {
 
 function uuidOf({ domain, domainUuid }: DomainSnapshot): string | undefined {
   return domain?.uuid ?? domainUuid;
-}
-
-function newestDefinition(items: readonly ImportItem[]) {
-  const [newest] = [...items].sort((a, b) =>
-    a.current !== b.current
-      ? Number(b.current ?? false) - Number(a.current ?? false)
-      : Number(b.snapshot.creationTime - a.snapshot.creationTime),
-  );
-  return newest?.snapshot.inactiveDomain ?? newest?.snapshot.domain;
 }
 
 async function importInto(

@@ -13,6 +13,7 @@ import { decodeXmlBytes, isSnapshotText, SnapshotReader, splitDocuments } from "
 import { kindOfSource, peekSourceFile, readSourceFile } from "../lib/read-source-file.js";
 import { runTool } from "../lib/run-tool.js";
 import { systemError } from "../lib/system-error.js";
+import { readDriverDefinition } from "./driver-definition.js";
 
 const SUFFIX = ".xml";
 /** Comments before the first element are short. */
@@ -66,10 +67,15 @@ function readFolder(folder: string): ImportMaterial {
       );
   }
   const listed = others.map((name) => `'${name}'`).join(", ");
+  const ofDriver = readDriverDefinition(folder, items);
   return {
     items,
     problems,
-    ...(others.length > 0 && { warnings: [`not looked at in '${folder}': ${listed}`] }),
+    ...(ofDriver.definition && { definition: ofDriver.definition }),
+    warnings: [
+      ...(others.length > 0 ? [`not looked at in '${folder}': ${listed}`] : []),
+      ...(ofDriver.warning === undefined ? [] : [ofDriver.warning]),
+    ],
   };
 }
 

@@ -2,13 +2,22 @@ import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainOperation } from "../../core/plan/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
 import type { DefinitionFolder } from "../lib/definition-folder.js";
+import { unlinkDurably } from "../lib/durable-files.js";
+import { isGone } from "../lib/unlink-unneeded.js";
 
-/** Replaces definitions; refuses everything that needs a running domain. */
+/**
+ * Replaces definitions, and discards memory that another connection or libvirt has saved; refuses
+ * everything that needs a running domain.
+ */
 export class DefinitionHandler implements OperationHandler<DomainOperation> {
   constructor(private readonly definitions: DefinitionFolder) {}
 
-  /** Throws `operation-unsupported` for all but `domain.define`. */
+  /** Throws `operation-unsupported` for what needs a domain that runs. */
   async run(operation: DomainOperation, { domain }: OperationContext): Promise<void> {
+    if (operation.kind === "domain.discard-memory") {
+      await unlinkDurably(operation.file);
+      return;
+    }
     if (operation.kind !== "domain.define")
       throw new DomsnapError(
         "operation-unsupported",
@@ -28,6 +37,8 @@ export class DefinitionHandler implements OperationHandler<DomainOperation> {
 
   // eslint-disable-next-line @typescript-eslint/require-await -- see FileToolstack.listDomains
   async settle(operation: DomainOperation): Promise<"done" | "not-done"> {
+    if (operation.kind === "domain.discard-memory")
+      return isGone({ path: operation.file }) ? "done" : "not-done";
     if (operation.kind !== "domain.define") return "not-done";
     return this.definitions.holds(operation.definition) ? "done" : "not-done";
   }

@@ -2,7 +2,10 @@
 // test/support/tiny-guest/init.sh. The packages are unpacked into a cache folder, not installed.
 // Needs apt-get and dpkg with up-to-date lists, and the network unless the packages are cached.
 //
-//   node scripts/make-tiny-guest.mjs      prints the paths of the kernel and the initramfs
+// A second initramfs has QEMU's real guest agent as well, which needs a C library and a few more.
+//
+//   node scripts/make-tiny-guest.mjs              prints the paths of the kernel and the initramfs
+//   node scripts/make-tiny-guest.mjs --agent      of that with the agent
 import { spawnSync } from "node:child_process";
 import {
   existsSync,
@@ -15,7 +18,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { cpioArchive } from "./cpio.mjs";
@@ -34,20 +37,35 @@ const MODULES = [
   "virtio_pci_legacy_dev",
   "virtio_pci",
   "virtio_blk",
+  "virtio_console",
+];
+
+const AGENT_PACKAGES = [
+  ...["qemu-guest-agent", "libc6", "libglib2.0-0", "libpcre2-8-0"],
+  ...["libnuma1", "libudev1", "liburing2"],
+];
+const AGENT = "usr/sbin/qemu-ga";
+const AGENT_LOADER = "ld-linux-x86-64.so.2";
+const AGENT_LIBRARIES = [
+  ...["libc.so.6", "libm.so.6", "libglib-2.0.so.0", "libgmodule-2.0.so.0", "libpcre2-8.so.0"],
+  ...["libnuma.so.1", "libudev.so.1", "liburing.so.2"],
 ];
 
 /**
  * Builds the guest where it is missing or older than its sources. Several processes may do so at
  * once: what is in use is never written to.
  */
-export function makeTinyGuest(cache = join(root, ".cache", "tiny-guest")) {
-  const guest = { kernel: join(cache, "kernel"), initrd: join(cache, "initrd") };
-  if (isUpToDate(guest.initrd)) return guest;
+export function makeTinyGuest({ agent = false } = {}) {
+  const cache = join(root, ".cache", "tiny-guest");
+  const initrd = join(cache, agent ? "initrd-agent" : "initrd");
+  const guest = { kernel: join(cache, "kernel"), initrd };
+  if (isUpToDate(initrd)) return guest;
   mkdirSync(cache, { recursive: true });
-  const unpacked = unpackPackages(cache);
+  const unpacked = unpackPackages(cache, "unpacked", () => [kernelPackage(), "busybox-static"]);
   const [kernel] = readdirSync(join(unpacked, "boot")).filter((name) => name.startsWith("vmlinuz"));
   replaceFile(guest.kernel, readFileSync(join(unpacked, "boot", kernel)));
-  replaceFile(guest.initrd, gzipSync(cpioArchive(initramfsEntries(unpacked)), { level: 1 }));
+  const entries = [...initramfsEntries(unpacked), ...(agent ? agentEntries(cache) : [])];
+  replaceFile(initrd, gzipSync(cpioArchive(entries), { level: 1 }));
   return guest;
 }
 
@@ -58,11 +76,11 @@ function isUpToDate(initrd) {
 }
 
 /** The folder with the content of the packages. */
-function unpackPackages(cache) {
-  const unpacked = join(cache, "unpacked");
+function unpackPackages(cache, folder, packagesOf) {
+  const unpacked = join(cache, folder);
   if (existsSync(unpacked)) return unpacked;
   const temporary = mkdtempSync(join(cache, "unpack-"));
-  run("apt-get", ["-q", "download", kernelPackage(), "busybox-static"], temporary);
+  run("apt-get", ["-q", "download", ...packagesOf()], temporary);
   const packages = readdirSync(temporary).filter((name) => name.endsWith(".deb"));
   for (const name of packages) run("dpkg", ["-x", name, "content"], temporary);
   if (!existsSync(unpacked)) renameSync(join(temporary, "content"), unpacked);
@@ -90,6 +108,23 @@ function initramfsEntries(unpacked) {
   ];
 }
 
+function agentEntries(cache) {
+  const unpacked = unpackPackages(cache, "unpacked-agent", () => AGENT_PACKAGES);
+  const found = new Map(
+    readdirSync(unpacked, { recursive: true }).map((path) => [basename(path), path]),
+  );
+  const program = (name, path) => {
+    if (path === undefined) throw new Error(`the packages of the agent have no '${name}'`);
+    return { name, mode: 0o100755, data: readFileSync(join(unpacked, path)) };
+  };
+  return [
+    ...["lib64", "lib"].map((name) => ({ name, mode: 0o40755 })),
+    program("bin/qemu-ga", AGENT),
+    program(`lib64/${AGENT_LOADER}`, found.get(AGENT_LOADER)),
+    ...AGENT_LIBRARIES.map((name) => program(`lib/${name}`, found.get(name))),
+  ];
+}
+
 function kernelModules(unpacked) {
   const modules = join(unpacked, "lib", "modules");
   const paths = readdirSync(modules, { recursive: true });
@@ -114,6 +149,6 @@ function run(program, args, cwd) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { kernel, initrd } = makeTinyGuest();
+  const { kernel, initrd } = makeTinyGuest({ agent: process.argv.includes("--agent") });
   console.log(`${kernel}\n${initrd}`);
 }

@@ -18,10 +18,11 @@ export function changeOutput(
 /** A line about what the guest noticed; empty where no running guest was touched. */
 function measuresText({ measures }: ChangeResult): string {
   if (measures?.pauseMs === undefined) return "";
-  const { pauseMs, bytesWritten = 0, consistency } = measures;
+  const { pauseMs, frozenMs, bytesWritten = 0, consistency } = measures;
+  const frozen = frozenMs === undefined ? "" : `, its file systems for ${frozenMs.toFixed(1)} ms`;
   const memory = bytesWritten > 0 ? `, ${Math.ceil(bytesWritten / 1024 / 1024)} MiB of memory` : "";
   const level = consistency === undefined ? "" : `, ${CONSISTENCY_TEXT[consistency]}`;
-  return `\nThe guest stood still for ${pauseMs.toFixed(1)} ms${memory}${level}`;
+  return `\nThe guest stood still for ${pauseMs.toFixed(1)} ms${frozen}${memory}${level}`;
 }
 
 const CONSISTENCY_TEXT = {

@@ -1,4 +1,7 @@
+import { QUIESCE_MODES, type QuiesceMode } from "../../core/model/index.js";
+import { usageError } from "../command-error.js";
 import type { OptionSpec } from "../command-spec.js";
+import type { CommandArguments } from "../grammar/command-arguments.js";
 
 export const DOMAIN: OptionSpec = {
   name: "domain",
@@ -38,7 +41,14 @@ export const CREATE_OPTIONS: readonly OptionSpec[] = [
   bool("halt", "leave the domain stopped afterwards"),
   bool("disk-only", "capture the disks, not the memory"),
   bool("reuse-external", "use external files that exist already"),
-  bool("quiesce", "freeze the guest's file systems meanwhile"),
+  bool("quiesce", "freeze the guest's file systems meanwhile, or fail"),
+  {
+    name: "quiesce-mode",
+    kind: "string",
+    literal: true,
+    summary: "require: as --quiesce; try: with a warning if it is not possible; no",
+    completes: QUIESCE_MODES,
+  },
   bool("atomic", "all disks or none (domsnap always does)"),
   bool("live", "keep the guest running while its memory is saved"),
   bool("validate", "check the document against the schema"),
@@ -54,3 +64,13 @@ export const CREATE_FLAG_OF_OPTION = {
   live: "live",
   validate: "validate",
 } as const;
+
+/** What `--quiesce-mode` asks for. Throws `usage`. */
+export function quiesceOptions(args: CommandArguments): { readonly quiesce?: QuiesceMode } {
+  args.assertExclusive("quiesce", "quiesce-mode");
+  const word = args.text("quiesce-mode");
+  if (word === undefined) return {};
+  const quiesce = QUIESCE_MODES.find((mode) => mode === word);
+  if (quiesce !== undefined) return { quiesce };
+  throw usageError(`--quiesce-mode '${word}' is not one of ${QUIESCE_MODES.join(", ")}`);
+}

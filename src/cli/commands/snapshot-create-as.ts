@@ -1,7 +1,13 @@
 import type { CommandSpec } from "../command-spec.js";
 import { snapshotJson } from "../render/json.js";
 import { changeOutput } from "./change-output.js";
-import { bool, CREATE_FLAG_OF_OPTION, CREATE_OPTIONS, DOMAIN } from "./common-options.js";
+import {
+  bool,
+  CREATE_FLAG_OF_OPTION,
+  CREATE_OPTIONS,
+  DOMAIN,
+  quiesceOptions,
+} from "./common-options.js";
 import { formatSnapshotWords } from "./snapshot-specs.js";
 
 export const snapshotCreateAs: CommandSpec = {
@@ -34,6 +40,10 @@ export const snapshotCreateAs: CommandSpec = {
       line: "domsnap snapshot-create-as vm1 s2 --disk-only --diskspec vda,file=/img/vda.s2.qcow2",
       summary: "Take an external snapshot of one disk into a file of your choice.",
     },
+    {
+      line: "domsnap snapshot-create-as vm1 s3 --disk-only --quiesce-mode try",
+      summary: "Let the guest's agent freeze the file systems, if there is one that can.",
+    },
   ],
   changes: true,
   async run(context) {
@@ -48,7 +58,10 @@ export const snapshotCreateAs: CommandSpec = {
     if (args.has("print-xml")) return { text: `${document}\n`, data: { xml: document } };
     const flags = args.flags(CREATE_FLAG_OF_OPTION);
     const service = await context.service();
-    const result = await service.create(domain.uuid, document, flags, context.changeOptions());
+    const result = await service.create(domain.uuid, document, flags, {
+      ...context.changeOptions(),
+      ...quiesceOptions(args),
+    });
     return changeOutput(result, `Domain snapshot ${result.snapshot.name} created`, {
       snapshot: snapshotJson(result.snapshot),
     });

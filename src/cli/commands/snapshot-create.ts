@@ -1,7 +1,13 @@
 import type { CommandSpec } from "../command-spec.js";
 import { snapshotJson } from "../render/json.js";
 import { changeOutput } from "./change-output.js";
-import { bool, CREATE_FLAG_OF_OPTION, CREATE_OPTIONS, DOMAIN } from "./common-options.js";
+import {
+  bool,
+  CREATE_FLAG_OF_OPTION,
+  CREATE_OPTIONS,
+  DOMAIN,
+  quiesceOptions,
+} from "./common-options.js";
 import { readSnapshotFile } from "./read-xml-file.js";
 
 export const snapshotCreate: CommandSpec = {
@@ -37,7 +43,10 @@ export const snapshotCreate: CommandSpec = {
       ...CREATE_FLAG_OF_OPTION,
     });
     const service = await context.service();
-    const result = await service.create(domain.uuid, document, flags, context.changeOptions());
+    const result = await service.create(domain.uuid, document, flags, {
+      ...context.changeOptions(),
+      ...quiesceOptions(args),
+    });
     const origin = file === undefined ? "" : ` from '${file}'`;
     return changeOutput(result, `Domain snapshot ${result.snapshot.name} created${origin}`, {
       snapshot: snapshotJson(result.snapshot),

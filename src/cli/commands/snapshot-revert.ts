@@ -1,6 +1,6 @@
 import { asDomsnapError } from "../../core/errors/index.js";
 import type { Domain, RevertFlags } from "../../core/model/index.js";
-import type { ChangeResult } from "../../core/operations/results.js";
+import type { RevertResult } from "../../core/operations/results.js";
 import { underHeadline } from "../command-error.js";
 import type { CommandContext, CommandSpec } from "../command-spec.js";
 import { changeOutput } from "./change-output.js";
@@ -13,18 +13,26 @@ export const snapshotRevert: CommandSpec = {
   summary: "revert a domain to a snapshot",
   description:
     "Brings disks and memory back to what they were. What was written since then, and is not in\n" +
-    "a snapshot itself, is lost.",
+    "a snapshot itself, is lost.\n\n" +
+    "With --keep-current the present state becomes a snapshot first, of a running guest with its\n" +
+    "memory: 'before-revert-SECONDS' (the time, counting on if there is such a snapshot), each disk\n" +
+    "kept in the way in which the snapshot keeps it. It stays also when the revert fails then.",
   options: [
     DOMAIN,
     SNAPSHOT_NAME,
     bool("current", "revert to the current snapshot"),
     bool("running", "leave the domain running afterwards"),
     bool("paused", "leave the domain paused afterwards"),
+    bool("keep-current", "keep the present state as a snapshot first"),
     bool("force", "also do what is risky"),
     bool("reset-nvram", "start with a fresh firmware variable store"),
   ],
   examples: [
     { line: "domsnap snapshot-revert vm1 s1", summary: "Revert." },
+    {
+      line: "domsnap snapshot-revert vm1 s1 --keep-current",
+      summary: "Revert, and be able to come back.",
+    },
     { line: "domsnap snapshot-revert vm1 s1 --dry-run", summary: "Print what it would do." },
   ],
   changes: true,
@@ -43,7 +51,11 @@ export const snapshotRevert: CommandSpec = {
         }),
       ),
     );
-    return changeOutput(result, `Domain snapshot ${name} reverted\n`, { name });
+    const kept = result.kept === undefined ? "" : `The state before is kept as '${result.kept}'\n`;
+    return changeOutput(result, `Domain snapshot ${name} reverted\n${kept}`, {
+      name,
+      ...(result.kept === undefined ? {} : { kept: result.kept }),
+    });
   },
 };
 
@@ -53,9 +65,12 @@ export async function revertWithForce(
   domain: Domain,
   name: string,
   flags: RevertFlags,
-): Promise<ChangeResult> {
+): Promise<RevertResult> {
   const service = await context.service();
-  const options = context.changeOptions();
+  const options = {
+    ...context.changeOptions(),
+    keepCurrent: context.args.has("keep-current"),
+  };
   try {
     return await service.revert(domain.uuid, name, flags, options);
   } catch (thrown) {

@@ -61,6 +61,7 @@ export function snapshotJson(head: SnapshotHead): unknown {
     parent: head.parent,
     creationTime: head.creationTime,
     external: isExternalSnapshot(head),
+    consistency: head.consistency,
     memory: head.memory,
     disks: head.disks.map((disk) => ({
       name: disk.name,
@@ -104,6 +105,8 @@ function operationJson(operation: Operation): unknown {
     case "disks.remove":
     case "disks.merge":
     case "disks.discard":
+    case "domain.quiesce":
+    case "domain.thaw":
     case "domain.prepare-capture":
     case "domain.capture":
     case "domain.merge":

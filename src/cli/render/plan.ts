@@ -82,6 +82,10 @@ function describe(operation: Operation): string[] {
       return ["pause the domain"];
     case "domain.resume":
       return ["resume the domain"];
+    case "domain.quiesce":
+      return ["let the guest's agent freeze its file systems"];
+    case "domain.thaw":
+      return ["thaw the guest's file systems"];
     case "domain.prepare-capture":
       return [
         "make everything ready while the guest runs",

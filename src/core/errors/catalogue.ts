@@ -129,6 +129,14 @@ export const ERROR_CATALOGUE = {
     summary: "This kind of snapshot or disk does not have the operation.",
     advice: "Run 'domsnap capabilities DOMAIN' to see what each disk can do.",
   },
+  "agent-unresponsive": {
+    libvirtNumber: 86,
+    prefix: "Guest agent is not responding",
+    exitStatus: failed,
+    summary: "The agent in the guest does not answer in time, or in a way that makes no sense.",
+    advice:
+      "Start qemu-guest-agent in the guest, or go without it: '--quiesce-mode try' or no --quiesce.",
+  },
   "xml-invalid-schema": {
     libvirtNumber: 92,
     prefix: "XML document failed to validate against schema",
@@ -181,6 +189,13 @@ export const ERROR_CATALOGUE = {
     exitStatus: failed,
     summary: "A program that the operation needs is not installed.",
     advice: "Install the package that the message names.",
+  },
+  "agent-failed": {
+    libvirtNumber: 1,
+    prefix: "internal error",
+    exitStatus: failed,
+    summary: "The agent in the guest answers, but cannot do what it was asked; it tells why.",
+    advice: "Look into the guest's log, or go without it: '--quiesce-mode try' or no --quiesce.",
   },
   "tool-failed": {
     libvirtNumber: 1,

@@ -34,6 +34,8 @@ export function bindHandler(handlers: Handlers, operation: Operation): BoundHand
     case "domain.stop":
     case "domain.pause":
     case "domain.resume":
+    case "domain.quiesce":
+    case "domain.thaw":
     case "domain.prepare-capture":
     case "domain.capture":
     case "domain.merge":

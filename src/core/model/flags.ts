@@ -16,6 +16,13 @@ export const CREATE_FLAGS = {
 } as const;
 export type CreateFlag = keyof typeof CREATE_FLAGS;
 
+/**
+ * Whether the guest's agent freezes the file systems for a snapshot of disks: it has to (the flag
+ * `quiesce`), it should if it can, or not.
+ */
+export const QUIESCE_MODES = ["require", "try", "no"] as const;
+export type QuiesceMode = (typeof QUIESCE_MODES)[number];
+
 export const DELETE_FLAGS = { children: 0x1, metadataOnly: 0x2, childrenOnly: 0x4 } as const;
 export type DeleteFlag = keyof typeof DELETE_FLAGS;
 

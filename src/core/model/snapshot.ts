@@ -19,6 +19,13 @@ export const SNAPSHOT_STATES = [
 ] as const;
 export type SnapshotState = (typeof SNAPSHOT_STATES)[number];
 
+/**
+ * How far the content of a snapshot of a running guest can be trusted: what a power failure would
+ * leave, settled file systems (frozen by the guest's agent), or disks and memory of one instant.
+ */
+export const CONSISTENCIES = ["crash-consistent", "filesystem", "memory"] as const;
+export type Consistency = (typeof CONSISTENCIES)[number];
+
 /** What a snapshot says of one disk: `<disk>` below `<disks>` or `<revertDisks>`. */
 export interface DiskSnapshot {
   /** Target name (`vda`) once aligned; as written (a target or an absolute path) before. */
@@ -55,6 +62,11 @@ export interface SnapshotHead {
   readonly disks: readonly DiskSnapshot[];
   /** Overlays that a revert to this snapshot made while it had children (libvirt 9.9). */
   readonly revertDisks?: readonly DiskSnapshot[];
+  /**
+   * Of snapshots that domsnap took of a running guest. libvirt's document has no place for it: the
+   * record keeps it beside, and no document that is printed or exported has it.
+   */
+  readonly consistency?: Consistency;
 }
 
 /** A complete `<domainsnapshot>`. */

@@ -3,7 +3,7 @@ import type { ExecutionEnvironment } from "../execute/execute-plan.js";
 import { executePlan } from "../execute/execute-plan.js";
 import { createRecordHandler } from "../execute/record-handler.js";
 import { recoverDomain } from "../execute/recover.js";
-import type { Domain } from "../model/index.js";
+import type { Consistency, Domain } from "../model/index.js";
 import type { BackendId, Plan } from "../plan/operation.js";
 import type {
   Connection,
@@ -101,23 +101,36 @@ export async function runUnlessDry(
 export function collectWarnings(options: ChangeOptions): {
   readonly options: ChangeOptions;
   readonly warnings: string[];
-  /** What was measured so far. */
-  readonly measures: () => { readonly measures?: OperationMeasures };
+  /** What was measured so far; `consistency` is told with it, if anything was measured. */
+  readonly measures: (consistency?: Consistency) => { readonly measures?: OperationMeasures };
 } {
   const warnings: string[] = [];
   let measures: OperationMeasures | undefined;
   return {
     warnings,
-    measures: () => (measures ? { measures } : {}),
+    measures: (consistency) =>
+      measures ? { measures: { ...measures, ...(consistency && { consistency }) } } : {},
     options: {
       ...options,
       onProgress: (event) => {
         if (event.type === "warning") warnings.push(event.message);
-        if (event.type === "measured") measures = { ...measures, ...event.measures };
+        if (event.type === "measured") measures = addMeasures(measures, event.measures);
         options.onProgress?.(event);
       },
     },
   };
+}
+
+/** Times and bytes of the parts of a change are summed up; of consistencies the last one holds. */
+function addMeasures(
+  before: OperationMeasures | undefined,
+  next: OperationMeasures,
+): OperationMeasures {
+  const sum = (key: "pauseMs" | "frozenMs" | "bytesWritten") =>
+    before?.[key] === undefined && next[key] === undefined
+      ? {}
+      : { [key]: (before?.[key] ?? 0) + (next[key] ?? 0) };
+  return { ...before, ...next, ...sum("pauseMs"), ...sum("frozenMs"), ...sum("bytesWritten") };
 }
 
 export function findBackend(context: ServiceContext, id: BackendId): DiskBackend {

@@ -1,5 +1,7 @@
 import { DomsnapError } from "../errors/index.js";
 import {
+  isActive,
+  type Consistency,
   type CreateFlags,
   type DiskSnapshot,
   type Domain,
@@ -25,27 +27,34 @@ import {
 } from "./live-create.js";
 import { readHeads, readCurrent } from "./records.js";
 import { redefineSnapshot } from "./redefine-snapshot.js";
-import type { ChangeOptions, CreateResult } from "./results.js";
+import { quiesceAsPossible } from "./quiesce.js";
+import type { ChangeOptions, CreateOptions, CreateResult } from "./results.js";
 
 /** Creates or redefines, as the flags say; see `SnapshotService.create`. */
 export function createSnapshot(
   context: ServiceContext,
   reference: string,
   document: string,
-  flags: CreateFlags,
-  options: ChangeOptions = {},
+  callerFlags: CreateFlags,
+  options: CreateOptions = {},
 ): Promise<CreateResult> {
+  const required = options.quiesce === "require";
+  const flags = required ? { ...callerFlags, quiesce: true } : callerFlags;
   return changeDomain(context, reference, options, (domain) => {
     const call = { flags, domain, rules: context.connection.toolstack.rules };
     assertCreateCall(call);
     const parsed = context.documents.parseSnapshot(document, parseOptionsOf(call));
-    return flags.redefine
-      ? redefineSnapshot(context, domain, parsed, flags, options)
-      : takeSnapshot(context, domain, parsed, flags, options);
+    if (flags.redefine) return redefineSnapshot(context, domain, parsed, flags, options);
+    const take = (quiesce: boolean | undefined) =>
+      takeSnapshot(context, domain, parsed, quiesce ? { ...flags, quiesce } : flags, options);
+    return options.quiesce === "try" && flags.quiesce !== true
+      ? quiesceAsPossible(domain, flags, take)
+      : take(undefined);
   });
 }
 
-async function takeSnapshot(
+/** Takes a snapshot of a domain that the caller holds, as a document that is parsed tells. */
+export async function takeSnapshot(
   context: ServiceContext,
   domain: Domain,
   parsed: ParsedSnapshot,
@@ -72,7 +81,11 @@ async function takeSnapshot(
   const assigned = toolstack.touchesImages ? await assignDisks(context, domain, completed) : [];
   const frozen = frozenNames(assigned, parsed, flags);
   const settled = withFrozenNames(context.documents, completed, frozen);
-  const snapshot = flags.noMetadata ? withoutParent(settled) : settled;
+  const consistency = consistencyOf(context, domain, settled, flags);
+  const snapshot = {
+    ...(flags.noMetadata ? withoutParent(settled) : settled),
+    ...(consistency ? { consistency } : {}),
+  };
   const previousCurrent = flags.noMetadata ? undefined : await readCurrent(context, domain, heads);
   const steps = assigned.map((disk) => toStep(context, disk, flags, frozen));
   const live = toolstack.touchesImages
@@ -106,8 +119,20 @@ async function takeSnapshot(
     plans: [plan],
     executed: !options.dryRun,
     warnings: [...plan.warnings, ...warnings],
-    ...measures(),
+    ...measures(consistency),
   };
+}
+
+/** What the state of a running guest is worth; of one that is off its own shutdown decides. */
+function consistencyOf(
+  { connection }: ServiceContext,
+  domain: Domain,
+  { memory }: DomainSnapshot,
+  flags: CreateFlags,
+): Consistency | undefined {
+  if (!isActive(domain) || !connection.toolstack.touchesImages) return undefined;
+  if (memory !== undefined && memory.mode !== "no") return "memory";
+  return flags.quiesce === true ? "filesystem" : "crash-consistent";
 }
 
 /** The record names the format of every file it makes, so that it is never probed later. */

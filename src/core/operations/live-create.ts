@@ -34,7 +34,7 @@ export async function assignDisks(
 
 /**
  * How an active domain is taken; undefined for one that is off. Throws `argument-unsupported` for
- * what needs a guest agent, `image-conflict` where the memory's file has no place, and
+ * what needs a guest agent that it has not, `operation-invalid` for one that is paused, `image-conflict` where the memory's file has no place, and
  * `disk-unsupported` for disks that keep their path, which the hypervisor would not notice.
  */
 export function liveFacts(
@@ -45,10 +45,7 @@ export function liveFacts(
   flags: CreateFlags,
 ): LiveFacts | undefined {
   if (!isActive(domain)) return undefined;
-  if (flags.quiesce === true)
-    throw new DomsnapError("argument-unsupported", "QEMU guest agent is not configured", {
-      hint: "leave --quiesce out: what the guest has not written yet is then not in the snapshot",
-    });
+  if (flags.quiesce === true) assertQuiescible(context, domain);
   const foreign = disks.find(({ backend }) => backend.keepsPaths === true);
   if (foreign)
     throw new DomsnapError(
@@ -65,7 +62,20 @@ export function liveFacts(
     ...(memory ? { memory } : {}),
     live: flags.live === true,
     pausesToSave: context.connection.toolstack.pausesToSave === true,
+    quiesce: flags.quiesce === true,
   };
+}
+
+/** Whether anybody answers is found out when it is done. */
+function assertQuiescible({ connection }: ServiceContext, domain: Domain): void {
+  if (domain.state !== "running")
+    throw new DomsnapError("operation-invalid", "domain is not running", {
+      hint: "the guest agent that --quiesce needs answers only while the guest runs",
+    });
+  if (connection.toolstack.hasGuestAgent?.(domain) === true) return;
+  throw new DomsnapError("argument-unsupported", "QEMU guest agent is not configured", {
+    hint: "add a <channel> with target name 'org.qemu.guest_agent.0' to the definition, or leave --quiesce out: what the guest has not written yet is then not in the snapshot",
+  });
 }
 
 function memoryOf({ probe }: ServiceContext, { memory }: DomainSnapshot): Capture["memory"] {
@@ -109,12 +119,20 @@ export function pauseWarnings(
 }
 
 /** A guest that stands still while a disk is copied is not what most people expect. */
-export function copyWarnings(steps: readonly AssignedStep[], { copied }: LiveFacts): string[] {
-  return steps
+export function copyWarnings(
+  steps: readonly AssignedStep[],
+  { copied, quiesce }: LiveFacts,
+): string[] {
+  const frozen = quiesce && copied.size > 0 ? [FROZEN_WHILE_COPIED] : [];
+  const copies = steps
     .filter(({ target }) => copied.has(target))
     .map(
       ({ target, image }) =>
         `disk '${target}': the guest stands still while '${image.path}' is copied whole; that is ` +
         "short where the file system can share blocks (reflink), and else takes as long as the copy",
     );
+  return [...copies, ...frozen];
 }
+
+const FROZEN_WHILE_COPIED =
+  "the guest's file systems stay frozen until the last disk is copied; some guests give up earlier";

@@ -1,6 +1,12 @@
 import type { DomsnapError } from "../errors/index.js";
 import type { ProgressEvent } from "../execute/progress-event.js";
-import type { Domain, DomainSnapshot, ListFlags, SnapshotHead } from "../model/index.js";
+import type {
+  Domain,
+  DomainSnapshot,
+  ListFlags,
+  QuiesceMode,
+  SnapshotHead,
+} from "../model/index.js";
 import type { Plan, Verb } from "../plan/operation.js";
 import type { Finding, PathMapping, RetentionChoice } from "../rules/index.js";
 import type {
@@ -20,6 +26,19 @@ export interface ChangeOptions {
   readonly onProgress?: (event: ProgressEvent) => void;
   /** How long to wait for another domsnap on the same domain. Default 30 s. */
   readonly lockTimeoutMs?: number;
+}
+
+export interface CreateOptions extends ChangeOptions {
+  /** Default: as the flag `quiesce` says. */
+  readonly quiesce?: QuiesceMode;
+}
+
+export interface RevertOptions extends ChangeOptions {
+  /**
+   * Keep the present state as a snapshot first, with the memory of an active guest. Both are
+   * planned before anything is done; when the revert fails all the same, the snapshot stays.
+   */
+  readonly keepCurrent?: boolean;
 }
 
 export interface UndefineOptions extends ChangeOptions {
@@ -96,6 +115,11 @@ export interface PruneResult {
 
 export interface CreateResult extends ChangeResult {
   readonly snapshot: DomainSnapshot;
+}
+
+export interface RevertResult extends ChangeResult {
+  /** The snapshot that holds the state before; missing when it was not kept. */
+  readonly kept?: string;
 }
 
 export interface ImportRequest {

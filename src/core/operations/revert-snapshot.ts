@@ -9,7 +9,7 @@ import {
   type RevertFlags,
 } from "../model/index.js";
 import { findDisk, imageOf } from "../plan/disk-images.js";
-import type { BackendId, StartMemory } from "../plan/operation.js";
+import type { BackendId, Plan, StartMemory } from "../plan/operation.js";
 import { planRevert, type RevertFacts } from "../plan/plan-revert.js";
 import {
   assertRevertFlags,
@@ -19,9 +19,11 @@ import {
 } from "../rules/index.js";
 import { assignBackends, selectBackend } from "./choose-backend.js";
 import { changeDomain, collectWarnings, runUnlessDry, type ServiceContext } from "./context.js";
+import { takeSnapshot } from "./create-snapshot.js";
 import { foreignPathsOf } from "./delete-images.js";
 import { readAllRecords, readHeads, type Heads } from "./records.js";
-import type { ChangeOptions, ChangeResult } from "./results.js";
+import { failureAfterKeeping, keepingSnapshot, keptName } from "./keep-current.js";
+import type { ChangeOptions, CreateResult, RevertOptions, RevertResult } from "./results.js";
 import { decideRevert, leftOverlays, relocationsOf } from "./revert-disks.js";
 
 /** See `SnapshotService.revert`. */
@@ -30,29 +32,67 @@ export function revertToSnapshot(
   reference: string,
   name: string,
   flags: RevertFlags,
-  callerOptions: ChangeOptions = {},
-): Promise<ChangeResult> {
-  const { options, warnings } = collectWarnings(callerOptions);
+  callerOptions: RevertOptions = {},
+): Promise<RevertResult> {
+  const { options, warnings, measures } = collectWarnings(callerOptions);
   return changeDomain(context, reference, options, async (domain) => {
-    const { toolstack, store } = context.connection;
-    assertRevertFlags(flags, toolstack.rules);
-    const heads = await readHeads(context, domain.uuid);
-    findSnapshot(heads.tree, name);
-    const snapshot = await store.read(domain.uuid, name);
-    const target = revertTarget({ domain, snapshot, flags, rules: toolstack.rules });
-    const plan = planRevert(
-      toolstack.touchesImages
-        ? await revertOfImages(context, domain, snapshot, heads, target)
-        : revertOfSimulation(context, domain, snapshot, target),
-    );
-    await runUnlessDry(context, plan, options);
-    return {
-      domain,
-      plans: [plan],
-      executed: !options.dryRun,
-      warnings: [...plan.warnings, ...warnings],
-    };
+    const plan = await planOf(context, domain, name, flags);
+    const kept = callerOptions.keepCurrent
+      ? await keepPresent(context, domain, name, options)
+      : undefined;
+    const { connection } = context;
+    try {
+      // The new snapshot is current, and the domain may be on other images.
+      const again = kept?.executed === true;
+      const present = again ? await connection.toolstack.findDomain(domain.uuid) : domain;
+      const last = again ? await planOf(context, present, name, flags) : plan;
+      await runUnlessDry(context, last, options);
+      const plans = [...(kept?.plans ?? []), last];
+      return {
+        domain,
+        plans,
+        executed: !options.dryRun,
+        warnings: [...plans.flatMap((one) => one.warnings), ...warnings],
+        ...measures((await connection.store.read(domain.uuid, name)).consistency),
+        ...(kept ? { kept: kept.snapshot.name } : {}),
+      };
+    } catch (thrown) {
+      throw kept ? failureAfterKeeping(thrown, kept.snapshot.name) : thrown;
+    }
   });
+}
+
+/** Checks a revert and plans it. */
+async function planOf(
+  context: ServiceContext,
+  domain: Domain,
+  name: string,
+  flags: RevertFlags,
+): Promise<Plan> {
+  const { toolstack, store } = context.connection;
+  assertRevertFlags(flags, toolstack.rules);
+  const heads = await readHeads(context, domain.uuid);
+  findSnapshot(heads.tree, name);
+  const snapshot = await store.read(domain.uuid, name);
+  const target = revertTarget({ domain, snapshot, flags, rules: toolstack.rules });
+  return planRevert(
+    toolstack.touchesImages
+      ? await revertOfImages(context, domain, snapshot, heads, target)
+      : revertOfSimulation(context, domain, snapshot, target),
+  );
+}
+
+/** The present state as a snapshot: a change of its own, which stays whatever the revert does. */
+async function keepPresent(
+  context: ServiceContext,
+  domain: Domain,
+  target: string,
+  options: ChangeOptions,
+): Promise<CreateResult> {
+  const { tree } = await readHeads(context, domain.uuid);
+  const snapshot = await context.connection.store.read(domain.uuid, target);
+  const name = keptName(context.nowSeconds(), tree.byName);
+  return takeSnapshot(context, domain, keepingSnapshot(domain, snapshot, name), {}, options);
 }
 
 /** A simulation has a state and a definition, and nothing else to put back. */

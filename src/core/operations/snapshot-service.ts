@@ -12,6 +12,7 @@ import type {
   ChangeOptions,
   ChangeResult,
   CheckReport,
+  CreateOptions,
   CreateResult,
   DiskCapabilities,
   ExportRequest,
@@ -22,6 +23,8 @@ import type {
   LockInfo,
   PruneResult,
   Recovery,
+  RevertOptions,
+  RevertResult,
   SnapshotInfo,
   SnapshotListing,
   UndefineOptions,
@@ -47,7 +50,7 @@ export interface SnapshotService {
     domain: string,
     document: string,
     flags: CreateFlags,
-    options?: ChangeOptions,
+    options?: CreateOptions,
   ): Promise<CreateResult>;
   list(domain: string, query?: ListQuery): Promise<SnapshotListing>;
   /** Throws `no-domain-snapshot`. */
@@ -71,8 +74,8 @@ export interface SnapshotService {
     domain: string,
     name: string,
     flags: RevertFlags,
-    options?: ChangeOptions,
-  ): Promise<ChangeResult>;
+    options?: RevertOptions,
+  ): Promise<RevertResult>;
   /**
    * Compares records, images and the toolstack, of one domain or of all, and changes nothing; an
    * interrupted change is a finding. A domain without findings has a report, too.

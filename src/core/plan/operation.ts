@@ -152,6 +152,13 @@ export type Operation =
     }
   | { readonly kind: "domain.resume" }
   /**
+   * Let the guest's agent freeze its file systems. Undo: thaw them. Whatever happens between, the
+   * plan that has this is either carried to its `domain.thaw` or undone, after a crash too.
+   */
+  | { readonly kind: "domain.quiesce" }
+  /** Thaw the guest's file systems, and see that it has happened. Repeatable. */
+  | { readonly kind: "domain.thaw" }
+  /**
    * Make ready, while the guest runs, all that `domain.capture` needs and that takes long or can
    * fail. Undo: remove what was made.
    */
@@ -194,6 +201,8 @@ export type OperationOf<Kind extends OperationKind> = Extract<Operation, { reado
 export type DiskOperation = Extract<Operation, { readonly backend: BackendId }>;
 /** Work on an active guest's own disks and memory, for toolstacks that can (`captures`). */
 export type LiveOperation = OperationOf<
+  | "domain.quiesce"
+  | "domain.thaw"
   | "domain.prepare-capture"
   | "domain.capture"
   | "domain.merge"

@@ -16,6 +16,8 @@ export interface LiveFacts {
   readonly live: boolean;
   /** See `Toolstack.pausesToSave`. */
   readonly pausesToSave?: boolean;
+  /** Whether the guest's agent freezes its file systems meanwhile (libvirt's QUIESCE). */
+  readonly quiesce?: boolean;
 }
 
 /**
@@ -27,7 +29,7 @@ export function planLiveCreate(
   domain: Domain,
   snapshot: DomainSnapshot,
   disks: readonly AssignedStep[],
-  { copied, memory, live, pausesToSave }: LiveFacts,
+  { copied, memory, live, pausesToSave, quiesce = false }: LiveFacts,
 ): Operation[] {
   const resume = domain.state === "running";
   const captured = disks.filter(({ target }) => !copied.has(target));
@@ -35,13 +37,18 @@ export function planLiveCreate(
     snapshot.name,
     disks.filter(({ target }) => copied.has(target)),
   );
+  // The agent answers only as long as the guest runs.
+  const freeze: Operation[] = quiesce ? [{ kind: "domain.quiesce" }] : [];
+  const thaw: Operation[] = quiesce ? [{ kind: "domain.thaw" }] : [];
   const pausesFirst = copies.length > 0 && resume;
   const save = pausesFirst && pausesToSave && memory && { snapshot: snapshot.name, memory };
   const pause: Operation[] = pausesFirst
     ? [{ kind: "domain.pause", ...(save ? { save } : {}) }]
     : [];
-  if (captured.length === 0 && !memory)
-    return [...pause, ...copies, ...(pause.length > 0 ? [{ kind: "domain.resume" } as const] : [])];
+  if (captured.length === 0 && !memory) {
+    const goOn: Operation[] = pausesFirst ? [{ kind: "domain.resume" }] : [];
+    return [...freeze, ...pause, ...copies, ...goOn, ...thaw];
+  }
   const capture: Capture = {
     snapshot: snapshot.name,
     disks: captured.map(withoutBackend),
@@ -52,9 +59,11 @@ export function planLiveCreate(
   };
   return [
     { kind: "domain.prepare-capture", ...capture },
+    ...freeze,
     ...pause,
     ...copies,
     { kind: "domain.capture", ...capture },
+    ...thaw,
   ];
 }
 

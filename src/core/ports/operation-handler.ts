@@ -1,4 +1,4 @@
-import type { Domain } from "../model/index.js";
+import type { Consistency, Domain } from "../model/index.js";
 import type { Operation } from "../plan/operation.js";
 
 /** How far one operation got; `bytesTotal` is missing where it cannot be known. */
@@ -9,15 +9,15 @@ export interface OperationProgress {
   readonly subject?: string;
 }
 
-/** How far a snapshot can be trusted: what a crash would leave, a settled file system, all. */
-export type Consistency = "crash-consistent" | "filesystem" | "memory";
-
 /** What an operation on an active guest has cost and brought. */
 export interface OperationMeasures {
-  /** How long the guest stood still, by the hypervisor's own clock. */
+  /** How long the guest stood still, by the hypervisor's own clock; all pauses together. */
   readonly pauseMs?: number;
-  /** Memory that was saved. */
+  /** How long the guest's file systems were frozen by its agent: it ran, its writers waited. */
+  readonly frozenMs?: number;
+  /** Memory that was saved, and content of disks that was merged. */
   readonly bytesWritten?: number;
+  /** Of the state that was taken, or that was gone back to. */
   readonly consistency?: Consistency;
 }
 
@@ -28,7 +28,7 @@ export interface OperationContext {
   readonly progress: (progress: OperationProgress) => void;
   /** A sentence for the user about something that was left as it is. */
   readonly warn: (message: string) => void;
-  /** What was measured; a later report adds to an earlier one. */
+  /** What was measured; times and bytes of a later report are added to those of earlier ones. */
   readonly report?: (measures: OperationMeasures) => void;
 }
 

@@ -57,6 +57,8 @@ export interface Toolstack {
   diskAssessor?(
     domain: Domain,
   ): Promise<(disk: DomainDisk, wish: DiskWish) => DiskVerdict | undefined>;
+  /** Whether an active domain has a channel to an agent that could freeze its file systems. */
+  hasGuestAgent?(domain: Domain): boolean;
   /** All domains that the toolstack knows, active or not. */
   listDomains(): Promise<readonly Domain[]>;
   /**

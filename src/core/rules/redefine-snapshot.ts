@@ -46,7 +46,14 @@ export function prepareRedefine(request: RedefineRequest): DomainSnapshot {
     uniform: !disksStandAlone(rules, snapshot.state !== "shutoff"),
     probe: request.probe,
   });
-  return { ...snapshot, disks, ...(domain ? { domain } : {}) };
+  // The document cannot tell it, and what was taken stays what it is.
+  const level = existing?.consistency;
+  return {
+    ...snapshot,
+    disks,
+    ...(domain ? { domain } : {}),
+    ...(level ? { consistency: level } : {}),
+  };
 }
 
 /** The parent must exist, and nobody may become an ancestor of itself. */

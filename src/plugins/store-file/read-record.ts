@@ -1,5 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { DomainSnapshot, SnapshotHead } from "../../core/model/index.js";
+import { CONSISTENCIES, type DomainSnapshot, type SnapshotHead } from "../../core/model/index.js";
 import type { ParsedSnapshot, SnapshotDocuments } from "../../core/ports/index.js";
 import { parseSnapshotHead, type SnapshotReader } from "../../xml/index.js";
 import { withStateFile } from "../lib/state-files.js";
@@ -14,19 +14,28 @@ const HEAD_BYTES = 2048;
 /** Records put the head before the domain definitions. */
 const DOMAIN_TAG = /<(?:domain|inactiveDomain)[\s/>]/;
 
-const RECORD_HEADER = `<!--
+const HEADER_BEGINNING = `<!--
 A snapshot record of domsnap. Please do not edit it by hand, but with
   domsnap snapshot-edit
--->
-
 `;
+const HEADER_END = "-->\n\n";
+
+/** What libvirt's document has no place for stands in the comment, which every reader skips. */
+const CONSISTENCY_LABEL = "Consistency: ";
 
 /** The content of a record's file. */
 export function formatRecord(snapshot: DomainSnapshot, documents: SnapshotDocuments): string {
   const text = documents.formatSnapshot(snapshot, { secure: true });
   // Documents leave out a time of 0, but an existing snapshot is not parsed without one.
   const time = snapshot.creationTime === 0n ? "\n  <creationTime>0</creationTime>" : "";
-  return RECORD_HEADER + text.replace("<domainsnapshot>", `<domainsnapshot>${time}`);
+  const { consistency } = snapshot;
+  const notes = consistency === undefined ? "" : `${CONSISTENCY_LABEL}${consistency}\n`;
+  return (
+    HEADER_BEGINNING +
+    notes +
+    HEADER_END +
+    text.replace("<domainsnapshot>", `<domainsnapshot>${time}`)
+  );
 }
 
 /**
@@ -35,7 +44,7 @@ export function formatRecord(snapshot: DomainSnapshot, documents: SnapshotDocume
  */
 export function readRecord(path: string, name: string, reader: SnapshotReader): DomainSnapshot {
   const text = withStateFile(path, (file) => file.text(RECORD_LIMIT_BYTES));
-  return named(reader.read(text).snapshot, name);
+  return { ...named(reader.read(text).snapshot, name), ...headerOf(text) };
 }
 
 /**
@@ -45,9 +54,23 @@ export function readRecord(path: string, name: string, reader: SnapshotReader): 
 export function readRecordHead(path: string, name: string): SnapshotHead {
   assertRecordName(name);
   return withStateFile(path, (file) => {
-    const head = tryParseHead(file.head(HEAD_BYTES));
-    return named(head ?? parseSnapshotHead(file.text(RECORD_LIMIT_BYTES)), name);
+    const beginning = file.head(HEAD_BYTES);
+    const head = tryParseHead(beginning);
+    return {
+      ...named(head ?? parseSnapshotHead(file.text(RECORD_LIMIT_BYTES)), name),
+      ...headerOf(beginning),
+    };
   });
+}
+
+/** What our own header comment tells, if the text has it. */
+function headerOf(text: string): Pick<SnapshotHead, "consistency"> {
+  const label = HEADER_BEGINNING + CONSISTENCY_LABEL;
+  if (!text.startsWith(label)) return {};
+  const consistency = CONSISTENCIES.find((level) =>
+    text.startsWith(`${level}\n${HEADER_END}`, label.length),
+  );
+  return consistency === undefined ? {} : { consistency };
 }
 
 /** The head, if all of it is in this beginning of a record and can be understood. */

@@ -101,10 +101,15 @@ function monitorArguments(id: string, path: string): string[] {
   return ["-chardev", socket, "-mon", `chardev=${id},mode=control`];
 }
 
+/** Whether a guest has the channel of a guest agent: an element `<domain>`. */
+export function hasAgentChannel(root: XmlElement): boolean {
+  return elementsAt(root, "devices", "channel").some(
+    (channel) => attributeAt(channel, ["target"], "name") === AGENT_CHANNEL,
+  );
+}
+
 function agentArguments(root: XmlElement, run: RunFolder): string[] {
-  const channels = elementsAt(root, "devices", "channel");
-  const names = channels.map((channel) => attributeAt(channel, ["target"], "name"));
-  if (!names.includes(AGENT_CHANNEL)) return [];
+  if (!hasAgentChannel(root)) return [];
   return [
     ...["-chardev", `socket,id=agent,path=${optionValue(run.agent)},server=on,wait=off`],
     ...["-device", "virtio-serial-pci"],

@@ -5,12 +5,14 @@ import type { DefinitionFolder } from "../lib/definition-folder.js";
 import { unlinkDurably } from "../lib/durable-files.js";
 import { GuestCapture, GuestImages } from "../lib/live/index.js";
 import { probeFile } from "../lib/probe-file.js";
+import { GuestFreeze } from "./guest-freeze.js";
 import type { Guest } from "./guest.js";
 
 /** Carries out `domain.*` on guests of QEMU. */
 export class GuestHandler implements OperationHandler<DomainOperation> {
   readonly #capture = new GuestCapture();
   readonly #images = new GuestImages();
+  readonly #freeze = new GuestFreeze();
   /** Since when guests stand still that this process has paused. */
   readonly #pausedAtUs = new Map<string, number>();
 
@@ -35,6 +37,10 @@ export class GuestHandler implements OperationHandler<DomainOperation> {
         return this.#pause(guest, context);
       case "domain.resume":
         return this.#resume(guest, context);
+      case "domain.quiesce":
+        return this.#freeze.quiesce(guest, context);
+      case "domain.thaw":
+        return this.#freeze.thaw(guest, context);
       case "domain.prepare-capture":
         return this.#capture.prepare(guest, operation, context);
       case "domain.capture":
@@ -56,10 +62,13 @@ export class GuestHandler implements OperationHandler<DomainOperation> {
     }
     const guest = this.find(context.domain.uuid);
     switch (operation.kind) {
+      case "domain.quiesce":
+        return this.#freeze.thaw(guest, context);
       case "domain.prepare-capture":
         return this.#capture.undoPrepare(guest, operation);
       case "domain.capture":
         return this.#capture.undo(guest, operation, context);
+      case "domain.thaw":
       case "domain.merge":
       case "domain.remove":
       case "domain.discard-memory":
@@ -98,6 +107,10 @@ export class GuestHandler implements OperationHandler<DomainOperation> {
     if (operation.kind === "domain.define") return this.definitions.holds(operation.definition);
     const guest = this.find(domain.uuid);
     switch (operation.kind) {
+      case "domain.quiesce":
+        return this.#freeze.isFrozen(guest);
+      case "domain.thaw":
+        return !this.#freeze.isFrozen(guest);
       case "domain.prepare-capture":
         return this.#capture.isPrepared(operation);
       case "domain.capture":

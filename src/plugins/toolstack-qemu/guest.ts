@@ -190,7 +190,8 @@ export class Guest implements LiveGuest {
     // QEMU opens whatever the headers of images name, be it on the network.
     for (const disk of definition.disks) await assertSafeDisk(disk);
     await ensureStateFolder(run.path);
-    for (const leftover of [run.stateBeforeStop, run.log]) await rm(leftover, { force: true });
+    for (const leftover of [run.stateBeforeStop, run.frozen, run.log])
+      await rm(leftover, { force: true });
     await writeStateFile(run.definition, `${definition.xml}\n`);
     const memory = options.memoryFile === undefined ? undefined : openMemory(options.memoryFile);
     try {

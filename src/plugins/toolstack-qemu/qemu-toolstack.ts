@@ -2,7 +2,9 @@ import { DomsnapError } from "../../core/errors/index.js";
 import type { Domain } from "../../core/model/index.js";
 import type { DomainPower, DomainRegistry, Toolstack } from "../../core/ports/index.js";
 import { domsnapRules } from "../../core/rules/driver-rules.js";
+import { readXml } from "../../xml/index.js";
 import type { DefinitionFolder } from "../lib/definition-folder.js";
+import { hasAgentChannel } from "./command-line.js";
 import { GuestHandler } from "./guest-handler.js";
 import { GuestPower } from "./guest-power.js";
 import { Guest } from "./guest.js";
@@ -32,6 +34,10 @@ export class QemuToolstack implements Toolstack {
       define: async (xml) => this.findDomain((await definitions.define(xml)).uuid),
       undefine: (domainUuid) => this.#undefine(domainUuid),
     };
+  }
+
+  hasGuestAgent({ definition }: Domain): boolean {
+    return hasAgentChannel(readXml(definition.xml));
   }
 
   /** A guest whose QEMU lives, but cannot be asked, is listed as `blocked`. */

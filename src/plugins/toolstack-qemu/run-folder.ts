@@ -11,6 +11,8 @@ export interface RunFolder {
   readonly queryMonitor: string;
   /** Where the guest agent is reached, if the definition has its channel. */
   readonly agent: string;
+  /** There while the guest's file systems may be frozen for a snapshot. */
+  readonly frozen: string;
   /** What the guest writes to its first serial port; begins anew at every start. */
   readonly console: string;
   /** QEMU's own complaints. */
@@ -30,6 +32,7 @@ export function runFolder(folder: string, name: string): RunFolder {
     monitor: join(path, "monitor"),
     queryMonitor: join(path, "query"),
     agent: join(path, "agent"),
+    frozen: join(path, "frozen"),
     console: join(path, "console.log"),
     log: join(path, "qemu.log"),
     definition: join(path, "definition.xml"),

@@ -55,6 +55,9 @@ export class XlHandler implements OperationHandler<DomainOperation> {
       case "domain.discard-memory":
         await unlinkDurably(operation.file);
         return;
+      case "domain.quiesce":
+      case "domain.thaw":
+        throw new DomsnapError("argument-unsupported", "QEMU guest agent is not configured");
       case "domain.merge":
         return this.#capture.merge(operation, context);
     }
@@ -70,6 +73,8 @@ export class XlHandler implements OperationHandler<DomainOperation> {
         return this.#capture.undoPrepare(operation, context);
       case "domain.capture":
         return this.#capture.undo(operation, context);
+      case "domain.quiesce":
+      case "domain.thaw":
       case "domain.merge":
       case "domain.remove":
       case "domain.discard-memory":
@@ -105,6 +110,8 @@ export class XlHandler implements OperationHandler<DomainOperation> {
         return this.#capture.isRemoved(operation, context);
       case "domain.discard-memory":
         return probeFile(operation.file).kind === "absent";
+      case "domain.quiesce":
+      case "domain.thaw":
       case "domain.merge":
         return this.#capture.isMerged(operation, context);
       case "domain.start":

@@ -23,6 +23,10 @@ export interface LabOptions {
   /** Formats by position; qcow2 where none is told. */
   readonly formats?: readonly TinyDisk["format"][];
   readonly words?: string;
+  /** The last disk has a file system that the guest writes to, and its real agent runs. */
+  readonly fileSystem?: boolean;
+  /** Further elements below `<devices>`. */
+  readonly devices?: string;
 }
 
 /** A folder with a real tiny guest, its disks, and a service on it. */
@@ -33,14 +37,20 @@ export class LiveLab {
   readonly targets: readonly string[];
   service!: SnapshotService;
 
-  private constructor({ disks, formats = [] }: LabOptions) {
+  private constructor({ disks, formats = [], fileSystem = false }: LabOptions) {
     this.targets = Array.from({ length: disks }, (_, i) => `vd${"abcdefghijklmnop".charAt(i)}`);
     this.disks = this.targets.map((target, index) => {
       const format = formats[index] ?? "qcow2";
       const path = join(this.folder, `${target}.${format}`);
-      execFileSync("qemu-img", ["create", "-q", "-f", format, path, "16M"]);
+      if (fileSystem && index === disks - 1) makeFileSystem(path, format);
+      else execFileSync("qemu-img", ["create", "-q", "-f", format, path, "16M"]);
       return { path, format };
     });
+  }
+
+  /** The target of the disk with the file system. */
+  get dataTarget(): string {
+    return this.targets.at(-1) ?? "";
   }
 
   static async open(options: LabOptions): Promise<LiveLab> {
@@ -48,10 +58,11 @@ export class LiveLab {
     // What the guest was told to be written is on the disk, also when its QEMU is killed.
     const safe = (xml: string) =>
       xml.replaceAll("<driver name='qemu'", "<driver name='qemu' cache='writethrough'");
-    const words = options.words === undefined ? {} : { words: options.words };
+    const { fileSystem = false, devices = "" } = options;
+    const words = `${options.words ?? ""}${fileSystem ? ` fs=${lab.dataTarget}` : ""}`;
     writeFileSync(
       join(lab.folder, "guest.xml"),
-      safe(tinyGuestXml({ disks: lab.disks, ...words })),
+      safe(tinyGuestXml({ disks: lab.disks, words, devices, agent: fileSystem })),
     );
     lab.service = await openSnapshotService(lab.uri);
     return lab;
@@ -110,6 +121,26 @@ export class LiveLab {
     const { pid } = this.guest;
     if (pid !== undefined) process.kill(pid, "SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function makeFileSystem(path: string, format: TinyDisk["format"]): void {
+  const raw = `${path}.ext4`;
+  execFileSync("mke2fs", ["-q", "-t", "ext4", raw, "16M"]);
+  execFileSync("qemu-img", ["convert", "-q", "-O", format, raw, path]);
+  rmSync(raw);
+}
+
+/** What ext4 says of itself in an image: whether it was frozen, or in use. */
+export function journalNeedsRecovery({ path, format }: TinyDisk): boolean {
+  const raw = `${path}.look`;
+  try {
+    execFileSync("qemu-img", ["convert", "-q", "-U", "-f", format, "-O", "raw", path, raw]);
+    return execFileSync("dumpe2fs", ["-h", raw], { encoding: "utf8", stdio: "pipe" }).includes(
+      "needs_recovery",
+    );
+  } finally {
+    rmSync(raw, { force: true });
   }
 }
 

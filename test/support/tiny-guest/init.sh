@@ -8,11 +8,14 @@
 #   found vda=N vdb=M        the stamps at boot ("-" for a disk that never had one)
 #   tick N                   step N is on all disks
 #   torn vda has N not M     a disk does not hold what the memory says was written last
+#   data N                   write N is in the file system
 #
 # Words of the kernel's command line:
 #   pause=SECONDS   between two steps, default 0.05
 #   fill=MIB        of memory to fill with random data before the first step
 #   rewrite=MIB     of memory to write again and again, ten times a second
+#   fs=vdb          a disk with ext4 that is written to through its file system, and not stamped
+#   agent=1         run QEMU's guest agent (needs the initramfs that has it)
 
 /bin/busybox --install -s /bin
 export PATH=/bin
@@ -36,7 +39,8 @@ read_stamp() {
   case $stamp in "tick "*) stamp=${stamp#tick } ;; *) stamp=- ;; esac
 }
 
-disks=$(cd /dev && ls -d vd? 2>/dev/null)
+fs=$(word fs "")
+disks=$(cd /dev && ls -d vd? 2>/dev/null | grep -v "^$fs\$")
 found=
 for disk in $disks; do
   read_stamp "$disk"
@@ -52,6 +56,24 @@ rewrite=$(word rewrite 0)
     dd if=/dev/urandom of=/ram/rewrite bs=1M count="$rewrite" conv=notrunc 2>/dev/null
     sleep 0.1
   done &
+
+if [ "$fs" ]; then
+  mkdir -p /data
+  mount -t ext4 "/dev/$fs" /data || echo "no file system on $fs"
+  (
+    written=0
+    while :; do
+      written=$((written + 1))
+      dd if=/dev/urandom of="/data/file-$((written % 8))" bs=64k count=1 2>/dev/null
+      echo "data $written"
+      sleep 0.05
+    done
+  ) &
+fi
+if [ "$(word agent "")" ]; then
+  mkdir -p /run
+  qemu-ga -m virtio-serial -p /dev/vport0p1 -t /run -f /run/qemu-ga.pid >/dev/null 2>&1 &
+fi
 
 pause=$(word pause 0.05)
 count=0

@@ -23,21 +23,39 @@ export interface TinyGuestOptions {
   readonly words?: string;
   /** Further elements below `<devices>`. */
   readonly devices?: string;
+  /** Whether QEMU's guest agent runs in it, and has its channel. */
+  readonly agent?: boolean;
 }
 
-let files: { readonly kernel: string; readonly initrd: string } | undefined;
-
-/** The kernel and the initramfs; made by the first who asks. */
-export function tinyGuestFiles(): { readonly kernel: string; readonly initrd: string } {
-  if (files) return files;
-  const lines = execFileSync(process.execPath, [script], { encoding: "utf8" }).split("\n");
-  const [kernel = "", initrd = ""] = lines;
-  return (files = { kernel, initrd });
+interface GuestFiles {
+  readonly kernel: string;
+  readonly initrd: string;
 }
+
+const files = new Map<boolean, GuestFiles>();
+
+/** The kernel and the initramfs, if need be with the agent; made by the first who asks. */
+export function tinyGuestFiles({ agent = false } = {}): GuestFiles {
+  let found = files.get(agent);
+  if (!found) {
+    const args = [script, ...(agent ? ["--agent"] : [])];
+    const lines = execFileSync(process.execPath, args, { encoding: "utf8" }).split("\n");
+    const [kernel = "", initrd = ""] = lines;
+    files.set(agent, (found = { kernel, initrd }));
+  }
+  return found;
+}
+
+/** The channel that a guest agent is reached through. */
+export const AGENT_CHANNEL = `    <channel type='unix'>
+      <target type='virtio' name='org.qemu.guest_agent.0'/>
+    </channel>
+`;
 
 /** The `<domain>` of a tiny guest. */
 export function tinyGuestXml(options: TinyGuestOptions): string {
-  const { kernel, initrd } = tinyGuestFiles();
+  const { agent = false, words = "" } = options;
+  const { kernel, initrd } = tinyGuestFiles({ agent });
   const disks = options.disks.map(
     ({ path, format }, index) => `    <disk type='file' device='disk'>
       <driver name='qemu' type='${format}'/>
@@ -55,10 +73,10 @@ export function tinyGuestXml(options: TinyGuestOptions): string {
     <type arch='x86_64' machine='pc'>hvm</type>
     <kernel>${kernel}</kernel>
     <initrd>${initrd}</initrd>
-    <cmdline>console=ttyS0 quiet ${options.words ?? ""}</cmdline>
+    <cmdline>console=ttyS0 quiet ${words}${agent ? " agent=1" : ""}</cmdline>
   </os>
   <devices>
-${disks.join("")}${options.devices ?? ""}  </devices>
+${disks.join("")}${agent ? AGENT_CHANNEL : ""}${options.devices ?? ""}  </devices>
 </domain>
 `;
 }
@@ -76,6 +94,11 @@ export class TinyConsole {
     return Number([...this.text.matchAll(/^tick (\d+)\r?$/gm)].at(-1)?.[1] ?? 0);
   }
 
+  /** The last complete write to the file system; 0 before the first. */
+  get data(): number {
+    return Number([...this.text.matchAll(/^data (\d+)\r?$/gm)].at(-1)?.[1] ?? 0);
+  }
+
   /** Lines in which the guest complains of a disk that does not hold what memory says. */
   get torn(): readonly string[] {
     return [...this.text.matchAll(/^torn .*$/gm)].map(([line]) => line.trim());
@@ -87,11 +110,20 @@ export class TinyConsole {
   }
 
   /** Waits until the guest has come that far. Throws with the console when it takes too long. */
-  async waitForTick(tick: number, timeoutMs = 15_000): Promise<void> {
+  waitForTick(tick: number, timeoutMs = 15_000): Promise<void> {
+    return this.#waitFor(`tick ${tick}`, () => this.ticks >= tick, timeoutMs);
+  }
+
+  /** The same for the writes to its file system. */
+  waitForData(write: number, timeoutMs: number): Promise<void> {
+    return this.#waitFor(`write ${write}`, () => this.data >= write, timeoutMs);
+  }
+
+  async #waitFor(what: string, isThere: () => boolean, timeoutMs: number): Promise<void> {
     const deadlineMs = performance.now() + timeoutMs;
-    while (this.ticks < tick) {
+    while (!isThere()) {
       if (performance.now() > deadlineMs)
-        throw new Error(`the guest did not reach tick ${tick}; its console: ${this.text}`);
+        throw new Error(`the guest did not reach ${what}; its console: ${this.text}`);
       await sleep(20);
     }
   }

@@ -131,7 +131,6 @@ export class GuestCapture {
     context.report?.({
       pauseMs: measured.pauseMs,
       bytesWritten: memoryBytes ?? measured.bytesWritten,
-      consistency: capture.memory ? "memory" : "crash-consistent",
     });
   }
 

@@ -1,0 +1,2 @@
+export { AgentClient } from "./agent-client.js";
+export * from "./file-system-freeze.js";

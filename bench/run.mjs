@@ -15,6 +15,7 @@ import { benchImport } from "./import.mjs";
 import { machineFacts } from "./lib/machine.mjs";
 import { formatReport } from "./lib/report.mjs";
 import { benchList } from "./list.mjs";
+import { benchLive } from "./live.mjs";
 import { benchStart } from "./start.mjs";
 
 const BENCHMARKS = {
@@ -24,6 +25,7 @@ const BENCHMARKS = {
   import: benchImport,
   copy: benchCopy,
   "blktap-merge": benchBlktapMerge,
+  live: benchLive,
 };
 
 const { values, positionals } = parseArgs({

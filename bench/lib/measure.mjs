@@ -44,7 +44,8 @@ export function summary(numbers) {
 /**
  * A row of the report: one contestant's times against those of another, round by round, so that a
  * slow phase of the machine hits both sides; `fastestRatio` is that of the best round of each, which
- * a busy machine disturbs least. `peerTimes` is missing for a peer that is absent.
+ * a busy machine disturbs least. `peerTimes` is missing for a peer that is absent. A goal is a
+ * ratio, or `{ extraMs }`: how much longer it may take than the peer, whatever that takes.
  */
 export function compare(subject, times, peer, peerTimes, goal) {
   const row = { subject, peer, medianMs: summary(times).median };
@@ -54,6 +55,7 @@ export function compare(subject, times, peer, peerTimes, goal) {
     ...row,
     fastestRatio: summary(times).low / low,
     ratio: summary(times.map((time, round) => time / peerTimes[round])),
+    extraMs: summary(times.map((time, round) => time - peerTimes[round])).median,
     peerMs: median,
     peerNoise: high / low,
     ...(goal !== undefined && { goal }),

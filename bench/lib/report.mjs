@@ -35,8 +35,12 @@ function cells(row) {
 /** A peer whose own time varies more than this says nothing about a goal. */
 const NOISE_LIMIT = 2;
 
-function formatGoal({ ratio, goal, peerNoise }) {
+function formatGoal({ ratio, extraMs, goal, peerNoise }) {
   if (goal === undefined || !ratio) return "";
+  if (typeof goal === "object") {
+    const found = `${extraMs < 0 ? "" : "+"}${extraMs.toFixed(1)} ms`;
+    return `at most +${String(goal.extraMs)} ms: ${extraMs <= goal.extraMs ? "ok" : "MISSED"} (${found})`;
+  }
   const limit = `at most ${String(goal)}`;
   if (ratio.median <= goal) return `${limit}: ok`;
   return peerNoise > NOISE_LIMIT ? `${limit}: too noisy to tell` : `${limit}: MISSED`;

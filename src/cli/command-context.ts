@@ -13,7 +13,7 @@ export interface ContextSource extends Pick<
   CommandContext,
   "table" | "uri" | "env" | "quiet" | "dryRun" | "signal" | "service"
 > {
-  readonly onProgress: ((event: ProgressEvent) => void) | undefined;
+  readonly onProgress: (event: ProgressEvent) => void;
   readonly ask: CommandContext["ask"] | undefined;
 }
 
@@ -34,7 +34,7 @@ export function createContext(args: CommandArguments, source: ContextSource): Co
     changeOptions: () => ({
       dryRun,
       signal,
-      ...(onProgress && { onProgress }),
+      onProgress,
       ...lockTimeout(args),
     }),
     edit: (text) => editText(text, env),

@@ -1,4 +1,5 @@
 import { EXIT } from "../core/errors/index.js";
+import type { ProgressEvent } from "../core/execute/progress-event.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
 import { asCommandError, asFailureOf, underHeadline } from "./command-error.js";
 import { createContext } from "./command-context.js";
@@ -72,19 +73,28 @@ export class Session {
     const json = this.#options.json || command.args.has("json");
     const running = watchSignals(this.#options);
     const progress = this.#progressLine();
+    const told = new Set<string>();
+    const onProgress = (event: ProgressEvent) => {
+      if (event.type === "warning" && !json) {
+        progress?.clear();
+        this.#warn(event.message);
+        told.add(event.message);
+      }
+      progress?.update(event);
+    };
     let outcome: Outcome;
     try {
       const context = createContext(command.args, {
         ...this.#options,
         uri: this.#uriOf(command.spec),
         signal: running.signal,
-        onProgress: progress && ((event) => progress.update(event)),
+        onProgress,
         service: () => this.service(command.spec),
         ask: this.#ask,
       });
       const result = command.help ? helpResult(command.spec) : await command.spec.run(context);
       progress?.clear();
-      this.#print(result, json);
+      this.#print(result, json, told);
       outcome = { status: result.status ?? EXIT.ok, quit: result.quit === true };
     } catch (thrown) {
       progress?.clear();
@@ -141,14 +151,18 @@ export class Session {
     return readonly ? readOnlyService(service) : service;
   }
 
-  #print(result: CommandResult, json: boolean): void {
-    const { stdout, stderr } = this.#options.streams;
+  /** A warning may tell why a command does not end: it does not wait for the end. */
+  #warn(message: string): void {
+    this.#options.streams.stderr.write(terminalText(`warning: ${message}\n`));
+  }
+
+  #print(result: CommandResult, json: boolean, told: ReadonlySet<string>): void {
+    const { stdout } = this.#options.streams;
     if (json) {
       stdout.write(formatJson(result.data));
       return;
     }
-    for (const warning of result.warnings ?? [])
-      stderr.write(terminalText(`warning: ${warning}\n`));
+    for (const warning of result.warnings ?? []) if (!told.has(warning)) this.#warn(warning);
     const notice = this.#options.quiet ? "" : (result.notice ?? "");
     const text = (result.text ?? "") + notice;
     stdout.write(stdout.isTTY ? terminalText(text) : text);

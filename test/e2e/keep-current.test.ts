@@ -62,7 +62,7 @@ describe("the state before a revert", () => {
       lab.domsnap("check", "guest");
     });
 
-  it("is planned and told, and not touched by a dry run", async () => {
+  it("is planned and told, and not touched by a dry run", () => {
     takeAs(FORMS["in overlays"]);
     const plan = lab.domsnap("snapshot-revert", "guest", "s", "--keep-current", "--dry-run");
     expect(plan).to.match(/Plan: create snapshot 'before-revert-\d+' .*Plan: revert/s);
@@ -76,7 +76,7 @@ describe("the state before a revert", () => {
     expect(info).to.include("<parent>\n    <name>s</name>");
   });
 
-  it("is not kept when the revert is refused", async () => {
+  it("is not kept when the revert is refused", () => {
     takeAs(["vda,snapshot=no", "vdb,snapshot=internal"]);
     lab.domsnap("snapshot-create-as", "guest", "later", "--disk-only");
     const refused = lab.try("snapshot-revert", "guest", "s", "--keep-current");
@@ -115,7 +115,7 @@ describe("the state before a revert", () => {
     expect(await service.current("test")).to.equal("s");
   });
 
-  it("never gets a name twice", async () => {
+  it("never gets a name twice", () => {
     takeAs(FORMS["in overlays"]);
     const names = new Set([revertKeeping(), revertKeeping(), revertKeeping()]);
     expect(names.size).to.equal(3);

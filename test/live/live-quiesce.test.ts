@@ -3,14 +3,14 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { expect } from "chai";
+import { string } from "valibot";
 
-import { DomsnapError } from "../../src/core/errors/index.js";
+import type { DomsnapError } from "../../src/core/errors/index.js";
 import { AgentClient } from "../../src/plugins/lib/guest-agent/index.js";
 import { expectError } from "../../src/testing/index.js";
 import { AGENT_CHANNEL } from "../support/tiny-guest/tiny-guest.js";
 import { fakeAgent, type AgentScript, type FakeAgent } from "./support/fake-agent.js";
 import { journalNeedsRecovery, LiveLab } from "./support/live-lab.js";
-import { string } from "valibot";
 
 const child = fileURLToPath(new URL("support/dying-child.ts", import.meta.url));
 
@@ -208,7 +208,7 @@ describe("file systems that the guest's agent freezes", function () {
       const error = await expectError(create(), "unfinished");
       expect(error.message).to.include("the guest's file systems could not be thawed");
       expect(error.hint).to.include("Start the agent in the guest again");
-      expect(dead.commands.filter((name) => /fsfreeze/.test(name)).at(-1)).to.equal(
+      expect(dead.commands.filter((name) => name.includes("fsfreeze")).at(-1)).to.equal(
         "guest-fsfreeze-freeze",
       );
       const alive = await replaceAgent({ status: "frozen", thaw: 1 });

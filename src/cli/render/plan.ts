@@ -1,5 +1,6 @@
 import type { ChangeResult } from "../../core/operations/results.js";
 import type { Capture, Operation, OperationOf, Plan } from "../../core/plan/operation.js";
+import { formatMib } from "./amount.js";
 import { safeText } from "./display-text.js";
 
 /** The plans of a dry run for people: what would happen, in order, and from where on for good. */
@@ -155,8 +156,15 @@ function describeSnapshotStep(step: OperationOf<"disks.snapshot">["disks"][numbe
 }
 
 function describeMergeStep(step: OperationOf<"disks.merge">["disks"][number]): string[] {
-  const { target, base, overlay, relink, keepsPath } = step;
-  const merge = `${target}: ${overlay.path} -> ${base.path}`;
+  const { target, base, overlay, relink, keepsPath, streamOnto, bytes } = step;
+  const amount = bytes === undefined ? "" : ` (at most ${formatMib(bytes)})`;
+  if (streamOnto)
+    return [
+      `${target}: stream ${base.path} up into ${overlay.path}${amount}`,
+      `${target}: ${overlay.path} then backs on ${streamOnto.path}`,
+    ];
+  const how = bytes === undefined ? "" : "commit ";
+  const merge = `${target}: ${how}${overlay.path} -> ${base.path}${amount}`;
   if (keepsPath === true) return [merge, `${target}: ${base.path} becomes ${overlay.path}`];
   return [merge, ...relink.map((image) => `${target}: ${image.path} then backs on ${base.path}`)];
 }

@@ -1,5 +1,7 @@
 import type { ProgressEvent } from "../../core/execute/progress-event.js";
+import { formatMib } from "./amount.js";
 import { safeText } from "./display-text.js";
+import { ProgressPace } from "./progress-pace.js";
 
 /** Work shorter than this is over before a line about it could be read. */
 const QUIET_MS = 1000;
@@ -19,6 +21,7 @@ export class ProgressLine {
   readonly #write: (text: string) => void;
   readonly #nowMs: () => number;
   readonly #startMs: number;
+  readonly #pace = new ProgressPace();
   #drawnMs = 0;
   #drawn = false;
 
@@ -29,8 +32,8 @@ export class ProgressLine {
   }
 
   update(event: ProgressEvent): void {
-    const text = describeProgress(event);
     const nowMs = this.#nowMs();
+    const text = describeProgress(event, this.#pace, nowMs);
     if (text === undefined || nowMs - this.#startMs < QUIET_MS) return;
     if (this.#drawn && nowMs - this.#drawnMs < INTERVAL_MS) return;
     this.#write(`\r\u001b[K${text}`);
@@ -45,7 +48,11 @@ export class ProgressLine {
   }
 }
 
-function describeProgress(event: ProgressEvent): string | undefined {
+function describeProgress(
+  event: ProgressEvent,
+  pace: ProgressPace,
+  nowMs: number,
+): string | undefined {
   switch (event.type) {
     case "recovery-started":
       return safeText(`Recovering: interrupted ${event.verb} of '${event.snapshot}'`);
@@ -53,7 +60,8 @@ function describeProgress(event: ProgressEvent): string | undefined {
       return stepText(event);
     case "operation-progress": {
       const subject = event.subject === undefined ? "" : ` ${safeText(event.subject)}`;
-      return `${stepText(event)}${subject} ${amountText(event.bytesDone, event.bytesTotal)}`;
+      const amount = amountText(event.bytesDone, event.bytesTotal);
+      return `${stepText(event)}${subject} ${amount}${pace.describe(event, nowMs)}`;
     }
     case "undo-started":
       return `Undoing ${event.kind}`;
@@ -74,8 +82,4 @@ function amountText(bytesDone: number, bytesTotal: number | undefined): string {
   if (bytesTotal === undefined || bytesTotal === 0) return formatMib(bytesDone);
   const percent = Math.floor((100 * bytesDone) / bytesTotal);
   return `${percent}% (${formatMib(bytesDone)} of ${formatMib(bytesTotal)})`;
-}
-
-function formatMib(bytes: number): string {
-  return `${(bytes / (1024 * 1024)).toFixed(1)} MiB`;
 }

@@ -22,8 +22,8 @@ export interface ExecutionEnvironment {
  * way, so that an image that is in use fails a delete while nothing has changed.
  *
  * Throws the failure with its effect: `rolled-back`, or `partial` (code `unfinished`) when the
- * journal keeps what is left to do. Aborting counts as a failure before the point of no return
- * and is not looked at after it.
+ * journal keeps what is left to do. Aborting counts as a failure before the point of no return;
+ * after it only long merges under a running guest look at it, and stop so that they can go on.
  */
 export async function executePlan(plan: Plan, environment: ExecutionEnvironment): Promise<void> {
   throwIfCancelled(environment.signal);
@@ -33,6 +33,12 @@ export async function executePlan(plan: Plan, environment: ExecutionEnvironment)
 
 /** Operations that happen at once or not at all, so that failing at the commit point is harmless. */
 const ATOMIC: ReadonlySet<OperationKind> = new Set(["record.write"]);
+
+/**
+ * Operations that take as long as a guest likes. They look at an abort behind the point of no return,
+ * too: then they stop where they can go on later, and the journal keeps them.
+ */
+const INTERRUPTIBLE: ReadonlySet<OperationKind> = new Set(["domain.merge"]);
 
 type Marks = Pick<JournalEntry, "started" | "finished">;
 
@@ -158,7 +164,7 @@ function contextFor(
   plan: Plan,
   index: number,
   environment: ExecutionEnvironment,
-  signal = index < plan.commitAt ? environment.signal : new AbortController().signal,
+  signal = signalFor(plan, index, environment),
 ): OperationContext {
   const { kind } = operationAt(plan, index);
   const event = { kind, index, total: plan.operations.length };
@@ -175,6 +181,11 @@ function contextFor(
       environment.emit({ type: "measured", measures });
     },
   };
+}
+
+function signalFor(plan: Plan, index: number, { signal }: ExecutionEnvironment): AbortSignal {
+  const heeded = index < plan.commitAt || INTERRUPTIBLE.has(operationAt(plan, index).kind);
+  return heeded ? signal : new AbortController().signal;
 }
 
 function operationAt(plan: Plan, index: number) {

@@ -26,6 +26,8 @@ export interface RemovalFacts {
   readonly others: readonly DomainSnapshot[];
   /** Paths that other domains of the toolstack open. */
   readonly foreignPaths: ReadonlySet<string>;
+  /** Images that the running guest has open; its hypervisor can merge them in both directions. */
+  readonly openImages?: ReadonlySet<string>;
 }
 
 /**
@@ -90,8 +92,37 @@ async function decideOverlay(
   await assertNoInternalSnapshots(backend, overlay);
   const above = await backend.findDependents(overlay, candidates);
   const relink = above.map((child) => known.get(child) ?? { ...overlay, path: child });
-  const keepsPath = backend.keepsPaths === true && { keepsPath: true };
-  removal.merges.push({ backend: backend.id, target, base: frozen, overlay, relink, ...keepsPath });
+  const how =
+    backend.keepsPaths === true
+      ? { keepsPath: true }
+      : await cheaperDirection({ target, frozen, backend }, overlay, facts);
+  removal.merges.push({ backend: backend.id, target, base: frozen, overlay, relink, ...how });
+}
+
+/**
+ * Merging under a running guest's feet goes both ways. Down into the frozen image costs what the
+ * overlay has, and the guest may write faster than that; up into the overlay costs what the frozen
+ * image has, and always comes to an end. Up is possible only where the frozen image is an overlay
+ * itself that nothing else needs, so that it may go; never with an image that we did not make.
+ */
+async function cheaperDirection(
+  { target, frozen, backend }: Frozen,
+  overlay: ImageRef,
+  { domain, others, openImages }: RemovalFacts,
+): Promise<Pick<MergeStep, "keepsPath" | "streamOnto" | "bytes">> {
+  if (!openImages?.has(overlay.path)) return {};
+  const [below, above] = await Promise.all([backend.inspect(frozen), backend.inspect(overlay)]);
+  const down = { bytes: above.allocatedBytes };
+  const isTop = imageOf(domain.definition, target)?.path === overlay.path;
+  const { path, format } = below.backing ?? {};
+  if (!isTop || path === undefined || format === undefined) return down;
+  if (below.allocatedBytes >= above.allocatedBytes || below.snapshots.length > 0) return down;
+  if (below.virtualSizeBytes !== above.virtualSizeBytes) return down;
+  const needed = pathsOfDefinitions([domain.inactiveDefinition, ...others.flatMap(definitionsOf)]);
+  const isOurs = others.flatMap(filesOfRecord).includes(frozen.path);
+  if (needed.has(frozen.path) || !isOurs) return down;
+  const streamOnto: ImageRef = { path, type: "file", format };
+  return { keepsPath: true, streamOnto, bytes: below.allocatedBytes };
 }
 
 /** The frozen image ends an abandoned branch: unlink it if it was an overlay that nobody needs. */

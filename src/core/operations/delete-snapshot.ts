@@ -30,7 +30,7 @@ export function deleteSnapshot(
   flags: DeleteFlags,
   callerOptions: ChangeOptions = {},
 ): Promise<ChangeResult> {
-  const { options, warnings } = collectWarnings(callerOptions);
+  const { options, warnings, measures } = collectWarnings(callerOptions);
   return changeDomain(context, reference, options, async (domain) => {
     const { rules } = context.connection.toolstack;
     const heads = await readHeads(context, domain.uuid);
@@ -47,6 +47,7 @@ export function deleteSnapshot(
       plans,
       executed: !options.dryRun,
       warnings: [...plans.flatMap((plan) => plan.warnings), ...warnings],
+      ...measures(),
     };
   });
 }
@@ -122,9 +123,12 @@ async function removalOf(context: ServiceContext, domain: Domain, name: string, 
     captured: toolstack.captures === true,
   });
   const foreignPaths = foreignPathsOf(await toolstack.listDomains(), domain);
-  const images = await decideRemoval(assigned, { domain, snapshot, others, foreignPaths });
   const live =
     isActive(domain) && toolstack.captures ? await findOpenImages(context, domain) : undefined;
+  const images = await decideRemoval(assigned, {
+    ...{ domain, snapshot, others, foreignPaths },
+    ...(live ? { openImages: live } : {}),
+  });
   if (live) assertRemovable(snapshot.name, images.removals, live, domain);
   return { snapshot, others, images, ...(live ? { openImages: live } : {}) };
 }

@@ -1,4 +1,5 @@
 import { DomsnapError } from "../errors/index.js";
+import type { ProgressEvent } from "../execute/progress-event.js";
 import {
   childrenOf,
   isActive,
@@ -46,7 +47,10 @@ export function revertToSnapshot(
       const again = kept?.executed === true;
       const present = again ? await connection.toolstack.findDomain(domain.uuid) : domain;
       const last = again ? await planOf(context, present, name, flags) : plan;
-      await runUnlessDry(context, last, options);
+      const watched = connection.toolstack.touchesImages
+        ? { ...options, onProgress: watchDowntime(last, options) }
+        : options;
+      await runUnlessDry(context, last, watched);
       const plans = [...(kept?.plans ?? []), last];
       return {
         domain,
@@ -60,6 +64,31 @@ export function revertToSnapshot(
       throw kept ? failureAfterKeeping(thrown, kept.snapshot.name) : thrown;
     }
   });
+}
+
+/**
+ * Measures how long nothing runs: from the end of the old guest until the new one goes on. A guest
+ * that is left off or paused has no such time.
+ */
+function watchDowntime(
+  { operations }: Plan,
+  { onProgress }: ChangeOptions,
+): (event: ProgressEvent) => void {
+  const goesOn = operations.findLastIndex(
+    (operation) =>
+      operation.kind === "domain.resume" ||
+      (operation.kind === "domain.start" && !operation.paused),
+  );
+  let stoppedAtMs: number | undefined;
+  return (event) => {
+    onProgress?.(event);
+    if (event.type === "operation-started" && event.kind === "domain.stop")
+      stoppedAtMs = performance.now();
+    if (event.type !== "operation-finished" || event.index !== goesOn) return;
+    if (stoppedAtMs === undefined) return;
+    onProgress?.({ type: "measured", measures: { pauseMs: performance.now() - stoppedAtMs } });
+    stoppedAtMs = undefined;
+  };
 }
 
 /** Checks a revert and plans it. */

@@ -47,6 +47,13 @@ export interface MergeStep {
   readonly relink: readonly ImageRef[];
   /** The merged content stays at the path of `overlay`, and that of `base` is free afterwards. */
   readonly keepsPath?: boolean;
+  /**
+   * With `keepsPath`: what the base has and the overlay does not is pulled up into the overlay, which
+   * then backs on this image. Else the overlay is written down into the base.
+   */
+  readonly streamOnto?: ImageRef;
+  /** How much there is to copy, at most, when this was planned. */
+  readonly bytes?: number;
 }
 
 /** What is taken of an active guest at one instant. */

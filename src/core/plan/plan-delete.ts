@@ -38,7 +38,8 @@ export function planDelete(facts: DeleteFacts): Plan {
   const isOpen = ({ path }: ImageRef) => openImages.has(path);
   const [liveMerges, merges] = divide(
     facts.merges,
-    ({ overlay, keepsPath }) => keepsPath !== true && isOpen(overlay),
+    ({ overlay, keepsPath, streamOnto }) =>
+      isOpen(overlay) && (streamOnto !== undefined || keepsPath !== true),
   );
   const [liveRemovals, removals] = divide(
     facts.removals,

@@ -1,3 +1,4 @@
+import { DomsnapError } from "../../core/errors/index.js";
 import { isActive, type DomainState } from "../../core/model/index.js";
 import type { DomainOperation, OperationOf } from "../../core/plan/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
@@ -112,6 +113,7 @@ export class XlHandler implements OperationHandler<DomainOperation> {
         return probeFile(operation.file).kind === "absent";
       case "domain.quiesce":
       case "domain.thaw":
+        return false;
       case "domain.merge":
         return this.#capture.isMerged(operation, context);
       case "domain.start":

@@ -10,6 +10,8 @@ export interface Fault {
   /** Lets this many such commands pass before. */
   readonly skip?: number;
   readonly instead?: () => void;
+  /** Nothing goes wrong, but QEMU gets other arguments. */
+  readonly rewrite?: (args: object) => object;
 }
 
 /** Stands between domsnap and QEMU's monitor, and lets one command go wrong. */
@@ -46,9 +48,15 @@ export async function relayMonitor(path: string): Promise<MonitorRelay> {
           qemu.write(`${line}\n`);
           continue;
         }
-        const { instead } = fault;
+        const { instead, rewrite } = fault;
         fault = undefined;
         happened = true;
+        if (rewrite) {
+          const message = JSON.parse(line) as { arguments: object };
+          const changed = { ...message, arguments: rewrite(message.arguments) };
+          qemu.write(`${JSON.stringify(changed)}\n`);
+          continue;
+        }
         if (instead) instead();
         else {
           client.destroy();

@@ -110,7 +110,7 @@ export class TinyConsole {
   }
 
   /** Waits until the guest has come that far. Throws with the console when it takes too long. */
-  waitForTick(tick: number, timeoutMs = 15_000): Promise<void> {
+  waitForTick(tick: number, timeoutMs = 60_000): Promise<void> {
     return this.#waitFor(`tick ${tick}`, () => this.ticks >= tick, timeoutMs);
   }
 

@@ -1,5 +1,7 @@
-import type { OperationOf } from "../../../core/plan/operation.js";
+import type { MergeStep, OperationOf } from "../../../core/plan/operation.js";
 import type { OperationContext } from "../../../core/ports/index.js";
+import { assertSafeChain, backsOn } from "../backing-chain.js";
+import { syncFile } from "../durable-files.js";
 import { everyAsync } from "../every-async.js";
 import { InternalSnapshots } from "../internal-snapshots.js";
 import { OverlayMerger } from "../merge-overlay.js";
@@ -29,7 +31,7 @@ export class GuestImages {
     context: OperationContext,
   ): Promise<void> {
     if (!guest.alive) {
-      for (const step of disks) await this.#merger.merge(step, context);
+      for (const step of disks) await this.#mergeOffline(step, context);
       return;
     }
     await guest.withMonitor(async (client) => {
@@ -39,10 +41,35 @@ export class GuestImages {
   }
 
   isMerged(guest: LiveGuest, { disks }: OperationOf<"domain.merge">): Promise<boolean> {
-    if (!guest.alive) return everyAsync(disks, (step) => this.#merger.isMerged(step));
+    if (!guest.alive)
+      return everyAsync(disks, (step) =>
+        step.streamOnto
+          ? backsOn(step.overlay.path, step.streamOnto.path)
+          : this.#merger.isMerged(step),
+      );
     return guest.withMonitor((client) =>
-      everyAsync(disks, async ({ overlay }) => !(await isInChain(client, overlay.path))),
+      everyAsync(disks, async ({ base, overlay, streamOnto }) => {
+        const { path } = streamOnto ? base : overlay;
+        return !(await isInChain(client, path));
+      }),
     );
+  }
+
+  /** What `qemu-img rebase` has pulled up hides what is below: it can be repeated after a crash. */
+  async #mergeOffline(step: MergeStep, context: OperationContext): Promise<void> {
+    const { overlay, streamOnto, target } = step;
+    if (!streamOnto) return this.#merger.merge(step, context);
+    if (await backsOn(overlay.path, streamOnto.path)) return;
+    await assertSafeChain(overlay);
+    const { bytes = 0 } = step;
+    await this.qemuImg.rebase(overlay, streamOnto, {
+      signal: context.signal,
+      onFraction: (fraction) => {
+        const bytesDone = Math.round(fraction * bytes);
+        context.progress({ bytesDone, bytesTotal: bytes, subject: target });
+      },
+    });
+    await syncFile(overlay.path);
   }
 
   /** Warns of images that did not hold the snapshot. */

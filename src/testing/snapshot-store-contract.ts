@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import type { SnapshotHead } from "../core/model/index.js";
+import { CONSISTENCIES, type SnapshotHead } from "../core/model/index.js";
 import type { SnapshotStore } from "../core/ports/snapshot-store.js";
 import { expectError } from "./expect-error.js";
 import { OTHER_UUID, SAMPLE_UUID, sampleSnapshot } from "./samples.js";
@@ -53,6 +53,18 @@ export function describeSnapshotStore(name: string, contract: SnapshotStoreContr
         "no domain snapshot with matching name 's'",
       );
     });
+
+    for (const consistency of CONSISTENCIES)
+      it(`keeps that a snapshot is '${consistency}', of which its document tells nothing`, async () => {
+        const snapshot = sampleSnapshot({ consistency });
+        await subject.store.write(SAMPLE_UUID, snapshot);
+        const store = subject.reopened();
+        expect(await store.read(SAMPLE_UUID, "sample")).to.deep.equal(snapshot);
+        expect((await store.index(SAMPLE_UUID)).heads).to.have.nested.property(
+          "[0].consistency",
+          consistency,
+        );
+      });
 
     it("gives back a complete record as it was written", async () => {
       const snapshot = sampleSnapshot();

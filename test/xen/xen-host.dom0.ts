@@ -17,7 +17,7 @@ const internal = (name: string) =>
 
 /** Runs in dom0 of the Xen lab (`npm run test:xen`), with one guest for all tests, in their order. */
 describe("xen:///system on a Xen host", function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
 
   const xl = new Xl();
   const guest = new LabGuest("lab", "3b7c6be4-1c1d-4e5f-8a6b-0123456789ab", [
@@ -71,14 +71,6 @@ describe("xen:///system on a Xen host", function () {
     await guest.answers();
   });
 
-  it("refuses an overlay below a running guest before anything happens", async () => {
-    const document = `<domainsnapshot><name>refused</name><disks>
-      <disk name='xvda' snapshot='external'/><disk name='xvdb' snapshot='no'/></disks></domainsnapshot>`;
-    const flags = { diskOnly: true };
-    await expectError(service.create("lab", document, flags), "operation-unsupported", /overlays/);
-    await guest.answers();
-  });
-
   it("takes memory and disks of a running guest at one instant", async () => {
     await guest.write("one");
     const result = await service.create("lab", internal("first"), {});
@@ -120,12 +112,6 @@ describe("xen:///system on a Xen host", function () {
     ]);
     await xl.unpause(id);
     expect(await guest.read()).to.deep.equal(["one", "one", "one"]);
-  });
-
-  it("goes on when the memory cannot be written", async () => {
-    await expectError(xl.saveAndPause(guest.id, "/dev/full"), "no-space");
-    await expectError(xl.saveAndPause(guest.id, "/nosuch/file"), "tool-failed");
-    await guest.answers();
   });
 
   it("deletes a snapshot while the guest runs", async () => {

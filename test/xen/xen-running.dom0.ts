@@ -29,6 +29,10 @@ function document(name: string, memory: string, disks: readonly DiskRequest[]): 
   return `<domainsnapshot><name>${name}</name>${memory}<disks>${elements.join("")}</disks></domainsnapshot>`;
 }
 
+function formOf({ mode, format }: { readonly mode: string; readonly format?: string }): string {
+  return format ?? mode;
+}
+
 /**
  * Runs in dom0 of the Xen lab (`npm run test:xen`). A program in the guest notices when memory and
  * disks are not of one instant (`LabGuest.startWriter`).
@@ -38,7 +42,7 @@ for (const [type, uuid] of [
   ["pvh", "20000000-1c1d-4e5f-8a6b-0123456789ab"],
 ] as const)
   describe(`a running ${type.toUpperCase()} guest with qcow2 and raw disks`, function () {
-    this.timeout(600_000);
+    this.timeout(900_000);
 
     const guest = new LabGuest(
       `run-${type}`,
@@ -79,6 +83,21 @@ for (const [type, uuid] of [
       await guest.stampAbove(now + 2);
       return guest.stamp();
     }
+
+    it("tells which disks can be taken, and what would change that", async () => {
+      const disks = await service.diskCapabilities(name);
+      const possible = disks.map(({ target, forms }) =>
+        [target, ...forms.filter(({ verdict }) => verdict.possible).map(formOf)].join(" "),
+      );
+      expect(possible).to.deep.equal([
+        "xvda internal qcow2",
+        "xvdb internal qcow2",
+        "xvdc qcow2 raw",
+        "xvdd raw",
+      ]);
+      const verdict = disks[3]?.forms[0]?.verdict;
+      expect(verdict).to.have.property("remedy").that.includes("backendtype=qdisk");
+    });
 
     it("is taken with its memory, inside of images and as copies in the same pause", async () => {
       const disks = [...INTERNAL, { name: "xvdc", format: "raw" } as const, COPY];

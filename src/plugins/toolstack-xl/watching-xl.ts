@@ -57,13 +57,18 @@ function watchedBy(pid: number): number | undefined {
     if (readFileSync(`/proc/${pid}/comm`, "utf8").trim() !== "xl") return undefined;
     const log = readlinkSync(`/proc/${pid}/fd/1`);
     if (!LOG.test(log)) return undefined;
-    const own = [...readTail(log).matchAll(WATCHES)].filter((words) => words[2] === String(pid));
-    const last = own.at(-1)?.[1];
-    return last === undefined ? undefined : Number(last);
+    return lastWatched(readTail(log), pid);
   } catch {
     // It has just ended.
     return undefined;
   }
+}
+
+/** The domain that a process has begun to watch last, from the log of xl. */
+export function lastWatched(log: string, pid: number): number | undefined {
+  const own = [...log.matchAll(WATCHES)].filter((words) => words[2] === String(pid));
+  const last = own.at(-1)?.[1];
+  return last === undefined ? undefined : Number(last);
 }
 
 function readTail(path: string): string {

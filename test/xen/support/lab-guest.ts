@@ -4,8 +4,8 @@ import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const IMAGES = "/var/lib/xen/images";
-const ANSWER_TIMEOUT_MS = 60_000;
-const BOOT_TIMEOUT_MS = 90_000;
+const ANSWER_TIMEOUT_MS = 180_000;
+const BOOT_TIMEOUT_MS = 300_000;
 const POLL_MS = 200;
 
 /** How many slots of a disk the writer goes round in. */
@@ -74,7 +74,7 @@ ${disks.join("")}]
   async answers(timeoutMs = ANSWER_TIMEOUT_MS): Promise<void> {
     const deadlineMs = performance.now() + timeoutMs;
     for (;;) {
-      const answer = await this.sh("echo here", 5000).catch(() => "");
+      const answer = await this.sh("echo here", 15_000).catch(() => "");
       if (answer === "here") return;
       if (performance.now() > deadlineMs) throw new Error(`guest '${this.name}' does not answer`);
     }

@@ -8,11 +8,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "chai";
 
-import { openSnapshotService } from "../../src/container.js";
-import type { SnapshotService } from "../../src/core/operations/snapshot-service.js";
 import { Xl } from "../../src/plugins/lib/xl/index.js";
 import { expectError } from "../../src/testing/expect-error.js";
 import { LabGuest, run } from "./support/lab-guest.js";
+import { useWrittenGuest } from "./support/written-guest.js";
 
 const STATE = "/var/lib/xen/snapshots";
 const PROGRAM = join(process.cwd(), "bin/domsnap.cjs");
@@ -34,23 +33,12 @@ describe("a running Xen guest when something fails", function () {
   const { name } = guest;
   const images = ["xvda", "xvdb"].map((vdev) => guest.image(vdev));
   const socket = () => `/run/xen/qmp-libxenstat-${guest.id}`;
-  let service: SnapshotService;
-
-  before(async () => {
-    service = await openSnapshotService("xen:///system");
-    guest.define();
-    await guest.boot();
-    await guest.startWriter();
-  });
-  after(async () => {
-    await service.close();
-    guest.remove();
-  });
+  const lab = useWrittenGuest(guest);
 
   /** All is as if nothing had been tried, and the guest goes on. */
   async function expectUntouched(): Promise<void> {
-    expect((await service.findDomain(name)).state).to.equal("running");
-    expect((await service.list(name)).heads).to.deep.equal([]);
+    expect((await lab.service.findDomain(name)).state).to.equal("running");
+    expect((await lab.service.list(name)).heads).to.deep.equal([]);
     expect(guest.storedImages()).to.deep.equal(images);
     expect(guest.configuredImages()).to.deep.equal(images);
     const left = readdirSync(join(STATE, guest.uuid)).filter((file) => /save|journal/.test(file));
@@ -60,22 +48,21 @@ describe("a running Xen guest when something fails", function () {
       for (const snapshotName of ["in", "over"])
         expect(existsSync(image.replace(/img$/, snapshotName))).to.equal(false);
     }
-    await guest.stampAbove(await guest.stamp());
-    expect(await guest.incoherence()).to.equal("");
+    await lab.expectCoherent();
   }
 
   it("does not know a domain that is not there", async () => {
-    await expectError(service.create("nosuch", snapshot("in", "internal"), {}), "no-domain");
+    await expectError(lab.service.create("nosuch", snapshot("in", "internal"), {}), "no-domain");
   });
 
   it("does not save the memory of a paused guest, and takes its disks", async () => {
-    await service.switchPower(name, { verb: "suspend" });
-    const withMemory = service.create(name, snapshot("in", "internal"), {});
+    await lab.service.switchPower(name, { verb: "suspend" });
+    const withMemory = lab.service.create(name, snapshot("in", "internal"), {});
     await expectError(withMemory, "operation-invalid", /has to be running/);
-    await service.create(name, snapshot("over", "external"), { diskOnly: true });
-    expect((await service.findDomain(name)).state).to.equal("paused");
-    await service.switchPower(name, { verb: "resume" });
-    await service.delete(name, "over", {});
+    await lab.service.create(name, snapshot("over", "external"), { diskOnly: true });
+    expect((await lab.service.findDomain(name)).state).to.equal("paused");
+    await lab.service.switchPower(name, { verb: "resume" });
+    await lab.service.delete(name, "over", {});
     await expectUntouched();
   });
 
@@ -124,20 +111,20 @@ describe("a running Xen guest when something fails", function () {
   });
 
   it("is left alone when its QEMU cannot be reached", async () => {
-    await service.create(name, snapshot("in", "internal"), {});
+    await lab.service.create(name, snapshot("in", "internal"), {});
     renameSync(socket(), `${socket()}.aside`);
-    const refused = service.create(name, snapshot("next", "internal"), {});
+    const refused = lab.service.create(name, snapshot("next", "internal"), {});
     await expectError(refused, "disk-unsupported", /has no socket/);
     // Its images look free to qemu-img, and are not.
-    await expectError(service.delete(name, "in", {}), "operation-failed", /has no socket/);
+    await expectError(lab.service.delete(name, "in", {}), "operation-failed", /has no socket/);
     renameSync(`${socket()}.aside`, socket());
-    await service.delete(name, "in", {});
+    await lab.service.delete(name, "in", {});
     await expectUntouched();
   });
 
   it("is left alone when somebody else is at its socket", async () => {
     const holder = await hold(socket());
-    const refused = service.create(name, snapshot("in", "internal"), {});
+    const refused = lab.service.create(name, snapshot("in", "internal"), {});
     await expectError(refused, "disk-unsupported");
     holder.destroy();
     await expectUntouched();

@@ -4,9 +4,8 @@ import { existsSync, statSync } from "node:fs";
 
 import { expect } from "chai";
 
-import { openSnapshotService } from "../../src/container.js";
-import type { SnapshotService } from "../../src/core/operations/snapshot-service.js";
 import { LabGuest, run } from "./support/lab-guest.js";
+import { useWrittenGuest } from "./support/written-guest.js";
 
 const STATE = "/var/lib/xen/snapshots";
 const MEMORY = "/var/lib/xen/images/memory";
@@ -59,24 +58,8 @@ for (const [type, uuid] of [
     const base = ["xvda", "xvdb", "xvdc"].map((vdev) => guest.image(vdev));
     const overlays = (snapshot: string) => base.map((path) => path.replace(/img$/, snapshot));
     const openImages = () => guest.storedImages().slice(0, 3);
-    let service: SnapshotService;
-
-    before(async () => {
-      service = await openSnapshotService("xen:///system");
-      guest.define();
-      await guest.boot();
-      await guest.startWriter();
-    });
-    after(async () => {
-      await service.close();
-      guest.remove();
-    });
-
-    /** The guest is up, and its memory and its disks are of one instant. */
-    async function expectCoherent(): Promise<void> {
-      await guest.stampAbove(await guest.stamp());
-      expect(await guest.incoherence()).to.equal("");
-    }
+    const lab = useWrittenGuest(guest);
+    const { expectCoherent } = lab;
 
     async function goOn(): Promise<number> {
       const now = await guest.stamp();
@@ -85,7 +68,7 @@ for (const [type, uuid] of [
     }
 
     it("tells which disks can be taken, and what would change that", async () => {
-      const disks = await service.diskCapabilities(name);
+      const disks = await lab.service.diskCapabilities(name);
       const possible = disks.map(({ target, forms }) =>
         [target, ...forms.filter(({ verdict }) => verdict.possible).map(formOf)].join(" "),
       );
@@ -101,17 +84,17 @@ for (const [type, uuid] of [
 
     it("is taken with its memory, inside of images and as copies in the same pause", async () => {
       const disks = [...INTERNAL, { name: "xvdc", format: "raw" } as const, COPY];
-      const result = await service.create(name, document("first", "", disks), {});
+      const result = await lab.service.create(name, document("first", "", disks), {});
       expect(result.measures?.consistency).to.equal("memory");
       expect(result.measures?.pauseMs).to.be.greaterThan(0);
       expect(statSync(`${STATE}/${uuid}/first.save`).mode & 0o777).to.equal(0o600);
-      expect((await service.findDomain(name)).state).to.equal("running");
+      expect((await lab.service.findDomain(name)).state).to.equal("running");
       await expectCoherent();
     });
 
     it("goes back to that instant", async () => {
       const later = await goOn();
-      await service.revert(name, "first", {});
+      await lab.service.revert(name, "first", {});
       expect(await guest.stamp()).to.be.lessThan(later);
       await expectCoherent();
     });
@@ -119,7 +102,7 @@ for (const [type, uuid] of [
     it("goes on in overlays, and all that names its images follows", async () => {
       const memory = `<memory snapshot='external' file='${MEMORY}-${type}'/>`;
       const document2 = document("second", memory, [...OVERLAYS, COPY]);
-      await service.create(name, document2, {});
+      await lab.service.create(name, document2, {});
       expect(openImages()).to.deep.equal(overlays("second"));
       expect(guest.configuredImages().slice(0, 3)).to.deep.equal(overlays("second"));
       const device = `/libxl/${guest.id}/device/vbd/51744`;
@@ -136,7 +119,7 @@ for (const [type, uuid] of [
 
     it("goes back to saved memory above the frozen images", async () => {
       const frozen = base.map((path) => statSync(path).mtimeMs);
-      await service.revert(name, "second", {});
+      await lab.service.revert(name, "second", {});
       await expectCoherent();
       expect(openImages()).not.to.deep.equal(base).and.not.to.deep.equal(overlays("second"));
       expect(base.map((path) => statSync(path).mtimeMs)).to.deep.equal(frozen);
@@ -144,7 +127,7 @@ for (const [type, uuid] of [
     });
 
     it("loses its overlays while it runs", async () => {
-      await service.delete(name, "second", {});
+      await lab.service.delete(name, "second", {});
       expect(openImages()).to.deep.equal(base);
       expect(guest.configuredImages().slice(0, 3)).to.deep.equal(base);
       expect(existsSync(`${MEMORY}-${type}`)).to.equal(false);
@@ -155,13 +138,13 @@ for (const [type, uuid] of [
 
     it("has a tree of three levels, which goes from the middle", async () => {
       for (const snapshot of ["one", "two", "three"]) {
-        await service.create(name, document(snapshot, "", OVERLAYS), { diskOnly: true });
+        await lab.service.create(name, document(snapshot, "", OVERLAYS), { diskOnly: true });
         await guest.write(snapshot);
       }
-      await service.delete(name, "two", {});
+      await lab.service.delete(name, "two", {});
       expect(openImages()).to.deep.equal(overlays("three"));
-      await service.delete(name, "one", {});
-      await service.delete(name, "three", {});
+      await lab.service.delete(name, "one", {});
+      await lab.service.delete(name, "three", {});
       expect(openImages()).to.deep.equal(base);
       for (const snapshot of ["one", "two", "three"])
         expect(overlays(snapshot).filter((path) => existsSync(path))).to.deep.equal([]);
@@ -170,18 +153,18 @@ for (const [type, uuid] of [
     });
 
     it("is saved and restored by xl itself on its overlays", async () => {
-      await service.create(name, document("last", "", OVERLAYS), { diskOnly: true });
+      await lab.service.create(name, document("last", "", OVERLAYS), { diskOnly: true });
       run("xl", "save", name, `${MEMORY}-xl`);
       run("xl", "restore", `${MEMORY}-xl`);
       expect(openImages()).to.deep.equal(overlays("last"));
       await expectCoherent();
-      await service.delete(name, "last", {});
+      await lab.service.delete(name, "last", {});
       await expectCoherent();
     });
 
     it("loses a snapshot inside of images, and what was copied for it", async () => {
       const copies = ["xvdc", "xvdd"].map((vdev) => guest.image(vdev).replace(/img$/, "first"));
-      await service.delete(name, "first", {});
+      await lab.service.delete(name, "first", {});
       expect([...copies, `${STATE}/${uuid}/first.save`].filter((path) => existsSync(path))).to.be
         .empty;
       await expectCoherent();

@@ -1,6 +1,7 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainPower } from "../../core/ports/index.js";
 import type { XlListRow } from "../lib/xl/index.js";
+import { awaitQemuEnd } from "./xen-guest-monitor.js";
 import type { XenDomains } from "./xen-domains.js";
 
 /** Answers as libvirt's drivers do, with their texts. */
@@ -17,7 +18,10 @@ export class XlPower implements DomainPower {
   }
 
   async destroy(domainUuid: string): Promise<void> {
-    await this.domains.xl.destroy((await this.#active(domainUuid)).id);
+    const { id } = await this.#active(domainUuid);
+    await this.domains.xl.destroy(id);
+    // Until then its images are open, and no lock tells that.
+    await awaitQemuEnd(id);
   }
 
   async shutdown(domainUuid: string): Promise<void> {

@@ -170,8 +170,13 @@ describe("sources of an import", () => {
         fill(path(suffix), index + 1);
         contents.push(contentOf(path(suffix)));
       });
+      qemuImg("snapshot", "-c", "below", path("qcow2"));
       await lab.define(domainXml(lab.folder).replace("vda.qcow2", "vda.after-upgrade"));
-      await lab.import("images", { domain: "vm1" });
+      const { warnings } = await lab.import("images", { domain: "vm1" });
+      expect(warnings).to.deep.equal([
+        `'${path("qcow2")}', on which '${path("before-upgrade")}' stands, ` +
+          "holds internal snapshots that are not looked at",
+      ]);
       expect(await lab.tree()).to.deep.equal({
         "before-upgrade": undefined,
         "after-upgrade": "before-upgrade",

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { parseDomain } from "../../src/xml/index.js";
 import { runDomsnap, tryDomsnap } from "../e2e/support/run-domsnap.js";
-import { contentOf, domainXml, fill, qemuImg } from "./support/import-lab.js";
+import { contentOf, domainXml, fill, metadata, qemuImg } from "./support/import-lab.js";
 import { LibvirtRoot } from "./support/libvirt-root.js";
 
 const DOMAIN = "vm1";
@@ -88,6 +88,34 @@ describe("a real guest of libvirt, with the command line", function () {
     const images = present(domsnap("dumpxml", DOMAIN));
     expect(images).to.deep.equal(TARGETS.map((target) => join(libvirt.images, `${target}.over`)));
     for (const path of images) expect(contentOf(path)).to.equal(contents["present"]);
+  });
+
+  it("goes on in its overlays where snapshots of one second stand in no order", () => {
+    const image = join(folder, "vda.qcow2");
+    qemuImg("create", "-q", "-f", "qcow2", image, "1M");
+    const domain = parseDomain(domainXml(folder));
+    const internal = (name: string) => metadata(name, { domain });
+    const source = { path: join(folder, "vda.over") };
+    const disks = [
+      { name: "vda", mode: "external", type: "file", format: "qcow2", source },
+    ] as const;
+    const texts = [
+      internal("a"),
+      metadata("over", { domain, disks, parent: "a" }),
+      internal("elsewhere").replace("<creationTime>17", "<creationTime>18"),
+    ].map((text) => text.replace(/ *<active>.*\n/, ""));
+    const stream = join(folder, "stream.xml");
+    writeFileSync(stream, texts.slice(0, 2).join(""));
+    domsnap("import", stream, "--define", "--metadata");
+    expect(present(domsnap("dumpxml", DOMAIN))).to.deep.equal([source.path]);
+
+    // A later one stands on the image that is frozen: nobody knows what the domain goes on with.
+    domsnap("undefine", DOMAIN, "--snapshots-metadata");
+    writeFileSync(stream, texts.join(""));
+    const { status, stderr } = tryDomsnap(uri(), ["import", stream, "--define", "--metadata"]);
+    expect(status).to.equal(1);
+    expect(stderr).to.include("which snapshot 'over' has put on it");
+    expect(domsnap("list", "--all", "--name").trim()).to.equal("");
   });
 
   /** Snapshots of every kind that libvirt takes of real images; gives their contents by name. */

@@ -11,6 +11,7 @@ import type {
 import { imageOfDisk } from "../lib/disk-verdict.js";
 import { momentNotes, WORD } from "./found-item.js";
 import { findChained } from "./chained-images.js";
+import { unseenSnapshots } from "./unseen-snapshots.js";
 
 /**
  * Snapshots that nobody has recorded, told from the images of a domain alone: internal ones of
@@ -33,7 +34,8 @@ export class ImagesSource implements ImportSource {
     const problems: RecordProblem[] = [];
     const chained = await findChained(definition, problems);
     const internal = await this.#findInternal(definition, problems);
-    return { items: linked([...internal, ...chained]), problems, definition };
+    const warnings = await unseenSnapshots(definition);
+    return { items: linked([...internal, ...chained]), problems, warnings, definition };
   }
 
   async #findInternal(

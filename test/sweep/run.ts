@@ -2,7 +2,16 @@ import "reflect-metadata";
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,14 +19,17 @@ import { fileURLToPath } from "node:url";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { formatReliability, TABLE_MARK } from "./support/reliability-table.js";
 import { allScenarios, type Scenario } from "./support/scenarios.js";
-import { sweep, type ScenarioSweep } from "./support/sweep.js";
+import { sweep, type FaultRun, type ScenarioSweep } from "./support/sweep.js";
 
 /**
  * The whole crash sweep: every scenario whose name matches the first argument, at every point, with
- * every fault. Each scenario has a process of its own, as many at once as there are processors.
- * Writes what came out into docs/reliability.md when all scenarios were swept.
+ * every fault. Each scenario has a process of its own, as many at once as there are processors. What
+ * was swept without a problem is kept in .cache and not swept again until the program or the sweep
+ * changes, so that an interrupted sweep goes on. Writes what came out into docs/reliability.md when
+ * all scenarios were swept.
  */
-const page = fileURLToPath(new URL("../../docs/reliability.md", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const page = join(root, "docs", "reliability.md");
 const here = fileURLToPath(import.meta.url);
 
 async function main([first, output]: readonly string[]): Promise<void> {
@@ -25,9 +37,10 @@ async function main([first, output]: readonly string[]): Promise<void> {
   try {
     const scenarios = await allScenarios(folder);
     if (output !== undefined) return await sweepOne(scenarios, first ?? "", output);
+    ensureBuilt();
     const pattern = new RegExp(first ?? ".");
     const chosen = scenarios.filter(({ name }) => pattern.test(name));
-    const sweeps = await sweepAll(chosen, folder);
+    const sweeps = await sweepAll(chosen);
     if (chosen.length === scenarios.length) writePage(sweeps);
     process.exitCode = report(sweeps);
   } finally {
@@ -38,24 +51,24 @@ async function main([first, output]: readonly string[]): Promise<void> {
 async function sweepOne(scenarios: readonly Scenario[], name: string, output: string) {
   const scenario = scenarios.find((candidate) => candidate.name === name);
   if (!scenario) throw new Error(`there is no scenario '${name}'`);
-  writeFileSync(output, JSON.stringify(await sweep(scenario)));
+  writeFileSync(output, JSON.stringify(await sweep(scenario, { onRun: tell })));
 }
 
-async function sweepAll(scenarios: readonly Scenario[], folder: string): Promise<ScenarioSweep[]> {
-  ensureBuilt();
+async function sweepAll(scenarios: readonly Scenario[]): Promise<ScenarioSweep[]> {
+  const kept = join(root, ".cache", "sweep", versionOfProgram());
+  mkdirSync(kept, { recursive: true });
   const waiting = [...scenarios.entries()];
   const sweeps: ScenarioSweep[] = [];
   const worker = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [index, { name }] = next;
-      const output = join(folder, `sweep-${index}.json`);
-      const args = ["--import", "tsx/esm", here, name, output];
-      const child = spawn(process.execPath, args, { stdio: ["ignore", "inherit", "inherit"] });
-      const [status] = (await once(child, "exit")) as [number | null];
-      if (status !== 0) throw new Error(`the sweep of '${name}' ended with status ${status}`);
-      const result = JSON.parse(readFileSync(output, "utf8")) as ScenarioSweep;
-      const bad = result.runs.filter(({ problem }) => problem !== undefined).length;
-      say(`${name}: ${result.points.length} points, ${result.runs.length} runs, ${bad} problems`);
+      const began = performance.now();
+      const result = await sweepApart(name, join(kept, `${name.replace(/\W+/g, "-")}.json`));
+      const bad = problemsIn(result).length;
+      const seconds = Math.round((performance.now() - began) / 1000);
+      say(
+        `${name}: ${result.points.length} points, ${result.runs.length} runs, ${bad} problems, ${seconds} s`,
+      );
       sweeps[index] = result;
     }
   };
@@ -63,13 +76,44 @@ async function sweepAll(scenarios: readonly Scenario[], folder: string): Promise
   return sweeps;
 }
 
-function report(sweeps: readonly ScenarioSweep[]): number {
-  const runs = sweeps.flatMap((result) => result.runs);
-  const problems = runs.filter(({ problem }) => problem !== undefined);
-  for (const { scenario, index, point, fault, problem } of problems)
+/** In a process of its own, unless it was done before; what has problems is not kept. */
+async function sweepApart(name: string, output: string): Promise<ScenarioSweep> {
+  if (!existsSync(output)) {
+    const args = ["--import", "tsx/esm", here, name, output];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "inherit", "inherit"] });
+    const [status] = (await once(child, "exit")) as [number | null];
+    if (status !== 0) throw new Error(`the sweep of '${name}' ended with status ${status}`);
+  }
+  const result = JSON.parse(readFileSync(output, "utf8")) as ScenarioSweep;
+  if (problemsIn(result).length > 0) rmSync(output);
+  return result;
+}
+
+/** Changes with the program and with the sweep itself. */
+function versionOfProgram(): string {
+  const hash = createHash("sha256").update(readFileSync(join(root, "dist/cli/domsnap.cjs")));
+  const support = join(root, "test", "sweep", "support");
+  for (const name of readdirSync(support).sort()) hash.update(readFileSync(join(support, name)));
+  return hash.digest("hex").slice(0, 16);
+}
+
+function problemsIn({ runs }: ScenarioSweep): FaultRun[] {
+  return runs.filter(({ problem }) => problem !== undefined);
+}
+
+function tell({ scenario, index, point, fault, problem }: FaultRun): void {
+  if (problem !== undefined)
     say(`\n${scenario}\n  ${fault} at point ${index} (${point}): ${problem}`);
-  const points = sweeps.reduce((sum, result) => sum + result.points.length, 0);
-  say(`\n${points} fault points, ${runs.length} runs, ${problems.length} problems`);
+}
+
+function report(sweeps: readonly ScenarioSweep[]): number {
+  const problems = sweeps.flatMap(problemsIn);
+  const sum = (count: (sweep: ScenarioSweep) => number) =>
+    sweeps.reduce((total, result) => total + count(result), 0);
+  say(
+    `\n${sum(({ points }) => points.length)} fault points, ${sum(({ runs }) => runs.length)} runs, ` +
+      `${problems.length} problems`,
+  );
   return problems.length === 0 ? 0 : 1;
 }
 

@@ -28,16 +28,17 @@ interface Copy {
 
 /**
  * Copies a group of images to new files. All are complete before the first gets its name; on
- * failure or cancel none stays. Reflinks come first: they are the quickest, and only the
+ * failure or cancel none stays, but for what cannot be removed again: `made` holds the paths of the
+ * copies that have their names. Reflinks come first: they are the quickest, and only the
  * rest needs room. Throws `no-space`, `cancelled`, `operation-failed` when an image changed
  * meanwhile, `image-conflict` when a file stands in the way.
  */
 export async function copyGroup(
   jobs: readonly CopyJob[],
   context: OperationContext,
+  made = new Set<string>(),
 ): Promise<void> {
   const copies: Copy[] = [];
-  const published: CopyJob[] = [];
   try {
     for (const job of jobs) copies.push(await beginCopy(job));
     const slow: Copy[] = [];
@@ -54,13 +55,21 @@ export async function copyGroup(
     for (const copy of copies) await assertUnchanged(copy.source);
     for (const copy of copies) {
       await copy.file.publish();
-      published.push(copy.job);
+      made.add(copy.job.to);
     }
   } catch (error) {
-    for (const { to, before } of published) await unmakeFile(to, before);
+    // What fails here is not worth more than the reason; undoing the operation tries it again.
+    await takeBack(copies, made).catch(() => undefined);
     throw error;
-  } finally {
-    for (const copy of copies) await copy.file.discard();
+  }
+}
+
+async function takeBack(copies: readonly Copy[], made: Set<string>): Promise<void> {
+  for (const { file, job } of copies) {
+    await file.discard();
+    if (!made.has(job.to)) continue;
+    await unmakeFile(job.to, job.before);
+    made.delete(job.to);
   }
 }
 

@@ -84,11 +84,12 @@ export class DdHandler implements OperationHandler<DiskOperation> {
       if (isDevice(fileOf(step))) devices.push(step);
       else if (!(await isMade(step, context.signal))) pending.push(step);
     }
+    const made = new Set<string>();
     try {
       for (const step of pending) await assertPlace(step);
-      await copyGroup(pending.map(freezeJob), context);
+      await copyGroup(pending.map(freezeJob), context, made);
     } catch (error) {
-      for (const step of pending) this.refused.add(step);
+      for (const step of pending) if (!made.has(fileOf(step).path)) this.refused.add(step);
       throw error;
     }
     for (const step of devices) {

@@ -85,12 +85,24 @@ export async function publishDurably(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch (error) {
+    // Over a network a call can be carried out and still be answered with a failure.
+    const isDone = await isSameFile(from, to);
     const hasHardLinks = !NO_HARD_LINKS.has(errnoOf(error) ?? "");
-    if (hasHardLinks || !(await isVacant(to)))
+    if (!isDone && (hasHardLinks || !(await isVacant(to))))
       throw systemError(error, `cannot create file '${to}'`);
-    return renameDurably(from, to);
+    if (!isDone) return renameDurably(from, to);
   }
-  await unlinkDurably(from);
+  try {
+    await unlinkDurably(from);
+  } catch (error) {
+    await unlinkDurably(to);
+    throw error;
+  }
+}
+
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([one, other].map((path) => lstat(path).catch(() => undefined)));
+  return a !== undefined && a.dev === b?.dev && a.ino === b.ino;
 }
 
 /** Whether nothing has this name, not even a link to nothing. */

@@ -23,7 +23,7 @@ export interface NewFile {
   readonly partial: string;
   /**
    * Flushes the content and gives the file its name in one step. A file that appeared meanwhile is
-   * not replaced: `image-conflict`.
+   * not replaced: `image-conflict`. When it throws, the place is as it was, if that can be.
    */
   publish(): Promise<void>;
   /** Gives up; safe to call at any time, also after `publish`. */
@@ -54,15 +54,17 @@ export async function continueFile(path: string, before: FileBefore): Promise<Ne
 
 function newFile(path: string, before: FileBefore, place: string): NewFile {
   const partial = partialPath(place);
+  let published = false;
   return {
     partial,
     publish: async () => {
       await syncFile(partial);
-      if (before !== "absent") await renameDurably(partial, place);
-      else await publishNew(partial, path);
+      if (before === "absent") await publishNew(partial, path);
+      else await replace(partial, place, before);
+      published = true;
     },
     discard: async () => {
-      await unlinkDurably(partial);
+      if (!published) await unlinkDurably(partial);
     },
   };
 }
@@ -95,6 +97,15 @@ export function fileExists(file: Pick<ImageRef, "path">): DomsnapError {
 async function publishNew(partial: string, path: string): Promise<void> {
   if (!(await isVacant(path))) throw fileExists({ path });
   await publishDurably(partial, path);
+}
+
+async function replace(partial: string, path: string, before: FileBefore): Promise<void> {
+  try {
+    await renameDurably(partial, path);
+  } catch (error) {
+    if (before === "empty") await emptyFile(path);
+    throw error;
+  }
 }
 
 async function existingPlace(

@@ -1,13 +1,13 @@
 "use strict";
 /*
- * Loaded before the program (`node --require`) by the crash sweep; no part of what is published.
+ * Loaded before the program by the crash sweep (serve-program.cjs); no part of what is published.
  *
  * Everything that changes the host goes through node's fs and child_process. Each such call is a
- * fault point, so that new code is swept without anybody thinking of it. The environment says what
- * happens there:
+ * fault point, so that new code is swept without anybody thinking of it. `arm` says what happens
+ * there:
  *
- *   DOMSNAP_FAULT=list:FILE   write down every point that is passed, one line each
- *   DOMSNAP_FAULT=N:ACTION    act at the N-th point (from 0):
+ *   list:FILE   write down every point that is passed, one line each
+ *   N:ACTION    act at the N-th point (from 0):
  *     kill     SIGKILL before the call; a program that was to be started is not
  *     EIO, EACCES   the call fails and changes nothing
  *     ENOSPC   as if the disk were full from here on: all later calls that need room fail as well
@@ -21,11 +21,6 @@ const fs = require("node:fs");
 const { syncBuiltinESMExports } = require("node:module");
 const { basename } = require("node:path");
 
-const [target, action] = (process.env["DOMSNAP_FAULT"] ?? "").split(/:(.*)/s);
-delete process.env["DOMSNAP_FAULT"];
-const listFile = target === "list" ? action : undefined;
-const fatalIndex = target === "list" ? -1 : Number(target);
-
 const real = { appendFileSync: fs.appendFileSync, kill: process.kill.bind(process) };
 const NUMBERS = { EIO: -5, EACCES: -13, ENOSPC: -28 };
 const TEXTS = {
@@ -38,9 +33,22 @@ const LOOKS =
   /^(_|[A-Z]|access|close|constants|create(Read|Write)Stream|exists|f?stat(fs)?|glob|l?stat|openAsBlob|opendir|promises|read|realpath|unwatch|watch)/;
 const NEEDS_ROOM = /^(open|write|append|mkdir|mkdtemp|copy|link|symlink|cp|truncate)/;
 
+let listFile;
+let fatalIndex;
+let action;
 let passed = 0;
 let full = false;
 let nested = false;
+
+/** Counts from the first point again; without a fault nothing happens at any. */
+function arm(fault = "-1:") {
+  const [target, rest] = fault.split(/:(.*)/s);
+  listFile = target === "list" ? rest : undefined;
+  fatalIndex = target === "list" ? -1 : Number(target);
+  action = rest;
+  passed = 0;
+  full = false;
+}
 
 /** What is to happen at this point: nothing, or one of the actions. */
 function pass(name, detail) {
@@ -86,6 +94,15 @@ function isChange(name, args) {
     : (flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)) !== 0;
 }
 
+/** What a point is called: a call that opens or makes what is there already changes nothing. */
+function labelOf(label, name, args) {
+  const flags = args[1];
+  const makesNothing = /^open(Sync)?$/.test(name)
+    ? typeof flags === "number" && (flags & fs.constants.O_TRUNC) === 0
+    : /^mkdir(Sync)?$/.test(name);
+  return makesNothing && fs.existsSync(args[0]) ? `${label} (there)` : label;
+}
+
 function detailOf(args) {
   return args
     .filter((value) => typeof value === "string" && value.startsWith("/"))
@@ -96,7 +113,9 @@ function detailOf(args) {
 function wrapPromised(owner, name, label) {
   const original = owner[name];
   owner[name] = async function (...args) {
-    const fault = isChange(name, args) ? pass(label, detailOf(args)) : undefined;
+    const fault = isChange(name, args)
+      ? pass(labelOf(label, name, args), detailOf(args))
+      : undefined;
     if (fault === undefined) return original.apply(this, args);
     if (fault === "late") await original.apply(this, halved(name, args));
     throw failure(fault, name);
@@ -106,7 +125,9 @@ function wrapPromised(owner, name, label) {
 function wrapSync(name) {
   const original = fs[name];
   fs[name] = function (...args) {
-    const fault = isChange(name, args) ? pass(name, detailOf(args)) : undefined;
+    const fault = isChange(name, args)
+      ? pass(labelOf(name, name, args), detailOf(args))
+      : undefined;
     if (fault === undefined) return original.apply(this, args);
     if (fault === "late") original.apply(this, args);
     throw failure(fault, name);
@@ -119,7 +140,7 @@ function wrapCallback(name) {
     const callback = args.at(-1);
     const fault =
       typeof callback === "function" && isChange(name, args)
-        ? pass(name, detailOf(args))
+        ? pass(labelOf(name, name, args), detailOf(args))
         : undefined;
     if (fault === undefined) return original.apply(this, args);
     if (fault !== "late") return void process.nextTick(callback, failure(fault, name));
@@ -181,3 +202,5 @@ fs.promises.open = async function (...args) {
   return handle;
 };
 syncBuiltinESMExports();
+
+module.exports = { arm };

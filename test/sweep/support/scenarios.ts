@@ -124,9 +124,9 @@ function recoveryOf(scenario: Scenario, part: number): Scenario {
     async prepare(guest) {
       await scenario.prepare(guest);
       guest.save();
-      const { length } = guest.points(scenario.command(guest));
+      const { length } = await guest.points(scenario.command(guest));
       guest.restore();
-      guest.run(scenario.command(guest), `${Math.floor(length * part)}:kill`);
+      await guest.runAmid(`${Math.floor(length * part)}:kill`, scenario.command(guest));
       if (!guest.hasJournal()) throw new Error(`${scenario.name} was not interrupted`);
     },
     command: () => ["recover"],

@@ -13,7 +13,6 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { openSnapshotService } from "../../../src/container.js";
 import type {
@@ -22,19 +21,15 @@ import type {
   ImageFormat,
 } from "../../../src/core/model/index.js";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
+import { FINDINGS, type Finding } from "../../../src/core/rules/index.js";
 import { imagesOfFormat, type DiskKind } from "./disk-kinds.js";
-
-const root = fileURLToPath(new URL("../../..", import.meta.url));
-const preload = join(root, "test", "sweep", "support", "fault-points.cjs");
+import { program, programEnvironment, ProgramServer, type Run } from "./program-server.js";
 
 const IMAGE_BYTES = 256 * 1024;
-/** A command that hangs is a failure of its own. */
-const LONGEST_RUN_MS = 60_000;
 
-export interface Run {
-  readonly status: number | undefined;
-  readonly stdout: string;
-  readonly stderr: string;
+export interface Inspection {
+  readonly found: Observation;
+  readonly findings: readonly Finding[];
 }
 
 /** All that matters of a guest: what is recorded, what is held, and every file. */
@@ -51,11 +46,13 @@ export class SweepGuest {
   readonly definitions = join(this.folder, "domains");
   readonly uri = `file://${this.definitions}`;
   /** What is run: the installed program, or another one with the same command line. */
-  program = process.env["DOMSNAP_PROGRAM"] ?? join(root, "bin", "domsnap.cjs");
+  program = program;
   /** Opens what the program would open. */
   openService = openSnapshotService;
   static readonly uuid = "11111111-2222-4333-8444-555555555555";
   readonly #saved = join(this.home, "saved");
+  readonly #inspections = new Map<string, Inspection>();
+  readonly #server = new ProgramServer(() => this.program);
 
   private constructor(readonly kinds: readonly DiskKind[]) {
     mkdirSync(this.definitions, { recursive: true });
@@ -79,6 +76,7 @@ export class SweepGuest {
   }
 
   remove(): void {
+    this.#server.stop();
     rmSync(this.home, { recursive: true, force: true });
   }
 
@@ -98,39 +96,28 @@ export class SweepGuest {
     return run.stdout;
   }
 
-  /** Runs a command to its end, or to what a fault makes of it. */
-  run(args: readonly string[], fault?: string): Run {
-    // Nothing may rely on a careful umask.
-    const umask = process.umask(0);
+  /** Runs a command to its end. */
+  run(args: readonly string[]): Run {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
-      [
-        ...(fault === undefined ? [] : ["--require", preload]),
-        this.program,
-        "-q",
-        "-c",
-        this.uri,
-        ...args,
-      ],
+      [this.program, ...this.#words(args)],
       {
         encoding: "utf8",
-        timeout: LONGEST_RUN_MS,
-        env: {
-          ...process.env,
-          NO_COLOR: "1",
-          EDITOR: "sed -i s/before/after/",
-          ...(fault === undefined ? {} : { DOMSNAP_FAULT: fault }),
-        },
+        env: programEnvironment(),
       },
     );
-    process.umask(umask);
     return { status: status ?? undefined, stdout, stderr };
   }
 
+  /** Runs a command to what a fault makes of it. */
+  runAmid(fault: string, args: readonly string[]): Promise<Run> {
+    return this.#server.run(this.#words(args), fault);
+  }
+
   /** Runs a command that has to succeed, and returns the fault points that it passes. */
-  points(args: readonly string[]): string[] {
+  async points(args: readonly string[]): Promise<string[]> {
     const list = join(this.home, "points");
-    const { status, stderr } = this.run(args, `list:${list}`);
+    const { status, stderr } = await this.runAmid(`list:${list}`, args);
     if (status !== 0) throw new Error(`domsnap ${args.join(" ")}: status ${status}\n${stderr}`);
     const points = readFileSync(list, "utf8").split("\n").slice(0, -1);
     rmSync(list);
@@ -185,6 +172,23 @@ export class SweepGuest {
     };
   }
 
+  /**
+   * What is there, and what `check` says of it, notes left out. Both follow from the bytes of the
+   * files alone, so the same bytes are looked at once.
+   */
+  async inspect(): Promise<Inspection> {
+    const digest = this.#digest();
+    const known = this.#inspections.get(digest);
+    if (known) return known;
+    const reports = await (await this.service()).check("guest");
+    const findings = reports
+      .flatMap((report) => report.findings)
+      .filter(({ code }) => FINDINGS[code].severity !== "note");
+    const inspection = { found: await this.observe(), findings };
+    this.#inspections.set(digest, inspection);
+    return inspection;
+  }
+
   /** Every file with its permissions; the lock stays, and means nothing. */
   listFiles(): string[] {
     return readdirSync(this.folder, { recursive: true, encoding: "utf8" })
@@ -202,6 +206,25 @@ export class SweepGuest {
       const stats = lstatSync(join(this.folder, name));
       return stats.isFile() && (stats.mode & 0o077) !== 0;
     });
+  }
+
+  /** Of every byte that matters: names, modes, contents. */
+  #digest(): string {
+    const hash = createHash("sha256");
+    const files = this.listFiles();
+    hash.update(files.join("\n"));
+    for (const name of readdirSync(this.folder, { recursive: true, encoding: "utf8" }).sort()) {
+      const path = join(this.folder, name);
+      if (name.endsWith("/lock") || !lstatSync(path).isFile()) continue;
+      const content = readFileSync(path);
+      hash.update(`\n${withoutTimes(name)}\n`);
+      hash.update(name.endsWith(".xml") ? withoutTimes(content.toString()) : content);
+    }
+    return hash.digest("hex");
+  }
+
+  #words(args: readonly string[]): string[] {
+    return ["-q", "-c", this.uri, ...args];
   }
 
   #imagePath(index: number): string {

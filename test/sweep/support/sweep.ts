@@ -2,15 +2,32 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
-
-import { FINDINGS, type Finding } from "../../../src/core/rules/index.js";
 import type { Scenario } from "./scenarios.js";
-import { SweepGuest, type Observation, type Run } from "./sweep-guest.js";
+import type { Run } from "./program-server.js";
+import { SweepGuest, type Observation } from "./sweep-guest.js";
 
 /** What can happen at a point; programs that are run can fail in more ways. */
 export const FAULTS = ["kill", "EIO", "ENOSPC", "EACCES", "late"] as const;
 export const PROGRAM_FAULTS = [...FAULTS, "during", "after", "cut"] as const;
 export type Fault = (typeof PROGRAM_FAULTS)[number];
+
+/** Changes nothing that a process sees: it is the same to be killed before and after. */
+const CHANGES_NOTHING = /^f?(data)?sync(Sync)?\b|\(there\)/;
+/** What is open is beyond permissions. */
+const OPEN_HANDLE = "(handle)";
+/** Needs no room, so it does not fail on a full disk. */
+const NEEDS_NO_ROOM = /^(unlink|rm|rmdir|f?l?chmod|f?l?chown|kill)/;
+
+/** The faults that can happen at a point, without those that cannot be told from others there. */
+export function faultsAt(point: string): readonly Fault[] {
+  if (point.startsWith("run ")) return PROGRAM_FAULTS;
+  return FAULTS.filter((fault) => {
+    if (fault === "kill" || fault === "late") return !CHANGES_NOTHING.test(point);
+    if (fault === "EACCES") return !point.includes(OPEN_HANDLE);
+    if (fault === "ENOSPC") return !NEEDS_NO_ROOM.test(point);
+    return true;
+  });
+}
 
 /** How a run with a fault ended: by itself, or by recovery. */
 export type Outcome = "old state" | "new state" | "refused, unchanged" | "completed in spite of it";
@@ -55,7 +72,7 @@ export async function sweep(
     const { points, states } = await record(scenario, guest);
     const runs: FaultRun[] = [];
     for (const [index, point] of points.entries())
-      for (const fault of point.startsWith("run ") ? PROGRAM_FAULTS : FAULTS) {
+      for (const fault of faultsAt(point)) {
         if (options.pick?.({ index, fault, point }) === false) continue;
         const run = { scenario: scenario.name, point, index, fault };
         const result = { ...run, ...(await tryFault(scenario, guest, run, states)) };
@@ -76,9 +93,9 @@ async function record(scenario: Scenario, guest: SweepGuest) {
     states.push(await guest.observe());
   }
   guest.restore();
-  const points = guest.points(scenario.command(guest));
+  const points = await guest.points(scenario.command(guest));
   states.push(await guest.observe());
-  const findings = await problemsOf(await guest.service());
+  const { findings } = await guest.inspect();
   if (findings.length > 0)
     throw new Error(`${scenario.name}: check finds ${JSON.stringify(findings)}`);
   return { points, states };
@@ -91,7 +108,7 @@ async function tryFault(
   states: readonly Observation[],
 ): Promise<Pick<FaultRun, "outcome" | "problem">> {
   guest.restore();
-  const run = guest.run(scenario.command(guest), `${index}:${fault}`);
+  const run = await guest.runAmid(`${index}:${fault}`, scenario.command(guest));
   const tail = `\nstatus ${run.status}\n${run.stderr}`;
   try {
     const open = guest.openFiles();
@@ -103,8 +120,7 @@ async function tryFault(
     if (recovery?.error) return { problem: `not recovered: ${recovery.error.message}${tail}` };
     if (guest.hasJournal()) return { problem: `a journal is left after recovery${tail}` };
     if (!(await becomesFree(service))) return { problem: `still locked${tail}` };
-    const found = await guest.observe();
-    const findings = await problemsOf(service);
+    const { found, findings } = await guest.inspect();
     if (findings.length > 0) return { problem: `check: ${JSON.stringify(findings)}${tail}` };
     const state = states.findIndex((candidate) => isDeepStrictEqual(candidate, found));
     if (state < 0) return { problem: `in between: ${difference(states, found)}${tail}` };
@@ -116,13 +132,6 @@ async function tryFault(
   } catch (thrown) {
     return { problem: `${thrown instanceof Error ? thrown.message : String(thrown)}${tail}` };
   }
-}
-
-async function problemsOf(service: SnapshotService): Promise<Finding[]> {
-  const reports = await service.check("guest");
-  return reports
-    .flatMap(({ findings }) => findings)
-    .filter(({ code }) => FINDINGS[code].severity !== "note");
 }
 
 /** A program that was started outlives the kill for a moment and keeps the lock meanwhile. */

@@ -46,7 +46,7 @@ const EXPLAINED: readonly Damage[] = [
   },
   {
     title: "a record that is gone, while its images are there",
-    found: ["internal-unrecorded", "parent-missing"],
+    found: ["internal-unrecorded", "copy-unnamed", "parent-missing"],
     make: (guest) => rmSync(state(guest, "copies.xml")),
   },
   {
@@ -72,6 +72,16 @@ const EXPLAINED: readonly Damage[] = [
     title: "a frozen copy that was cut off",
     found: ["snapshot-file-size"],
     make: (guest) => truncateSync(image(guest, "disk0.copies"), 4096),
+  },
+  {
+    title: "saved memory that is gone",
+    found: ["snapshot-file-missing"],
+    make: (guest) =>
+      edit(state(guest, "copies.xml"), (xml) =>
+        xml
+          .replace("<state>shutoff", "<state>running")
+          .replace("<memory snapshot='no'/>", "<memory snapshot='external' file='/gone/memory'/>"),
+      ),
   },
   {
     title: "an internal snapshot that somebody has deleted",

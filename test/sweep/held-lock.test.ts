@@ -57,4 +57,25 @@ describe("a domsnap that is killed while a program works for it", function () {
     const { files: _after, ...after } = await guest.observe();
     expect(after).to.deep.equal(before);
   });
+
+  it("can be stopped while the program hangs, and takes everything back", async () => {
+    const before = await guest.observe();
+    const hanging = `#!/bin/sh\ncase "$1" in snapshot) touch ${tools}/hangs; exec sleep 3600;; esac\nexec /usr/bin/qemu-img "$@"\n`;
+    writeFileSync(join(tools, "qemu-img"), hanging);
+    const document = guest.document("s2", "<disk name='vda' snapshot='internal'/>");
+    const args = [program, "-q", "-c", guest.uri, "snapshot-create", "guest", document];
+    const child = spawn(process.execPath, args, {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, PATH: `${tools}:${process.env["PATH"] ?? ""}` },
+    });
+    let stderr = "";
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    while (!existsSync(join(tools, "hangs"))) await sleep(10);
+    child.kill("SIGINT");
+    const [status] = (await once(child, "close")) as [number | null];
+    expect(status, stderr).to.equal(130);
+    expect(stderr).to.contain("stopped on request");
+    expect(guest.hasJournal()).to.equal(false);
+    expect(await guest.observe()).to.deep.equal(before);
+  });
 });

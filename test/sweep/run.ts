@@ -17,6 +17,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
+import {
+  isPickedLive,
+  LIVE_SCENARIOS,
+  sweepLive,
+  type LiveScenario,
+} from "./support/live-sweep.js";
 import { formatReliability, TABLE_MARK } from "./support/reliability-table.js";
 import { allScenarios, type Scenario } from "./support/scenarios.js";
 import { sweep, type FaultRun, type ScenarioSweep } from "./support/sweep.js";
@@ -35,7 +41,7 @@ const here = fileURLToPath(import.meta.url);
 async function main([first, output]: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "domsnap-sweep-"));
   try {
-    const scenarios = await allScenarios(folder);
+    const scenarios = [...(await allScenarios(folder)), ...LIVE_SCENARIOS];
     if (output !== undefined) return await sweepOne(scenarios, first ?? "", output);
     ensureBuilt();
     const pattern = new RegExp(first ?? ".");
@@ -48,13 +54,18 @@ async function main([first, output]: readonly string[]): Promise<void> {
   }
 }
 
-async function sweepOne(scenarios: readonly Scenario[], name: string, output: string) {
+type AnyScenario = Scenario | LiveScenario;
+
+async function sweepOne(scenarios: readonly AnyScenario[], name: string, output: string) {
   const scenario = scenarios.find((candidate) => candidate.name === name);
   if (!scenario) throw new Error(`there is no scenario '${name}'`);
-  writeFileSync(output, JSON.stringify(await sweep(scenario, { onRun: tell })));
+  const result = await ("makes" in scenario
+    ? sweepLive(scenario, { onRun: tell, pick: isPickedLive })
+    : sweep(scenario, { onRun: tell }));
+  writeFileSync(output, JSON.stringify(result));
 }
 
-async function sweepAll(scenarios: readonly Scenario[]): Promise<ScenarioSweep[]> {
+async function sweepAll(scenarios: readonly AnyScenario[]): Promise<ScenarioSweep[]> {
   const kept = join(root, ".cache", "sweep", versionOfProgram());
   mkdirSync(kept, { recursive: true });
   const waiting = [...scenarios.entries()];
@@ -91,9 +102,10 @@ async function sweepApart(name: string, output: string): Promise<ScenarioSweep> 
 
 /** Changes with the program and with the sweep itself. */
 function versionOfProgram(): string {
-  const hash = createHash("sha256").update(readFileSync(join(root, "dist/cli/domsnap.cjs")));
-  const support = join(root, "test", "sweep", "support");
-  for (const name of readdirSync(support).sort()) hash.update(readFileSync(join(support, name)));
+  const hash = createHash("sha256");
+  for (const folder of ["dist/cli/bundle", "test/sweep/support"])
+    for (const name of readdirSync(join(root, folder)).sort())
+      if (!name.endsWith(".cache")) hash.update(readFileSync(join(root, folder, name)));
   return hash.digest("hex").slice(0, 16);
 }
 

@@ -4,12 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
+import { isPickedLive, LIVE_SCENARIOS, sweepLive } from "./support/live-sweep.js";
 import { allScenarios } from "./support/scenarios.js";
 import { sweep, type FaultRun } from "./support/sweep.js";
 
 /** Of so many scenarios one is taken, and of so many of its runs; `npm run test:sweep` takes all. */
 const SCENARIOS_PART = 3;
 const RUNS_PART = 48;
+const LIVE_RUNS_PART = 24;
 
 /**
  * A sample of the crash sweep: some of all (point, fault) pairs of some scenarios, spread over the
@@ -36,5 +38,17 @@ describe("the crash sweep, a sample", function () {
     const lost = runs.filter(({ problem }) => problem !== undefined);
     expect(lost, `of ${runs.length} runs, day ${day}`).to.deep.equal([]);
     expect(runs.length).to.be.greaterThan(2 * chosen.length);
+  });
+
+  it("nor does a guest that runs, which is never left paused", async () => {
+    const scenario = LIVE_SCENARIOS[day % LIVE_SCENARIOS.length];
+    if (!scenario) throw new Error("there are no live scenarios");
+    let seen = day;
+    const { runs } = await sweepLive(scenario, {
+      pick: (run) => isPickedLive(run) && seen++ % LIVE_RUNS_PART === 0,
+    });
+    const lost = runs.filter(({ problem }) => problem !== undefined);
+    expect(lost, `${scenario.name}, day ${day}`).to.deep.equal([]);
+    expect(runs.length).to.be.greaterThan(2);
   });
 });

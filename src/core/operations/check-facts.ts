@@ -2,8 +2,8 @@ import { asDomsnapError } from "../errors/index.js";
 import type { DomainDefinition, DomainSnapshot, ImageRef } from "../model/index.js";
 import { fileOfDiskSnapshot, findDisk, imageOfDisk, isTaken } from "../plan/disk-images.js";
 import { definitionsOf } from "../plan/image-references.js";
-import type { DiskBackend, HostFile, ImageInfo } from "../ports/index.js";
-import type { HeldDisk, ImageFact, StateFile } from "../rules/index.js";
+import type { DiskBackend, ImageInfo } from "../ports/index.js";
+import type { FileFacts, HeldDisk, ImageFact, StateFile } from "../rules/index.js";
 import { selectBackend } from "./choose-backend.js";
 import type { ServiceContext } from "./context.js";
 
@@ -114,13 +114,6 @@ function filesOfRecord({ memory, disks, revertDisks = [] }: DomainSnapshot): str
   return [memory?.file, ...images].filter((path) => path !== undefined);
 }
 
-export interface FilesLooked {
-  readonly stateFiles: readonly StateFile[];
-  readonly snapshotFiles: readonly HostFile[];
-  readonly neighbours: readonly HostFile[];
-  readonly stems: readonly string[];
-}
-
 /** Looks at the files of the records, at those of snapshots, and at what lies beside them. */
 export async function lookAtFiles(
   { connection, files }: ServiceContext,
@@ -128,22 +121,39 @@ export async function lookAtFiles(
   images: ReadonlyMap<string, ImageFact>,
   held: readonly HeldDisk[],
   records: readonly DomainSnapshot[],
-): Promise<FilesLooked> {
+): Promise<FileFacts> {
   const stateFiles: StateFile[] = [];
   // Snapshots may keep their files beside their records.
-  const named = new Set(records.flatMap(filesOfRecord));
+  const ofRecords = new Set(records.flatMap(filesOfRecord));
   for (const { path, known } of await connection.store.files(domainUuid)) {
     const file = await files.look(path);
-    if (file) stateFiles.push({ ...file, known: known || named.has(path) });
+    if (file) stateFiles.push({ ...file, known: known || ofRecords.has(path) });
   }
   const paths = [...new Set(held.flatMap(({ file }) => (file ? [file.path] : [])))];
   const looked = await Promise.all(paths.map((path) => files.look(path)));
+  const memory = connection.toolstack.touchesImages ? records.flatMap(memoryOf) : [];
+  const lookedMemory = await Promise.all(memory.map(({ path }) => files.look(path)));
   const folders = new Set([...images.keys()].map((path) => path.slice(0, path.lastIndexOf("/"))));
   const neighbours = await Promise.all([...folders].map((folder) => files.list(folder || "/")));
   return {
     stateFiles,
-    snapshotFiles: looked.filter((file) => file !== undefined),
+    snapshotFiles: [...looked, ...lookedMemory].filter((file) => file !== undefined),
+    missingMemory: memory.filter((_file, at) => lookedMemory[at] === undefined),
     neighbours: neighbours.flat(),
-    stems: [...images.keys()].map((path) => path.replace(/\.[^./]*$/, "") + "."),
+    stems: [...images.keys()].map(stemOf),
+    named: new Set([...ofRecords, ...[...images].flatMap(([path, { chain }]) => [path, ...chain])]),
+    rawImages: [...images].flatMap(([path, { image, info }]) =>
+      image.format === "raw" && info
+        ? [{ stem: stemOf(path), sizeBytes: info.virtualSizeBytes }]
+        : [],
+    ),
   };
+}
+
+function memoryOf({ name, memory }: DomainSnapshot): { snapshot: string; path: string }[] {
+  return memory?.file === undefined ? [] : [{ snapshot: name, path: memory.file }];
+}
+
+function stemOf(path: string): string {
+  return `${path.replace(/\.[^./]*$/, "")}.`;
 }

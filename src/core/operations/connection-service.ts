@@ -2,6 +2,7 @@ import type { DomainRegistry } from "../ports/index.js";
 import { readDomain, type ServiceContext } from "./context.js";
 import { checkDomains, repairDomain } from "./check-domain.js";
 import { createSnapshot } from "./create-snapshot.js";
+import { defineDomain } from "./define-domain.js";
 import { deleteSnapshot } from "./delete-snapshot.js";
 import { diskCapabilities } from "./disk-capabilities.js";
 import {
@@ -26,7 +27,7 @@ export function createSnapshotService(context: ServiceContext): SnapshotService 
     store.read((await readDomain(context, domain)).domain.uuid, name);
   return {
     uri: toolstack.uri,
-    ...registryOf(toolstack.registry),
+    ...registryOf(context),
     savesMemoryLive: toolstack.savesMemoryLive === true,
     listDomains: () => toolstack.listDomains(),
     findDomain: (domain) => toolstack.findDomain(domain),
@@ -55,6 +56,13 @@ export function createSnapshotService(context: ServiceContext): SnapshotService 
   };
 }
 
-function registryOf(registry: DomainRegistry | undefined) {
-  return registry ? { registry } : {};
+function registryOf(context: ServiceContext): { readonly registry?: DomainRegistry } {
+  const { registry } = context.connection.toolstack;
+  if (!registry) return {};
+  return {
+    registry: {
+      define: (xml) => defineDomain(context, registry, xml),
+      undefine: (domainUuid) => registry.undefine(domainUuid),
+    },
+  };
 }

@@ -6,6 +6,12 @@ export interface FileFacts {
   readonly stateFiles: readonly StateFile[];
   /** Overlays, copies and memory files of records. */
   readonly snapshotFiles: readonly HostFile[];
+  /** Saved memory that a record names and that is not there. */
+  readonly missingMemory: readonly { readonly snapshot: string; readonly path: string }[];
+  /** Every path that a record or a definition names, and what stands below those. */
+  readonly named: ReadonlySet<string>;
+  /** Raw images, of which there may be copies. */
+  readonly rawImages: readonly { readonly stem: string; readonly sizeBytes: number }[];
   /** Absolute paths of all images and snapshot files, up to the dot before their extension. */
   readonly stems: readonly string[];
   /** Everything beside the images. */
@@ -27,7 +33,13 @@ export function checkFiles(facts: FileFacts): Finding[] {
   return [
     ...facts.stateFiles.flatMap(checkStateFile),
     ...facts.snapshotFiles.flatMap((file) => openTo(file, OTHERS, "everybody on the host")),
+    ...facts.missingMemory.map(({ snapshot, path }): Finding => ({
+      code: "snapshot-file-missing",
+      subject: path,
+      detail: `it holds the memory of snapshot '${snapshot}'`,
+    })),
     ...facts.neighbours.filter((file) => isLeftover(file, facts.stems)).map(leftover),
+    ...facts.neighbours.filter((file) => isUnnamedCopy(file, facts)).map(unnamedCopy),
   ];
 }
 
@@ -52,6 +64,19 @@ function openTo({ path, kind, mode }: HostFile, bits: number, whom: string): Fin
 
 function isLeftover({ path, kind }: HostFile, stems: readonly string[]): boolean {
   return kind === "regular" && INCOMPLETE.test(path) && stems.some((stem) => path.startsWith(stem));
+}
+
+/** The record of a copy may be lost; it has the size of its disk, and begins with its name. */
+function isUnnamedCopy(
+  { path, kind, sizeBytes }: HostFile,
+  { named, rawImages }: FileFacts,
+): boolean {
+  if (kind !== "regular" || named.has(path) || INCOMPLETE.test(path)) return false;
+  return rawImages.some((image) => path.startsWith(image.stem) && sizeBytes === image.sizeBytes);
+}
+
+function unnamedCopy({ path, sizeBytes }: HostFile): Finding {
+  return { code: "copy-unnamed", subject: path, detail: `it has ${sizeBytes} bytes` };
 }
 
 function leftover({ path, sizeBytes }: HostFile): Finding {

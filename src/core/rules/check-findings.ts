@@ -123,6 +123,11 @@ export const FINDINGS = {
     meaning: "an incomplete file of an attempt that was given up takes room",
     advice: "the repair removes it",
   },
+  "copy-unnamed": {
+    severity: "note",
+    meaning: "a file looks like a copy of a disk, and no record names it",
+    advice: "look whether it is of a snapshot whose record is lost; remove it if nothing needs it",
+  },
   "file-unknown": {
     severity: "warning",
     meaning: "something that domsnap did not put there is among its records",

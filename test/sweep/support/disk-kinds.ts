@@ -14,6 +14,7 @@ export interface DiskKind {
 export interface DiskForm {
   readonly backend: string;
   readonly kind: DiskKind;
+  readonly mode: "internal" | "external";
   /** The `<disk>` of a snapshot document, for a target. */
   readonly document: (target: string) => string;
   readonly text: string;
@@ -58,6 +59,7 @@ export async function findForms(image: (kind: DiskKind) => Promise<ImageRef>): P
         forms.set(text, {
           backend: backend.id,
           kind,
+          mode: wish.mode,
           text,
           document: (target) => diskDocument(target, wish),
         });

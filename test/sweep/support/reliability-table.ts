@@ -17,8 +17,10 @@ const FAULT_TEXTS: Readonly<Record<Fault, string>> = {
 const OUTCOMES: readonly Outcome[] = [
   "old state",
   "new state",
+  "between two steps",
   "refused, unchanged",
   "completed in spite of it",
+  "complete when repeated",
 ];
 
 /** The tables of docs/reliability.md. */

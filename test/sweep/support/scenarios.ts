@@ -1,5 +1,8 @@
 import { findForms, imagesOfFormat, type DiskForm, type DiskKind } from "./disk-kinds.js";
-import { SweepGuest } from "./sweep-guest.js";
+import { migrationScenarios } from "./migration-scenarios.js";
+import { playOn } from "./play.js";
+import { recordScenarios } from "./record-scenarios.js";
+import type { SweepGuest } from "./sweep-guest.js";
 
 /** One command to sweep, and the guest that it is run on. */
 export interface Scenario {
@@ -9,9 +12,15 @@ export interface Scenario {
   prepare(guest: SweepGuest): Promise<void>;
   command(guest: SweepGuest): string[];
   /**
-   * Commands that lead to the states between, for a command that is made of several whole steps.
+   * For a command that is made of several whole steps: lists of commands, each of which leads from
+   * the state before to a state that an interrupted or refused command may end in.
    */
-  readonly steps?: readonly ((guest: SweepGuest) => string[])[];
+  readonly between?: readonly ((guest: SweepGuest) => readonly string[][])[];
+  /**
+   * The command has no journal: it writes into `SweepGuest.output`, or one definition. What was
+   * interrupted is simply repeated, and has to be complete then.
+   */
+  readonly repeats?: boolean;
 }
 
 /** Every operation on every form of snapshot that an installed backend can make, and on mixes. */
@@ -34,6 +43,7 @@ export async function allScenarios(folder: string): Promise<Scenario[]> {
   return [
     ...ofForms,
     ...recordScenarios(mix("dd raw external raw", "qdisk qcow2 internal")),
+    ...migrationScenarios(mix("qdisk qcow2 external qcow2", "qdisk qcow2 internal")),
     ...ofMixes.flatMap((scenario) => [0.5, 0.85].map((part) => recoveryOf(scenario, part))),
   ];
 }
@@ -43,25 +53,6 @@ function known(forms: ReadonlyMap<string, DiskForm>, name: string): DiskForm {
   if (!form)
     throw new Error(`no backend takes '${name}'; there are: ${[...forms.keys()].join(", ")}`);
   return form;
-}
-
-/** A chain of snapshots of all disks in their forms, with a guest that writes in between. */
-function playOn(forms: readonly DiskForm[]) {
-  const document = (name: string) => (guest: SweepGuest) => [
-    "snapshot-create",
-    "guest",
-    guest.document(name, forms.map((form, at) => form.document(SweepGuest.target(at))).join("")),
-  ];
-  return {
-    disks: forms.map(({ kind }) => kind),
-    document,
-    chain: async (guest: SweepGuest, length: number): Promise<void> => {
-      for (let at = 1; at <= length; at++) {
-        guest.must(...document(`s${at}`)(guest));
-        await guest.write(100 + at);
-      }
-    },
-  };
 }
 
 function scenariosOf(forms: readonly DiskForm[]): Scenario[] {
@@ -91,27 +82,6 @@ function scenariosOf(forms: readonly DiskForm[]): Scenario[] {
       disks,
       prepare: (guest) => chain(guest, 3),
       command: () => ["snapshot-delete", "guest", "s1"],
-    },
-  ];
-}
-
-/** Commands that change records, or several snapshots one after the other. */
-function recordScenarios(forms: readonly DiskForm[]): Scenario[] {
-  const { disks, chain } = playOn(forms);
-  const prepare = (guest: SweepGuest) => chain(guest, 2);
-  const scenario = (name: string, ...command: string[]): Scenario => ({
-    name,
-    disks,
-    prepare,
-    command: () => command,
-  });
-  return [
-    scenario("edit", "snapshot-edit", "guest", "s2"),
-    scenario("set current", "snapshot-current", "guest", "s1"),
-    scenario("delete the record only", "snapshot-delete", "guest", "s1", "--metadata"),
-    {
-      ...scenario("delete with children", "snapshot-delete", "guest", "s1", "--children"),
-      steps: [() => ["snapshot-delete", "guest", "s2"]],
     },
   ];
 }

@@ -6,14 +6,14 @@
  *
  *   node serve-program.cjs PROGRAM     in: { args, fault }     out: { status, stdout, stderr, isLast }
  */
-const { readdirSync } = require("node:fs");
+const fs = require("node:fs");
 const vm = require("node:vm");
 const { arm } = require("./fault-points.cjs");
 
 const program = process.argv[2];
-const stdout = capture(process.stdout);
-const stderr = capture(process.stderr);
-const openFiles = () => readdirSync("/proc/self/fd").length;
+const written = { 1: "", 2: "" };
+captureOutput();
+const openFiles = () => fs.readdirSync("/proc/self/fd").length;
 let openBefore;
 
 // The program compiles itself every time it is loaded; the same text is compiled once.
@@ -45,21 +45,24 @@ process.on("beforeExit", (status) => {
   process.channel.ref();
   openBefore ??= openFiles();
   const isLast = openFiles() > openBefore;
-  process.send({ status, stdout: stdout(), stderr: stderr(), isLast });
+  process.send({ status, stdout: written[1], stderr: written[2], isLast });
+  written[1] = written[2] = "";
 });
 
-/** Keeps what is written, and gives it when called. */
-function capture(stream) {
-  let text = "";
-  stream.write = (chunk, ...rest) => {
-    text += chunk;
-    const written = rest.at(-1);
-    if (typeof written === "function") process.nextTick(written);
-    return true;
+/** Keeps what is written to the standard streams, in whichever way. */
+function captureOutput() {
+  const { writeSync } = fs;
+  fs.writeSync = (fd, data, ...rest) => {
+    if (!(fd in written)) return writeSync(fd, data, ...rest);
+    const bytes = Buffer.from(data);
+    written[fd] += bytes.subarray(rest[0] ?? 0);
+    return bytes.length - (rest[0] ?? 0);
   };
-  return () => {
-    const taken = text;
-    text = "";
-    return taken;
-  };
+  for (const stream of [process.stdout, process.stderr])
+    stream.write = (chunk, ...rest) => {
+      written[stream.fd] += chunk;
+      const done = rest.at(-1);
+      if (typeof done === "function") process.nextTick(done);
+      return true;
+    };
 }

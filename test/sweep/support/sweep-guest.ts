@@ -50,6 +50,9 @@ export class SweepGuest {
   /** Opens what the program would open. */
   openService = openSnapshotService;
   static readonly uuid = "11111111-2222-4333-8444-555555555555";
+  /** Where an export goes, and where an import comes from. */
+  readonly output = join(this.home, "output");
+  readonly source = join(this.home, "source");
   readonly #saved = join(this.home, "saved");
   readonly #inspections = new Map<string, Inspection>();
   readonly #server = new ProgramServer(() => this.program);
@@ -65,9 +68,7 @@ export class SweepGuest {
       await imagesOfFormat(format).makeImage(path, format, Buffer.alloc(IMAGE_BYTES, 17 + index));
       chmodSync(path, 0o600);
     }
-    const file = join(guest.home, "guest.xml");
-    writeFileSync(file, guest.#domainXml());
-    guest.must("define", file);
+    guest.must("define", guest.file("guest.xml", guest.domainXml()));
     return guest;
   }
 
@@ -85,6 +86,7 @@ export class SweepGuest {
   }
 
   restore(): void {
+    rmSync(this.output, { recursive: true, force: true });
     copyTree(this.#saved, this.folder);
   }
 
@@ -124,15 +126,20 @@ export class SweepGuest {
     return points;
   }
 
-  /** Writes a snapshot document for `snapshot-create`, outside of the guest's folder. */
-  document(name: string, disks: string): string {
-    const file = join(this.home, `${name}.document`);
-    writeFileSync(
-      file,
-      `<domainsnapshot><name>${name}</name><description>before</description>` +
+  /** Writes a snapshot document for `snapshot-create`. */
+  document(name: string, disks: string, description = "before"): string {
+    return this.file(
+      `${name}.document`,
+      `<domainsnapshot><name>${name}</name><description>${description}</description>` +
         `<disks>${disks}</disks></domainsnapshot>`,
     );
-    return file;
+  }
+
+  /** Writes a file that is no part of the guest, and returns its path. */
+  file(name: string, content: string): string {
+    const path = join(this.home, name);
+    writeFileSync(path, content);
+    return path;
   }
 
   /** What the guest would do while it runs. */
@@ -154,8 +161,11 @@ export class SweepGuest {
   /** Looks at everything. Moments of time are left out, so that two runs compare. */
   async observe(): Promise<Observation> {
     const service = await this.service();
+    const [domain] = await service.listDomains();
+    // The next definition of a name takes the place of one that was cut off.
+    if (!domain) return { files: this.listFiles().filter((name) => !name.includes(".xml.new ")) };
     const { heads, current, problems } = await service.list("guest");
-    const { definition } = await service.findDomain("guest");
+    const { definition } = domain;
     const snapshots: Record<string, unknown> = {};
     for (const { name } of heads)
       snapshots[name] = {
@@ -180,7 +190,7 @@ export class SweepGuest {
     const digest = this.#digest();
     const known = this.#inspections.get(digest);
     if (known) return known;
-    const reports = await (await this.service()).check("guest");
+    const reports = await (await this.service()).check();
     const findings = reports
       .flatMap((report) => report.findings)
       .filter(({ code }) => FINDINGS[code].severity !== "note");
@@ -196,6 +206,19 @@ export class SweepGuest {
       .map((name) => {
         const { mode } = lstatSync(join(this.folder, name));
         return `${withoutTimes(name)} ${(mode & 0o7777).toString(8)}`;
+      })
+      .sort();
+  }
+
+  /** Every file of an export, by content; what is kept of moments and inodes is left out. */
+  outputFiles(): string[] {
+    if (!existsSync(this.output)) return [];
+    return readdirSync(this.output, { recursive: true, encoding: "utf8" })
+      .map((name) => {
+        const path = join(this.output, name);
+        const content =
+          name.endsWith(".copied") || lstatSync(path).isDirectory() ? "" : hashOfFile(path);
+        return `${name} ${(lstatSync(path).mode & 0o7777).toString(8)} ${content}`;
       })
       .sort();
   }
@@ -231,7 +254,7 @@ export class SweepGuest {
     return join(this.folder, `disk${String(index)}.img`);
   }
 
-  #domainXml(): string {
+  domainXml(memoryMiB = "64"): string {
     const disks = this.kinds.map(
       ({ driver, format }, index) =>
         `<disk type='file' device='disk'><driver name='${driver}' type='${format}'/>` +
@@ -239,7 +262,7 @@ export class SweepGuest {
         `<target dev='${SweepGuest.target(index)}' bus='virtio'/></disk>`,
     );
     return (
-      `<domain type='xen'><name>guest</name><uuid>${SweepGuest.uuid}</uuid><memory unit='MiB'>64</memory>` +
+      `<domain type='xen'><name>guest</name><uuid>${SweepGuest.uuid}</uuid><memory unit='MiB'>${memoryMiB}</memory>` +
       `<os><type>hvm</type></os><devices>${disks.join("")}</devices></domain>`
     );
   }
@@ -303,6 +326,10 @@ function hashOfInternal({ path, format }: Image, tag: string): string {
   } finally {
     rmSync(flat, { force: true });
   }
+}
+
+function hashOfFile(path: string): string {
+  return sha256(readFileSync(path));
 }
 
 function sha256(bytes: Uint8Array): string {

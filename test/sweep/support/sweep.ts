@@ -30,9 +30,16 @@ export function faultsAt(point: string): readonly Fault[] {
 }
 
 /** How a run with a fault ended: by itself, or by recovery. */
-export type Outcome = "old state" | "new state" | "refused, unchanged" | "completed in spite of it";
+export type Outcome =
+  | "old state"
+  | "new state"
+  | "between two steps"
+  | "refused, unchanged"
+  | "completed in spite of it"
+  | "complete when repeated";
 
 const LONGEST_PROGRAM_MS = 10_000;
+const LONGEST_TEXT = 1000;
 
 export interface FaultRun {
   readonly scenario: string;
@@ -69,13 +76,13 @@ export async function sweep(
   try {
     await scenario.prepare(guest);
     guest.save();
-    const { points, states } = await record(scenario, guest);
+    const { points, ...wanted } = await record(scenario, guest);
     const runs: FaultRun[] = [];
     for (const [index, point] of points.entries())
       for (const fault of faultsAt(point)) {
         if (options.pick?.({ index, fault, point }) === false) continue;
         const run = { scenario: scenario.name, point, index, fault };
-        const result = { ...run, ...(await tryFault(scenario, guest, run, states)) };
+        const result = { ...run, ...(await tryFault(scenario, guest, run, wanted)) };
         options.onRun?.(result);
         runs.push(result);
       }
@@ -85,27 +92,33 @@ export async function sweep(
   }
 }
 
+/** What a run with a fault may end in: states of the guest, and for an export a folder. */
+interface Wanted {
+  readonly states: readonly Observation[];
+  readonly output: readonly string[];
+}
+
 /** The points of a run without faults, and the states that a run with one may end in. */
 async function record(scenario: Scenario, guest: SweepGuest) {
   const states: Observation[] = [await guest.observe()];
-  for (const step of scenario.steps ?? []) {
-    guest.must(...step(guest));
+  for (const commands of scenario.between ?? []) {
+    for (const words of commands(guest)) guest.must(...words);
     states.push(await guest.observe());
+    guest.restore();
   }
-  guest.restore();
   const points = await guest.points(scenario.command(guest));
   states.push(await guest.observe());
   const { findings } = await guest.inspect();
   if (findings.length > 0)
     throw new Error(`${scenario.name}: check finds ${JSON.stringify(findings)}`);
-  return { points, states };
+  return { points, states, output: guest.outputFiles() };
 }
 
 async function tryFault(
   scenario: Scenario,
   guest: SweepGuest,
   { index, fault }: Pick<FaultRun, "index" | "fault">,
-  states: readonly Observation[],
+  { states, output }: Wanted,
 ): Promise<Pick<FaultRun, "outcome" | "problem">> {
   guest.restore();
   const run = await guest.runAmid(`${index}:${fault}`, scenario.command(guest));
@@ -122,8 +135,9 @@ async function tryFault(
     if (!(await becomesFree(service))) return { problem: `still locked${tail}` };
     const { found, findings } = await guest.inspect();
     if (findings.length > 0) return { problem: `check: ${JSON.stringify(findings)}${tail}` };
-    const state = states.findIndex((candidate) => isDeepStrictEqual(candidate, found));
+    const state = stateOf(scenario.repeats ? withoutIncomplete(found) : found, states);
     if (state < 0) return { problem: `in between: ${difference(states, found)}${tail}` };
+    if (scenario.repeats) return await repeat(scenario, guest, run, { states, output });
     const last = states.length - 1;
     const wrong = wrongClaim(run, state, last);
     return wrong === undefined
@@ -134,8 +148,38 @@ async function tryFault(
   }
 }
 
+/** What has no journal and was interrupted is repeated, and leaves then what it has to leave. */
+async function repeat(
+  scenario: Scenario,
+  guest: SweepGuest,
+  { status, stderr }: Run,
+  { states, output }: Wanted,
+): Promise<Pick<FaultRun, "outcome" | "problem">> {
+  const isDone = async () =>
+    isDeepStrictEqual(guest.outputFiles(), output) &&
+    isDeepStrictEqual((await guest.inspect()).found, states.at(-1));
+  if (status === 0 && (await isDone())) return { outcome: "completed in spite of it" };
+  if (status === 0) return { problem: `claims success, but did not finish\n${stderr}` };
+  // To undefine what is undefined would be refused.
+  if (!(await isDone())) guest.must(...scenario.command(guest));
+  if (await isDone()) return { outcome: "complete when repeated" };
+  const { found } = await guest.inspect();
+  const lacks = [...differences(output, guest.outputFiles(), "output")].join("; ");
+  return { problem: `repeated: ${difference(states.slice(-1), found)}; ${lacks}\n${stderr}` };
+}
+
+function stateOf(found: Observation, states: readonly Observation[]): number {
+  return states.findIndex((candidate) => isDeepStrictEqual(candidate, found));
+}
+
+/** The next definition of this name takes the place of one that was cut off. */
+function withoutIncomplete(found: Observation): Observation {
+  const files = found["files"] as readonly string[];
+  return { ...found, files: files.filter((file) => !file.includes(".xml.new ")) };
+}
+
 /** A program that was started outlives the kill for a moment and keeps the lock meanwhile. */
-async function becomesFree(service: SnapshotService): Promise<boolean> {
+export async function becomesFree(service: SnapshotService): Promise<boolean> {
   for (let waitedMs = 0; waitedMs < LONGEST_PROGRAM_MS; waitedMs += 20) {
     if ((await service.locks()).length === 0) return true;
     await sleep(20);
@@ -144,23 +188,24 @@ async function becomesFree(service: SnapshotService): Promise<boolean> {
 }
 
 /** What the exit status says has to be true. */
-function wrongClaim({ status }: Run, state: number, last: number): string | undefined {
+export function wrongClaim({ status }: Run, state: number, last: number): string | undefined {
   if (status === 0 && state !== last) return "claims success, but did not finish";
   if (status === 1 && state === last) return "claims failure, but finished";
   return undefined;
 }
 
-function outcomeOf({ status }: Run, state: number, last: number): Outcome {
+export function outcomeOf({ status }: Run, state: number, last: number): Outcome {
   if (status === 0) return "completed in spite of it";
+  if (state > 0 && state < last) return "between two steps";
   if (status === 1) return "refused, unchanged";
   return state === last ? "new state" : "old state";
 }
 
 /** What keeps a state from being the most similar one that is allowed. */
-function difference(states: readonly Observation[], found: Observation): string {
+function difference(states: readonly unknown[], found: unknown): string {
   const all = states.map((state) => [...differences(state, found, "")]);
   all.sort((a, b) => a.length - b.length);
-  return (all[0] ?? []).join("; ");
+  return (all[0] ?? []).join("; ").slice(0, LONGEST_TEXT);
 }
 
 function* differences(wanted: unknown, found: unknown, path: string): Generator<string> {

@@ -1,0 +1,186 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { openSnapshotService } from "../../../src/container.js";
+import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
+import { FINDINGS } from "../../../src/core/rules/index.js";
+import { LiveLab } from "../../live/support/live-lab.js";
+import { ProgramServer, type Run } from "./program-server.js";
+import {
+  becomesFree,
+  faultsAt,
+  outcomeOf,
+  wrongClaim,
+  type FaultRun,
+  type ScenarioSweep,
+  type SweepOptions,
+} from "./sweep.js";
+
+/** One command on a guest that runs. It makes or removes the snapshot `s`. */
+export interface LiveScenario {
+  readonly name: string;
+  readonly makes: boolean;
+  /** The snapshot's document. */
+  readonly document: (lab: LiveLab) => string;
+}
+
+const inFiles = (lab: LiveLab) =>
+  lab.document("s", {
+    mode: "external",
+    memory: `snapshot='external' file='${lab.memoryFile("s")}'`,
+  });
+const inImages = (lab: LiveLab) => lab.document("s");
+
+/** Taking and removing snapshots of a guest while it runs under QEMU. */
+export const LIVE_SCENARIOS: readonly LiveScenario[] = [
+  { name: "live create: overlays and a memory file", makes: true, document: inFiles },
+  { name: "live create: inside the images, with memory", makes: true, document: inImages },
+  { name: "live delete: overlays and a memory file", makes: false, document: inFiles },
+  { name: "live delete: inside the images, with memory", makes: false, document: inImages },
+];
+
+/** A run takes seconds: of the faults those that differ most are tried, at every point. */
+export const isPickedLive: NonNullable<SweepOptions["pick"]> = ({ fault, point }) =>
+  fault === "kill" || fault === "EIO" || (point.startsWith("run ") && fault !== "EACCES");
+
+/**
+ * As `sweep`, of a command on a running guest: it is never left paused, is wholly as before or as
+ * after, and goes on. Each run starts where the last has ended.
+ */
+export async function sweepLive(
+  scenario: LiveScenario,
+  options: SweepOptions = {},
+): Promise<ScenarioSweep> {
+  const world = await LiveWorld.open(scenario);
+  try {
+    const points = await world.record();
+    const runs: FaultRun[] = [];
+    for (const [index, point] of points.entries())
+      for (const fault of faultsAt(point)) {
+        if (options.pick?.({ index, fault, point }) === false) continue;
+        const run = { scenario: scenario.name, point, index, fault };
+        const result = { ...run, ...(await world.tryFault(`${index}:${fault}`)) };
+        options.onRun?.(result);
+        runs.push(result);
+      }
+    return { scenario: scenario.name, points, runs };
+  } finally {
+    await world.close();
+  }
+}
+
+class LiveWorld {
+  readonly #server = new ProgramServer();
+  readonly #document: string;
+  /** Names of all files before and after the command. */
+  #files: readonly [string[], string[]] = [[], []];
+
+  private constructor(
+    private readonly lab: LiveLab,
+    private readonly scenario: LiveScenario,
+  ) {
+    this.#document = join(lab.folder, "s.document");
+    writeFileSync(this.#document, scenario.document(lab));
+  }
+
+  static async open(scenario: LiveScenario): Promise<LiveWorld> {
+    const lab = await LiveLab.open({ disks: 2, words: "fill=24" });
+    await lab.boot(1);
+    return new LiveWorld(lab, scenario);
+  }
+
+  async close(): Promise<void> {
+    this.#server.stop();
+    await this.lab.close();
+  }
+
+  /** The points of a run without faults. */
+  async record(): Promise<string[]> {
+    await this.#goBack();
+    // The first change of a domain makes folders that stay.
+    await this.#run("-1:");
+    await this.#goBack();
+    const before = this.#listFiles();
+    const list = `${this.lab.folder}.points`;
+    const { status, stderr } = await this.#run(`list:${list}`);
+    if (status !== 0) throw new Error(`${this.scenario.name}: status ${status}\n${stderr}`);
+    this.#files = [before, this.#listFiles()];
+    const points = readFileSync(list, "utf8").split("\n").slice(0, -1);
+    rmSync(list);
+    return points;
+  }
+
+  async tryFault(fault: string): Promise<Pick<FaultRun, "outcome" | "problem">> {
+    await this.#goBack();
+    const run = await this.#run(fault);
+    try {
+      return await this.#judge(run);
+    } catch (thrown) {
+      const text = thrown instanceof Error ? thrown.message : String(thrown);
+      return { problem: `${text}\nstatus ${run.status}\n${run.stderr}` };
+    }
+  }
+
+  async #judge(run: Run): Promise<Pick<FaultRun, "outcome">> {
+    const service = await openSnapshotService(this.lab.uri);
+    const settled = run.status === 0 || run.status === 1;
+    if (settled && this.#hasJournal()) throw new Error("ended with a journal");
+    const [recovery] = settled ? [] : await service.recover("guest");
+    if (recovery?.error) throw new Error(`not recovered: ${recovery.error.message}`);
+    if (this.#hasJournal()) throw new Error("a journal is left after recovery");
+    if (!(await becomesFree(service))) throw new Error("still locked");
+    await this.#expectGoingOn(service);
+    const state = (await this.#isMade(service)) === this.scenario.makes ? 1 : 0;
+    const found = this.#listFiles();
+    const wanted = this.#files[state];
+    if (found.join("\n") !== wanted?.join("\n"))
+      throw new Error(`files: ${found.join(", ")}, not ${wanted?.join(", ")}`);
+    const wrong = wrongClaim(run, state, 1);
+    if (wrong !== undefined) throw new Error(wrong);
+    return { outcome: outcomeOf(run, state, 1) };
+  }
+
+  async #expectGoingOn(service: SnapshotService): Promise<void> {
+    const { state } = await service.findDomain("guest");
+    if (state !== "running") throw new Error(`the guest is ${state}`);
+    await this.lab.steps(1);
+    if (this.lab.console.torn.length > 0) throw new Error(this.lab.console.torn.join("; "));
+    const reports = await service.check("guest");
+    const findings = reports
+      .flatMap((report) => report.findings)
+      .filter(({ code }) => FINDINGS[code].severity !== "note");
+    if (findings.length > 0) throw new Error(`check: ${JSON.stringify(findings)}`);
+  }
+
+  /** To the state before the command. */
+  async #goBack(): Promise<void> {
+    const service = await openSnapshotService(this.lab.uri);
+    const isMade = await this.#isMade(service);
+    if (isMade === !this.scenario.makes) return;
+    if (isMade) await service.delete("guest", "s", {});
+    else await service.create("guest", this.scenario.document(this.lab), {});
+  }
+
+  #run(fault: string): Promise<Run> {
+    const words = this.scenario.makes
+      ? ["snapshot-create", "guest", this.#document]
+      : ["snapshot-delete", "guest", "s"];
+    return this.#server.run(["-q", "-c", this.lab.uri, ...words], fault);
+  }
+
+  async #isMade(service: SnapshotService): Promise<boolean> {
+    const { heads } = await service.list("guest");
+    return heads.some(({ name }) => name === "s");
+  }
+
+  #hasJournal(): boolean {
+    const names = readdirSync(this.lab.folder, { recursive: true, encoding: "utf8" });
+    return names.some((name) => name.endsWith("/journal"));
+  }
+
+  #listFiles(): string[] {
+    return readdirSync(this.lab.folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => !name.endsWith("/lock") && existsSync(join(this.lab.folder, name)))
+      .sort();
+  }
+}

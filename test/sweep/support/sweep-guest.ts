@@ -161,11 +161,12 @@ export class SweepGuest {
   /** Looks at everything. Moments of time are left out, so that two runs compare. */
   async observe(): Promise<Observation> {
     const service = await this.service();
-    const [domain] = await service.listDomains();
     // The next definition of a name takes the place of one that was cut off.
-    if (!domain) return { files: this.listFiles().filter((name) => !name.includes(".xml.new ")) };
+    if ((await service.listDomains()).length === 0)
+      return { files: this.listFiles().filter((name) => !name.includes(".xml.new ")) };
+    // To list settles what was interrupted, and may change the definition.
     const { heads, current, problems } = await service.list("guest");
-    const { definition } = domain;
+    const { definition } = await service.findDomain("guest");
     const snapshots: Record<string, unknown> = {};
     for (const { name } of heads)
       snapshots[name] = {

@@ -102,10 +102,12 @@ interface Wanted {
 async function record(scenario: Scenario, guest: SweepGuest) {
   const states: Observation[] = [await guest.observe()];
   for (const commands of scenario.between ?? []) {
+    guest.restore();
     for (const words of commands(guest)) guest.must(...words);
     states.push(await guest.observe());
-    guest.restore();
   }
+  // To look at what was interrupted settles it.
+  guest.restore();
   const points = await guest.points(scenario.command(guest));
   states.push(await guest.observe());
   const { findings } = await guest.inspect();

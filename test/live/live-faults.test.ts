@@ -94,16 +94,26 @@ describe("a running guest when something goes wrong", function () {
     if (pid !== undefined) process.kill(pid, "SIGKILL");
   };
 
-  const STEPS = {
-    files: ["blockdev-add", "stop", "transaction", "migrate", "query-migrate"],
-    images: ["snapshot-save", "query-jobs"],
-  } as const;
+  /** All kinds of commands that domsnap sends to QEMU meanwhile: none is to be forgotten. */
+  const commandsDuring = async (work: () => Promise<unknown>): Promise<string[]> => {
+    relay ??= await relayMonitor(lab.guest.run.monitor);
+    const before = relay.commands.length;
+    await work();
+    return [...new Set(relay.commands.slice(before))];
+  };
+  const createCommands = async (kind: keyof typeof documents) => {
+    const commands = await commandsDuring(() => lab.service.create("guest", documents[kind](), {}));
+    await lab.service.delete("guest", "s", {});
+    return commands;
+  };
 
   const DEADLY = { files: ["transaction", "migrate", "query-migrate"], images: ["query-jobs"] };
 
   for (const kind of ["files", "images"] as const) {
     it(`rolls back when the monitor is lost while a snapshot in ${kind} is taken`, async () => {
-      for (const command of STEPS[kind]) {
+      const commands = await createCommands(kind);
+      expect(commands).to.include.members(DEADLY[kind]);
+      for (const command of commands) {
         const armed = await arm({ command });
         const error = asDomsnapError(
           await lab.service.create("guest", documents[kind](), {}).catch((e: unknown) => e),
@@ -131,7 +141,8 @@ describe("a running guest when something goes wrong", function () {
 
   it("carries a merge through when the monitor is lost, or QEMU dies", async () => {
     const overlays = () => readdirSync(lab.folder).filter((name) => name.endsWith(".s"));
-    const lost = ["block-commit", "stop", "job-complete", "job-dismiss", "cont"];
+    await lab.service.create("guest", lab.document("s", { mode: "external" }), { diskOnly: true });
+    const lost = await commandsDuring(() => lab.service.delete("guest", "s", {}));
     const deadly = ["block-commit", "job-complete", "cont"];
     for (const instead of [undefined, killGuest])
       for (const command of instead ? deadly : lost) {
@@ -207,4 +218,26 @@ describe("a running guest when something goes wrong", function () {
     expect(signal).to.equal("SIGKILL");
     await expectUntouched();
   });
+
+  for (const kind of ["files", "images"] as const)
+    it(`carries through or gives up a revert to ${kind} that a killed domsnap left at any step`, async () => {
+      await lab.service.create("guest", documents[kind](), {});
+      const dry = await lab.service.revert("guest", "s", {}, { dryRun: true });
+      const kinds = dry.plans[0]?.operations.map((operation) => operation.kind) ?? [];
+      expect(kinds).to.include.members(["disks.stage", "domain.stop", "domain.start"]);
+      for (const step of new Set(kinds)) {
+        const args = [lab.uri, "revert", "s", "", "operation-finished", step];
+        const { signal } = spawnSync(process.execPath, ["--import", "tsx/esm", child, ...args]);
+        expect(signal, step).to.equal("SIGKILL");
+        const { heads } = await lab.service.list("guest");
+        expect(
+          heads.map(({ name }) => name),
+          step,
+        ).to.deep.equal(["s"]);
+        expect(await lab.service.locks(), step).to.deep.equal([]);
+        expect((await lab.find()).state, step).to.equal("running");
+        await lab.steps(2);
+        expect(lab.console.torn, step).to.deep.equal([]);
+      }
+    });
 });

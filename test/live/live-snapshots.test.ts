@@ -155,6 +155,57 @@ describe("snapshots of a running guest", function () {
     expect((await lab.find()).state).to.equal("paused");
   });
 
+  for (const how of ["inside the images", "in files"] as const)
+    it(`keeps the present state ${how} before it goes back, and comes back to it`, async () => {
+      await open({ disks: 2 });
+      await create("s", how === "in files" ? externalMemory("s") : {});
+      await lab.steps(5);
+      const before = lab.console.ticks;
+      const {
+        kept = "",
+        measures,
+        plans,
+      } = await lab.service.revert(...(["guest", "s", {}] as const), { keepCurrent: true });
+      expect(plans.map(({ verb }) => verb)).to.deep.equal(["create", "revert"]);
+      expect(measures?.consistency).to.equal("memory");
+      expect(measures?.pauseMs).to.be.greaterThan(0);
+      await expectHealthy();
+      const record = await lab.service.get("guest", kept);
+      expect(record).to.include({ state: "running", parent: "s", consistency: "memory" });
+      expect(record.memory?.mode).to.equal(how === "in files" ? "external" : "internal");
+      await lab.service.revert("guest", kept, {});
+      await lab.console.waitForTick(1, 60_000);
+      // It goes on where it was left, not where it had gone back to.
+      expect(Number(/tick (\d+)/.exec(lab.console.text)?.[1])).to.be.at.least(before);
+      await expectHealthy();
+    });
+
+  it("carries chains of 30 overlays: list, revert, delete from the middle", async () => {
+    await open({ disks: 1 });
+    const names = Array.from({ length: 30 }, (_, index) => `s${String(index).padStart(2, "0")}`);
+    const stamps = new Map<string, number>();
+    for (const name of names) {
+      const base = (await lab.find()).definition.disks[0];
+      await createDiskOnly(name);
+      const frozen = { path: base?.source?.path ?? "", format: base?.format ?? "raw" } as const;
+      stamps.set(name, lab.stamps([frozen])[0] ?? -1);
+    }
+    const tree = await lab.service.list("guest");
+    expect(tree.heads.map(({ name }) => name)).to.deep.equal(names);
+    await expectHealthy();
+    for (const name of ["s14", "s15", "s00", "s29"]) {
+      await lab.service.delete("guest", name, {});
+      await expectHealthy();
+    }
+    for (const name of ["s20", "s01", "s28"]) {
+      await lab.service.revert("guest", name, { running: true });
+      await lab.console.waitForTick(1, 60_000);
+      expect(lab.console.found, name).to.equal(`vda=${stamps.get(name)}`);
+      await expectHealthy();
+    }
+    expect((await lab.service.list("guest")).heads).to.have.length(26);
+  });
+
   it("removes the memory with its snapshot, and leaves the guest alone", async () => {
     await open({ disks: 1 });
     await create("s", externalMemory("s"));

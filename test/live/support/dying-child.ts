@@ -13,4 +13,5 @@ const onProgress = (event: ProgressEvent) => {
     process.kill(process.pid, "SIGKILL");
 };
 if (verb === "create") await service.create("guest", document, flags, { onProgress });
+else if (verb === "revert") await service.revert("guest", name, flags, { onProgress });
 else await service.delete("guest", name, flags, { onProgress });

@@ -83,13 +83,17 @@ async function makeGuestFolder(options: Partial<TinyGuestOptions> = {}) {
   };
 }
 
-describeToolstack("toolstack-qemu", {
-  runsDomains: true,
-  async open() {
-    const { connection, dispose } = await makeGuestFolder();
-    return { toolstack: connection.toolstack, domain: "guest", dispose };
-  },
-});
+for (const online of [false, true])
+  describeToolstack(`toolstack-qemu${online ? ", with its guest running," : ""}`, {
+    runsDomains: true,
+    async open() {
+      const { connection, dispose } = await makeGuestFolder();
+      const { toolstack } = connection;
+      const { uuid } = await toolstack.findDomain("guest");
+      if (online) await toolstack.power?.start(uuid, { paused: false });
+      return { toolstack, domain: "guest", dispose };
+    },
+  });
 
 type World = Awaited<ReturnType<typeof makeGuestFolder>>;
 

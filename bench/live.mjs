@@ -43,6 +43,7 @@ export async function benchLive({ rounds = 5 } = {}) {
     notes: [
       "Pause: from QEMU's event STOP to RESUME, by QEMU's own clock, for all alike.",
       "By hand: overlays are made and opened before; then stop, transaction, background migration.",
+      "By hand nothing is flushed to the medium; domsnap and virsh end when all is.",
       "Wall: of domsnap and virsh the whole command; only domsnap's has the start of a program in it.",
     ],
   };

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 
 import { DomsnapError } from "../../core/errors/index.js";
@@ -26,9 +27,6 @@ export class BundleFormat implements ExportFormat {
 
   async write(tree: ExportTree, folder: string, options: ExportOptions): Promise<ExportedFiles> {
     const { domain, snapshots, current } = tree;
-    const { images, memory } = options.images
-      ? await copyAll(tree, folder, options)
-      : { images: [], memory: [] };
     const definition = {
       name: "domain.xml",
       content: `${(domain.inactiveDefinition ?? domain.definition).xml}\n`,
@@ -38,6 +36,11 @@ export class BundleFormat implements ExportFormat {
       content: formatExisting(snapshot),
       snapshot: snapshot.name,
     }));
+    // What cannot be written is told before hours of copying.
+    await writeOutput(folder, [definition, ...documents], { dryRun: true });
+    const { images, memory } = options.images
+      ? await copyAll(tree, folder, { ...options, isWhole: existsSync(join(folder, MANIFEST)) })
+      : { images: [], memory: [] };
     const manifest: Manifest = {
       domsnapBundle: 1,
       domain: { name: domain.name, uuid: domain.uuid },
@@ -65,7 +68,7 @@ export class BundleFormat implements ExportFormat {
 async function copyAll(
   tree: ExportTree,
   folder: string,
-  options: ExportOptions,
+  options: ExportOptions & CopyOptions,
 ): Promise<Pick<Manifest, "images" | "memory">> {
   const chained = await collectImages(tree);
   const saved = [...new Set(tree.snapshots.flatMap(({ memory }) => memory?.file ?? []))];
@@ -80,7 +83,7 @@ async function copyAll(
     if (file === undefined) throw new DomsnapError("internal-error", `'${path}' was not collected`);
     return file;
   };
-  if (options.dryRun)
+  if (options.dryRun && !options.isWhole)
     return {
       images: chained.map(({ image }) => planned(image.path, fileOf, image.format)),
       memory: saved.map((path) => planned(path, fileOf, "raw")),
@@ -102,7 +105,12 @@ async function copyImage(
   const { image, below } = chained;
   const payload = await copyPayload(image.path, fileOf(image.path), folder, {
     ...options,
-    ...(below && { finish: (copy) => relink(copy, chained, fileOf(below.path), options) }),
+    ...(below && {
+      standing: {
+        on: basename(fileOf(below.path)),
+        relink: (copy) => relink(copy, chained, fileOf(below.path), options),
+      },
+    }),
   });
   return { ...payload, format: image.format };
 }

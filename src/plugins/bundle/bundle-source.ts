@@ -1,3 +1,4 @@
+import { readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import { asDomsnapError, DomsnapError } from "../../core/errors/index.js";
@@ -9,7 +10,9 @@ import type {
 } from "../../core/ports/index.js";
 import { parseDomain, SnapshotReader } from "../../xml/index.js";
 import { kindOfSource, readSourceFile } from "../lib/read-source-file.js";
+import { systemError } from "../lib/system-error.js";
 import { sha256Of, sha256OfFile } from "./checksum.js";
+import { isCopyLeftover } from "./copy-payload.js";
 import { MANIFEST, parseManifest, type Manifest, type Payload } from "./manifest.js";
 
 /**
@@ -21,12 +24,19 @@ export class BundleSource implements ImportSource {
   readonly summary = "folder that 'domsnap export' has made";
 
   recognizes(source: string): Promise<boolean> {
-    return Promise.resolve(kindOfSource(join(source, MANIFEST)) === "file");
+    return Promise.resolve(isWhole(source) || isUnfinished(source));
   }
 
-  /** Throws `image-conflict` when an image is not what was exported. */
+  /**
+   * Throws `image-conflict` when an image is not what was exported, `invalid-argument` when the
+   * export was interrupted.
+   */
   async read(source: string): Promise<ImportMaterial> {
     const folder = resolve(source);
+    if (!isWhole(folder))
+      throw new DomsnapError("invalid-argument", `'${folder}' is a bundle that is not whole`, {
+        hint: "its export was interrupted: repeat it, it goes on where it was",
+      });
     const path = join(folder, MANIFEST);
     const manifest = parseManifest(readSourceFile(path).toString("utf8"), path);
     const payloads = [...manifest.images, ...manifest.memory];
@@ -39,6 +49,16 @@ export class BundleSource implements ImportSource {
       mappings: payloads.map(({ path: from, file }) => ({ from, to: join(folder, file) })),
     };
   }
+}
+
+function isWhole(folder: string): boolean {
+  return kindOfSource(join(folder, MANIFEST)) === "file";
+}
+
+/** The manifest comes last. */
+function isUnfinished(folder: string): boolean {
+  const images = join(folder, "images");
+  return kindOfSource(images) === "folder" && readdirSync(images).some(isCopyLeftover);
 }
 
 function readDocuments(
@@ -66,10 +86,24 @@ function readChecked(folder: string, { file, sha256 }: Manifest["definition"]): 
   throw new DomsnapError("image-conflict", `'${join(folder, file)}' is not what was exported`);
 }
 
-async function assertWhole(folder: string, { file, sha256 }: Payload): Promise<void> {
+async function assertWhole(folder: string, { file, sha256, bytes }: Payload): Promise<void> {
   const path = join(folder, file);
-  if ((await sha256OfFile(path)) === sha256) return;
-  throw new DomsnapError("image-conflict", `'${path}' is not what was exported`, {
+  const size = sizeOf(path);
+  const found = size === bytes ? await sha256OfFile(path) : undefined;
+  if (found === sha256) return;
+  const difference =
+    found === undefined
+      ? `it has ${String(size)} bytes, not ${String(bytes)}`
+      : `its SHA-256 is ${found}, not ${sha256}`;
+  throw new DomsnapError("image-conflict", `'${path}' is not what was exported: ${difference}`, {
     hint: "it was damaged on its way, or a guest has used it since; export it again",
   });
+}
+
+function sizeOf(path: string): number {
+  try {
+    return statSync(path).size;
+  } catch (thrown) {
+    throw systemError(thrown, `cannot read file '${path}'`);
+  }
 }

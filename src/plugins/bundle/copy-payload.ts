@@ -17,32 +17,83 @@ const PARTIAL_SUFFIX = ".partial";
 
 export interface CopyOptions {
   readonly signal: AbortSignal;
+  /** A bundle that is whole is somebody's: what is in it may be kept, but not replaced. */
+  readonly isWhole: boolean;
 }
 
-/** Copies a file into the folder of a bundle, unless that was done and it has not changed since. */
+/** How a copy comes to stand on another one. */
+export interface Standing {
+  /** Name of the file below it in the bundle. */
+  readonly on: string;
+  readonly relink: (copy: string) => Promise<void>;
+}
+
+/** Whether an export into this folder has begun to copy. */
+export function isCopyLeftover(name: string): boolean {
+  return name.endsWith(RECEIPT_SUFFIX) || name.endsWith(PARTIAL_SUFFIX);
+}
+
+/**
+ * Copies a file into the folder of a bundle, unless that was done and it has not changed since.
+ * Holes stay holes. What has the copy's name is always whole. Throws `image-conflict` when the file
+ * changes meanwhile, or when the bundle is whole and holds another state of it.
+ */
 export async function copyPayload(
   path: string,
   file: string,
   folder: string,
-  options: CopyOptions & { readonly finish?: (copy: string) => Promise<void> },
+  options: CopyOptions & { readonly standing?: Standing },
 ): Promise<Payload> {
   const copy = join(folder, file);
-  const version = await versionOf(path);
-  const done = readStateFile(copy + RECEIPT_SUFFIX, RECEIPT_LIMIT_BYTES);
-  const [receiptVersion, sha256 = ""] = (done ?? "").split("\n");
-  if (receiptVersion === version) return { path, file, sha256, bytes: await sizeOf(copy) };
+  const version = `${await versionOf(path)} ${options.standing?.on ?? ""}`;
+  const done = await readReceipt(copy, version);
+  if (done) return { path, file, ...done };
+  if (options.isWhole)
+    throw new DomsnapError("image-conflict", `'${folder}' holds another state of '${path}'`, {
+      hint: "name an empty folder",
+    });
+  const made = await makeCopy(path, copy, version, options);
+  return { path, file, ...made };
+}
+
+type CopyFacts = Pick<Payload, "sha256" | "bytes">;
+
+async function makeCopy(
+  path: string,
+  copy: string,
+  version: string,
+  { signal, standing }: CopyOptions & { readonly standing?: Standing },
+): Promise<CopyFacts> {
   const partial = copy + PARTIAL_SUFFIX;
+  // Before the copy changes: a receipt never speaks of another copy than the one beside it.
+  await unlinkDurably(copy + RECEIPT_SUFFIX);
   await unlinkDurably(partial);
-  await runTool("cp", ["--sparse=always", "--reflink=auto", "--", path, partial], {
-    signal: options.signal,
-    keepsLock: true,
-  });
-  await options.finish?.(partial);
-  await syncFile(partial);
-  const sum = await sha256OfFile(partial, options.signal);
-  await renameDurably(partial, copy);
-  await writeStateFile(copy + RECEIPT_SUFFIX, `${version}\n${sum}\n`);
-  return { path, file, sha256: sum, bytes: await sizeOf(copy) };
+  try {
+    await runTool("cp", ["--sparse=always", "--reflink=auto", "--", path, partial], {
+      signal,
+      keepsLock: true,
+    });
+    await standing?.relink(partial);
+    await syncFile(partial);
+    const sha256 = await sha256OfFile(partial, signal);
+    const bytes = await sizeOf(partial);
+    if (`${await versionOf(path)} ${standing?.on ?? ""}` !== version)
+      throw new DomsnapError("image-conflict", `'${path}' was changed while it was copied`);
+    await renameDurably(partial, copy);
+    await writeStateFile(copy + RECEIPT_SUFFIX, `${version}\n${sha256}\n${bytes}\n`);
+    return { sha256, bytes };
+  } catch (thrown) {
+    await unlinkDurably(partial);
+    throw thrown;
+  }
+}
+
+async function readReceipt(copy: string, version: string): Promise<CopyFacts | undefined> {
+  const text = readStateFile(copy + RECEIPT_SUFFIX, RECEIPT_LIMIT_BYTES) ?? "";
+  const [copied, sha256 = "", bytes = ""] = text.split("\n");
+  if (copied !== version) return undefined;
+  const isThere = (await sizeOf(copy).catch(() => undefined)) === Number(bytes);
+  return isThere ? { sha256, bytes: Number(bytes) } : undefined;
 }
 
 /** Makes the copy of an overlay stand on the copy beside it, by a name without folders. */
@@ -59,8 +110,8 @@ export async function relink(
 
 async function versionOf(path: string): Promise<string> {
   try {
-    const { size, mtimeNs, ino } = await stat(path, { bigint: true });
-    return [size, mtimeNs, ino].map(String).join(" ");
+    const { size, mtimeNs, ino, dev } = await stat(path, { bigint: true });
+    return [size, mtimeNs, ino, dev].map(String).join(" ");
   } catch (thrown) {
     const { detail } = systemError(thrown, `missing file '${path}'`);
     throw new DomsnapError("image-missing", detail, { cause: thrown });

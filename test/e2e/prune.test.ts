@@ -58,6 +58,20 @@ describe("prune", function () {
     expect(report?.findings).to.deep.equal([]);
   });
 
+  it("deletes nothing that was not listed when it was agreed to", async () => {
+    const service = await guest.service();
+    const request = { label: "nightly", policy: { last: 2 } };
+    const listed = await service.prune("guest", request, { dryRun: true });
+    // Meanwhile another one is taken, and now the rules would let one more go.
+    const late =
+      "<domainsnapshot><name>n5</name><description>label: nightly</description></domainsnapshot>";
+    await service.create("guest", late, {});
+    const { removed } = await service.prune("guest", { ...request, agreed: listed.removed });
+    expect([...removed].sort()).to.deep.equal([...listed.removed].sort());
+    expect(await names()).to.include.members(["n5"]);
+    expect((await names()).filter((name) => name.startsWith("n"))).to.have.lengthOf(3);
+  });
+
   it("refuses a policy that keeps nothing", async () => {
     for (const policy of [[], ["--keep-last", "0"], ["--keep-daily", "-1"]])
       expect(guest.run(["prune", "guest", "--yes", ...policy])).to.include({ status: 1 });

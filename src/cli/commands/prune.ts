@@ -59,7 +59,9 @@ export const prune: CommandSpec = {
       return { text: listing, data: pruneJson(preview) };
     if (!(await isConfirmed(context, listing, `Delete ${preview.removed.length} snapshots?`)))
       return notConfirmed(listing, pruneJson(preview));
-    return resultOf(await service.prune(domain.uuid, request, options));
+    // Others may have taken snapshots, or deleted some, since the question was asked.
+    const agreed = { ...request, agreed: preview.removed };
+    return resultOf(await service.prune(domain.uuid, agreed, options));
   },
 };
 
@@ -91,10 +93,11 @@ function resultOf(result: PruneResult): CommandResult {
   };
 }
 
-function formatChoices({ choices, failures, executed }: PruneResult): string {
+function formatChoices({ choices, removed, failures, executed }: PruneResult): string {
   const failed = new Set(failures.map(({ name }) => name));
+  const doomed = new Set(removed);
   const rows = choices.map(({ name, creationTime, keptBy }) => {
-    const goes = keptBy.length === 0 && !failed.has(name);
+    const goes = doomed.has(name) && !failed.has(name);
     const action = goes ? (executed ? "deleted" : "delete") : "keep";
     return [name, formatTime(creationTime), action, keptBy.join(", ")];
   });

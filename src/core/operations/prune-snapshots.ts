@@ -10,13 +10,13 @@ import {
 import { readDomain, type ServiceContext } from "./context.js";
 import { deleteSnapshot } from "./delete-snapshot.js";
 import { readHeads } from "./records.js";
-import type { ChangeOptions, PruneFailure, PruneResult } from "./results.js";
+import type { ChangeOptions, PruneFailure, PruneRequest, PruneResult } from "./results.js";
 
 /** See `SnapshotService.prune`. */
 export async function pruneSnapshots(
   context: ServiceContext,
   reference: string,
-  request: { readonly label?: string; readonly policy: RetentionPolicy },
+  request: PruneRequest,
   options: ChangeOptions = {},
 ): Promise<PruneResult> {
   assertKeepsSome(request.policy);
@@ -26,8 +26,11 @@ export async function pruneSnapshots(
   // Children before parents: a branch that goes must not stand in the way of its root.
   const order = topologicalOrder(tree).reverse();
   const choices = chooseByLabel(order, request.label, request.policy);
+  const agreed = request.agreed && new Set(request.agreed);
   const doomed = new Set(
-    choices.filter(({ keptBy }) => keptBy.length === 0).map(({ name }) => name),
+    choices
+      .filter(({ name, keptBy }) => keptBy.length === 0 && agreed?.has(name) !== false)
+      .map(({ name }) => name),
   );
   const removed = order.map(({ name }) => name).filter((name) => doomed.has(name));
   const failures: PruneFailure[] = [];
@@ -62,8 +65,7 @@ function chooseByLabel(
   const series = new Map<string, SnapshotHead[]>();
   for (const head of heads)
     for (const label of labelsOf(head))
-      if (only === undefined || label === only)
-        series.set(label, [...(series.get(label) ?? []), head]);
+      if (only === undefined || label === only) membersOf(series, label).push(head);
   const byName = new Map<string, RetentionChoice>();
   for (const members of series.values())
     for (const choice of chooseRetained(members, policy)) {
@@ -82,6 +84,12 @@ function chooseByLabel(
   return [...byName.values()].filter(
     ({ name, keptBy }) => keptBy.length > 0 || !protectedNames.has(name),
   );
+}
+
+function membersOf(series: Map<string, SnapshotHead[]>, label: string): SnapshotHead[] {
+  const members = series.get(label) ?? [];
+  series.set(label, members);
+  return members;
 }
 
 function assertKeepsSome(policy: RetentionPolicy): void {

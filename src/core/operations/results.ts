@@ -8,7 +8,7 @@ import type {
   SnapshotHead,
 } from "../model/index.js";
 import type { Plan, Verb } from "../plan/operation.js";
-import type { Finding, PathMapping, RetentionChoice } from "../rules/index.js";
+import type { Finding, PathMapping, RetentionChoice, RetentionPolicy } from "../rules/index.js";
 import type {
   DiskVerdict,
   JournalEntry,
@@ -99,6 +99,15 @@ export interface CheckReport {
 export interface PruneFailure {
   readonly name: string;
   readonly error: DomsnapError;
+}
+
+/** Which snapshots a prune looks at, and which of them it keeps. */
+export interface PruneRequest {
+  /** Missing: each label is a series of its own. */
+  readonly label?: string;
+  readonly policy: RetentionPolicy;
+  /** Delete none but these, whatever the rules say now: what was listed, and agreed to. */
+  readonly agreed?: readonly string[];
 }
 
 /** What a prune keeps and deletes. */

@@ -6,7 +6,7 @@ import type {
   RevertFlags,
 } from "../model/index.js";
 import type { DomainRegistry } from "../ports/index.js";
-import type { Finding, RetentionPolicy } from "../rules/index.js";
+import type { Finding } from "../rules/index.js";
 import type { PowerAction } from "./power-action.js";
 import type {
   ChangeOptions,
@@ -21,6 +21,7 @@ import type {
   ImportResult,
   ListQuery,
   LockInfo,
+  PruneRequest,
   PruneResult,
   Recovery,
   RevertOptions,
@@ -92,11 +93,7 @@ export interface SnapshotService {
    * that cannot be deleted stays and is told. Throws `invalid-argument` for a policy that keeps
    * nothing.
    */
-  prune(
-    domain: string,
-    request: { readonly label?: string; readonly policy: RetentionPolicy },
-    options?: ChangeOptions,
-  ): Promise<PruneResult>;
+  prune(domain: string, request: PruneRequest, options?: ChangeOptions): Promise<PruneResult>;
   /**
    * Settles what interrupted processes left, of one domain or of all. One that cannot be settled is
    * told in its `error` and keeps its journal. Waits for a process that is still at work.

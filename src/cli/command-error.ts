@@ -26,6 +26,13 @@ export function usageError(message: string, hint?: string): DomsnapError {
   return new DomsnapError("usage", message, hint === undefined ? {} : { hint });
 }
 
+/** A mistake in the command line that tells no next step yet refers to the help of its command. */
+export function withHelpHint(thrown: unknown, command: string): unknown {
+  const isPlain =
+    thrown instanceof DomsnapError && thrown.code === "usage" && thrown.hint === undefined;
+  return isPlain ? usageError(thrown.detail, `Run 'domsnap help ${command}'.`) : thrown;
+}
+
 /** Runs `work`; when it fails, `headline` goes before its message. */
 export async function underHeadline<Result>(
   headline: string,

@@ -23,7 +23,7 @@ export function globalProgram(): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => undefined, writeOut: () => undefined })
     .option("-c, --connect <URI>", "connect to this toolstack instead of the default one")
-    .option("-q, --quiet", "no success messages, table headers and hints")
+    .option("-q, --quiet", "no success messages, table headers and progress")
     .option("-r, --readonly", "refuse every change")
     .option("--json", "print results and errors as JSON")
     .option("--dry-run", "print the plan of every change, change nothing")

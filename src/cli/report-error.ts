@@ -2,16 +2,14 @@ import type { CommandError } from "./command-error.js";
 import { errorJson, formatJson } from "./render/json.js";
 import { terminalText } from "./render/display-text.js";
 
-export interface ReportStyle {
-  readonly quiet: boolean;
-  readonly json: boolean;
-}
-
-/** An error as text for standard error: virsh's lines, then one with the next step. */
-export function formatError(error: CommandError, style: ReportStyle): string {
-  if (style.json) return formatJson(errorJson(error.reason, error.lines, error.exitStatus));
+/**
+ * An error as text for standard error: virsh's lines, then one with the next step, which is part of
+ * the error and stays with --quiet.
+ */
+export function formatError(error: CommandError, json: boolean): string {
+  if (json) return formatJson(errorJson(error.reason, error.lines, error.exitStatus));
   const lines = error.lines.map((line) => `error: ${line}\n`).join("");
-  return terminalText(style.quiet ? lines : lines + formatHint(error));
+  return terminalText(lines + formatHint(error));
 }
 
 function formatHint({ reason }: CommandError): string {

@@ -30,7 +30,7 @@ export async function runCli(options: CliOptions): Promise<number> {
   try {
     global = parseGlobalOptions(options.argv);
   } catch (thrown) {
-    return fail(thrown, options, { quiet: false, json: options.argv.includes("--json") });
+    return fail(thrown, options, options.argv.includes("--json"));
   }
   const { stdout } = options;
   if (global.help || global.version !== undefined) {
@@ -102,12 +102,8 @@ function askOnTerminal(streams: CliStreams) {
   };
 }
 
-function fail(
-  thrown: unknown,
-  { stderr }: CliStreams,
-  style: { quiet: boolean; json: boolean },
-): number {
+function fail(thrown: unknown, { stderr }: CliStreams, json: boolean): number {
   const error = asCommandError(thrown);
-  stderr.write(formatError(error, style));
+  stderr.write(formatError(error, json));
   return error.exitStatus;
 }

@@ -1,7 +1,7 @@
 import { EXIT } from "../core/errors/index.js";
 import type { ProgressEvent } from "../core/execute/progress-event.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
-import { asCommandError, asFailureOf, underHeadline } from "./command-error.js";
+import { asCommandError, asFailureOf, underHeadline, withHelpHint } from "./command-error.js";
 import { createContext } from "./command-context.js";
 import type { CommandResult, CommandSpec } from "./command-spec.js";
 import type { ParsedCommand } from "./grammar/parse-commands.js";
@@ -98,7 +98,7 @@ export class Session {
       outcome = { status: result.status ?? EXIT.ok, quit: result.quit === true };
     } catch (thrown) {
       progress?.clear();
-      const error = asFailureOf(command.spec.grammar, thrown);
+      const error = asFailureOf(command.spec.grammar, withHelpHint(thrown, command.spec.name));
       outcome = { status: this.report(error, json), quit: false };
     } finally {
       running.stop();
@@ -110,8 +110,7 @@ export class Session {
   /** Prints an error and gives its exit status. */
   report(thrown: unknown, json = this.#options.json): number {
     const error = asCommandError(thrown);
-    const { streams, quiet } = this.#options;
-    streams.stderr.write(formatError(error, { quiet, json }));
+    this.#options.streams.stderr.write(formatError(error, json));
     return error.exitStatus;
   }
 

@@ -96,10 +96,28 @@ describe("runCli", () => {
       );
     });
 
-    it("come without the next step when quiet", async () => {
-      const { stderr } = await run(["-q", "snapshot-delete", "vm1", "s1"], failing);
-      expect(stderr).not.to.include("hint:");
+    it("tell the next step also when quiet: it belongs to the error", async () => {
+      const { stderr, stdout } = await run(["-q", "snapshot-delete", "vm1", "s1"], failing);
+      expect(stdout).to.equal("");
+      expect(stderr).to.include(
+        "\nhint: A part was done, the journal holds the rest. Look for it.",
+      );
     });
+
+    for (const [line, hint] of [
+      ["snapshot-lst vm1", "Run 'domsnap help' for the list of commands."],
+      ["snapshot-revert", "Run 'domsnap help snapshot-revert'."],
+      ["snapshot-revert vm1", "Run 'domsnap help snapshot-revert'."],
+      ["snapshot-create-as vm1 s --quiesce-mode maybe", "Run 'domsnap help snapshot-create-as'."],
+      ["help nope", "Run 'domsnap help' for the list of commands and groups."],
+      ["explain nope", "Run 'domsnap explain' for the list of codes."],
+    ] as const)
+      it(`refer to the right help: ${line}`, async () => {
+        const { status, stderr } = await run(line.split(" "), failing);
+        expect(status).to.equal(1);
+        expect(stderr).to.match(/^error: .*\nhint: .*\n$/);
+        expect(stderr).to.include(`hint: ${hint} (domsnap explain usage)\n`);
+      });
 
     it("are data with --json, wherever it stands", async () => {
       for (const argv of [
@@ -209,7 +227,8 @@ describe("runCli", () => {
     it("are refused on a read-only connection", async () => {
       const { stderr } = await run(["-r", "-q", "snapshot-create-as", "vm1"], calls);
       expect(stderr).to.equal(
-        "error: operation forbidden: read only access prevents virDomainSnapshotCreateXML\n",
+        "error: operation forbidden: read only access prevents virDomainSnapshotCreateXML\n" +
+          "hint: Connect without --readonly. (domsnap explain operation-denied)\n",
       );
     });
   });

@@ -200,7 +200,9 @@ describe("the commands that were proposed for xl", () => {
     it(`${what}: exit status 2, as xl's`, async () => {
       const file = lab.config(text);
       const run = await lab.run(...words.map((word) => (word === "FILE" ? file : word)));
-      expect(run).to.deep.equal({ status: 2, stdout: "", stderr: `error: ${message}\n` });
+      const hint = `hint: Run 'domsnap help ${words[0]} ${words[1]}'. (domsnap explain usage)`;
+      const stderr = `error: ${message}\n${hint}\n`;
+      expect(run).to.deep.equal({ status: 2, stdout: "", stderr });
       expect(existsSync(lab.state)).to.equal(false);
     });
 

@@ -18,7 +18,11 @@ export const explain: CommandSpec = {
   run({ args }) {
     const code = args.text("code");
     if (code === undefined) return listCodes();
-    if (!isErrorCode(code)) throw usageError(`unknown error code '${code}'`);
+    if (!isErrorCode(code))
+      throw usageError(
+        `unknown error code '${code}'`,
+        "Run 'domsnap explain' for the list of codes.",
+      );
     const kind: ErrorKind = ERROR_CATALOGUE[code];
     const text = formatInfo([
       ["Code", code],

@@ -24,7 +24,11 @@ export const help: CommandSpec = {
   run({ args, table }) {
     const name = args.list("command").join(" ");
     const text = findHelp(name, table);
-    if (text === undefined) throw usageError(`command or command group '${name}' doesn't exist`);
+    if (text === undefined)
+      throw usageError(
+        `command or command group '${name}' doesn't exist`,
+        "Run 'domsnap help' for the list of commands and groups.",
+      );
     return { text, data: { help: text } };
   },
 };

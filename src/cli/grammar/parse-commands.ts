@@ -1,5 +1,4 @@
-import { DomsnapError } from "../../core/errors/index.js";
-import { asFailureOf, usageError } from "../command-error.js";
+import { asFailureOf, usageError, withHelpHint } from "../command-error.js";
 import { optionsOf, type CommandSpec, type OptionSpec } from "../command-spec.js";
 import { CommandArguments } from "./command-arguments.js";
 import type { Token } from "./tokenizer.js";
@@ -43,11 +42,6 @@ function parseCommand(
   }
 }
 
-function withHelpHint(thrown: unknown, command: string): unknown {
-  const isPlain = thrown instanceof DomsnapError && thrown.hint === undefined;
-  return isPlain ? usageError(thrown.detail, `Run 'domsnap help ${command}'.`) : thrown;
-}
-
 function parseArguments(spec: CommandSpec, words: Iterator<Token>): ParsedCommand {
   const options = optionsOf(spec);
   const line = new CommandLine(spec, options);
@@ -74,7 +68,9 @@ function findCommand(
   if (spec === undefined)
     throw usageError(
       `unknown command: '${name}'`,
-      isGroup ? `Run 'domsnap help ${first}' for the commands of the group.` : undefined,
+      isGroup
+        ? `Run 'domsnap help ${first}' for the commands of the group.`
+        : "Run 'domsnap help' for the list of commands.",
     );
   return spec;
 }

@@ -94,7 +94,9 @@ function synopsisOf({ name, kind, required, literal, short, leads }: OptionSpec)
     const term = literal ? `--${name} <string>` : `[--${name}] <string>`;
     return required ? `<${name}>...` : `[${term}]...`;
   }
-  return required ? `<${name}>` : `[--${name} <string>]`;
+  const named = `--${name} <string>`;
+  if (!required) return `[${named}]`;
+  return literal ? named : `<${name}>`;
 }
 
 /** How an option is written: `[--domain] <string>`, `--tree`. */

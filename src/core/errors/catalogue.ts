@@ -44,7 +44,7 @@ export const ERROR_CATALOGUE = {
     libvirtNumber: 8,
     exitStatus: failed,
     summary: "Flags exclude each other, need each other, or are unknown to this toolstack.",
-    advice: "Leave out one of the flags that the message names.",
+    advice: "Leave out one of the flags that the message names, or add the one that it asks for.",
   },
   "operation-failed": {
     libvirtNumber: 9,

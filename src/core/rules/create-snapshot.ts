@@ -94,7 +94,9 @@ export function prepareCreate(request: CreateRequest): DomainSnapshot {
   if (rules.checksFeasibility)
     assertFeasible({ ...request, state, memory, disks, reuse: flags.reuseExternal === true });
   if (flags.noMetadata !== true && request.existingNames.has(name))
-    throw new DomsnapError("operation-failed", `domain moment ${name} already exists`);
+    throw new DomsnapError("operation-failed", `domain moment ${name} already exists`, {
+      hint: "Choose another name; 'domsnap snapshot-list DOMAIN' tells those that are taken.",
+    });
   return {
     name,
     ...(parsed.description === undefined ? {} : { description: parsed.description }),

@@ -7,13 +7,14 @@ import type { DriverRules } from "./driver-rules.js";
  */
 export function assertSnapshotName(name: string, rules: DriverRules): void {
   if (!rules.namesAreFileNames) return;
-  if (name.includes("/"))
-    throw new DomsnapError("xml-detail", `invalid snapshot name '${name}': name can't contain '/'`);
-  if (name.startsWith("."))
-    throw new DomsnapError(
-      "xml-detail",
-      `invalid snapshot name '${name}': name can't start with '.'`,
-    );
+  if (name.includes("/")) throw invalidName(name, "name can't contain '/'");
+  if (name.startsWith(".")) throw invalidName(name, "name can't start with '.'");
+}
+
+function invalidName(name: string, problem: string): DomsnapError {
+  return new DomsnapError("xml-detail", `invalid snapshot name '${name}': ${problem}`, {
+    hint: "Choose another name: it becomes the name of a file.",
+  });
 }
 
 /**

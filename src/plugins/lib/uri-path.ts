@@ -14,7 +14,9 @@ export function pathOfUri(uri: string, scheme: string): string {
   const encoded = new RegExp(`^${literal}://(/[^?#]*)$`, "i").exec(uri)?.[1];
   const path = encoded === undefined ? undefined : tryDecode(encoded);
   if (path === undefined || path.includes("\0"))
-    throw new DomsnapError("invalid-argument", `'${uri}' is not a URI ${scheme}:///PATH`);
+    throw new DomsnapError("invalid-argument", `'${uri}' is not a URI ${scheme}:///PATH`, {
+      hint: `Write three slashes and the whole path: ${scheme}:///srv/guests`,
+    });
   return path;
 }
 

@@ -7,7 +7,9 @@ import type { ImportItem, ImportMaterial, ImportSource } from "../ports/index.js
 import {
   alignDisks,
   arrangeImport,
+  assertOwnGuest,
   withoutDuplicates,
+  withoutForeignGuest,
   type ArrangedImport,
   type ImportCandidate,
   type SkippedImport,
@@ -111,6 +113,7 @@ async function domainOfSource(
     const { registry } = toolstack;
     const derived = definition ? undefined : presentDefinition(context, items);
     const present = definition ?? derived?.definition;
+    if (error.code === "no-domain" && define && present) assertOwnGuest(present);
     if (error.code !== "no-domain" || !define || !registry || !present || options.dryRun)
       throw withHint(error, "define the domain first, or let --define do it from the source");
     const adapted = adapter.adaptDefinition(present);
@@ -195,7 +198,13 @@ async function chooseCandidates(
   const verifier = looks ? new ImportVerifier(context) : undefined;
   const candidates: ImportCandidate[] = [];
   for (const found of unique) {
-    const outcome = await prepare(context, domain, adapter.adapt(found), request, verifier);
+    const outcome = await prepare(
+      context,
+      domain,
+      adapter.adapt(withoutForeignGuest(found)),
+      request,
+      verifier,
+    );
     if ("reason" in outcome) skipped.push(outcome);
     else candidates.push(outcome);
   }

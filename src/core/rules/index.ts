@@ -10,6 +10,7 @@ export * from "./delete-rules.js";
 export * from "./driver-rules.js";
 export * from "./external-file-name.js";
 export * from "./feasibility.js";
+export { assertOwnGuest, withoutForeignGuest } from "./foreign-guest.js";
 export * from "./flags.js";
 export * from "./list-filter.js";
 export * from "./redefine-snapshot.js";

@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, extname, join } from "node:path";
 
 import { asDomsnapError } from "../../core/errors/index.js";
 import type { Domain } from "../../core/model/index.js";
@@ -20,6 +20,11 @@ const SUFFIX = ".xml";
 const PEEK_BYTES = 4096;
 const USTAR_AT = 257;
 const COMPRESSED = ["1f8b", "fd377a58", "28b52ffd", "425a68"];
+/** What other hypervisors keep their snapshots in, and the connection that tells of them. */
+const FOREIGN: Readonly<Record<string, string>> = {
+  ".vbox": "vbox:///session",
+  ".vmsd": "esx://HOST",
+};
 const MAX_STREAM_CHARS = 512 * 1024 * 1024;
 
 /**
@@ -35,7 +40,9 @@ export class DocumentsSource implements ImportSource {
     if (kind === "file") return Promise.resolve(isTar(source) || isDocument(source));
     if (kind !== "folder") return Promise.resolve(false);
     return Promise.resolve(
-      entriesOf(source).some((name) => name.endsWith(SUFFIX) || isFolder(source, name)),
+      entriesOf(source).some(
+        (name) => isXml(name) || foreignUri(name) !== undefined || isFolder(source, name),
+      ),
     );
   }
 
@@ -60,7 +67,13 @@ function readFolder(folder: string): ImportMaterial {
   const others: string[] = [];
   for (const name of entriesOf(folder)) {
     const path = join(folder, name);
-    if (!isXml(name)) others.push(name);
+    const uri = foreignUri(name);
+    if (uri !== undefined)
+      problems.push({
+        record: path,
+        reason: `it is another hypervisor's own file; import from its libvirt connection ${uri}`,
+      });
+    else if (!isXml(name)) others.push(name);
     else
       collect(path, problems, () =>
         items.push(itemOf(reader, decode(readSourceFile(path), path), path)),
@@ -138,6 +151,10 @@ function isDocument(path: string): boolean {
     // Cut within a character.
     return isSnapshotText(head.toString("latin1"));
   }
+}
+
+function foreignUri(name: string): string | undefined {
+  return FOREIGN[extname(name).toLowerCase()];
 }
 
 function isXml(name: string): boolean {

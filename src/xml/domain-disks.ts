@@ -8,9 +8,10 @@ import {
   type ImageFormat,
   type SnapshotMode,
 } from "../core/model/index.js";
-import { PATH_ATTRIBUTES } from "./disk-source.js";
-import { childNamed, elementsAt, emptyAsAbsent, type XmlElement } from "./element.js";
+import { PATH_ATTRIBUTES, sourceElement } from "./disk-source.js";
+import { childNamed, element, elementsAt, emptyAsAbsent, type XmlElement } from "./element.js";
 import { dropUndefined } from "./optional.js";
+import { readXml } from "./reader.js";
 import { parseEnumAttribute, requireAttribute } from "./values.js";
 import { formatElement } from "./writer.js";
 
@@ -36,6 +37,39 @@ function duplicateTarget(first: DomainDisk, second: DomainDisk): DomsnapError {
   return new DomsnapError(
     "xml-error",
     `target '${first.target}' duplicated for disk sources '${paths[0]}' and '${paths[1]}'`,
+  );
+}
+
+/** A `<disk>` of a domain by itself, as text. Throws libvirt's errors. */
+export function parseDisk(text: string): DomainDisk {
+  const root = readXml(text, { documentName: "(disk_definition)" });
+  if (root.name === "disk") return parseDomainDisk(root);
+  throw new DomsnapError("xml-error", `expecting root element of 'disk', not '${root.name}'`);
+}
+
+/** The reverse, in libvirt's layout: what `parseDisk` reads as the same disk. */
+export function formatDisk(disk: DomainDisk): string {
+  return formatElement(diskElement(disk));
+}
+
+/** The `<disk>` of a domain. */
+export function diskElement(disk: DomainDisk): XmlElement {
+  const { type, device, driverName, format, target, bus, readonly, snapshot } = disk;
+  const hasDriver = driverName !== undefined || format !== undefined;
+  // Read-only disks take no part anyway.
+  const wish = snapshot === "no" && readonly ? undefined : snapshot;
+  const children = [
+    hasDriver ? element("driver", { name: driverName, type: format }) : undefined,
+    sourceElement(type, disk.source),
+    element("target", { dev: target, bus }),
+    readonly ? element("readonly") : undefined,
+    disk.shareable ? element("shareable") : undefined,
+    disk.transient ? element("transient") : undefined,
+  ];
+  return element(
+    "disk",
+    { type, device, snapshot: wish },
+    children.filter((child) => child !== undefined),
   );
 }
 

@@ -6,6 +6,7 @@ import { parseSnapshot } from "./snapshot.js";
 import { asXenDomain } from "./xen-domain.js";
 
 export { relocateDisks, renameDomain } from "./domain-edit.js";
+export { diskElement, formatDisk, parseDisk } from "./domain-disks.js";
 export { canonicalUuid, parseDomain, type ParseDomainOptions } from "./domain.js";
 export {
   attributeAt,

@@ -1,5 +1,11 @@
 import type { DomainDefinition, DomainDisk } from "../../core/model/index.js";
-import { element, formatElement, parseDomain, type XmlElement } from "../../xml/index.js";
+import {
+  diskElement,
+  element,
+  formatElement,
+  parseDomain,
+  type XmlElement,
+} from "../../xml/index.js";
 import type { XenGuest } from "./xen-guest.js";
 
 /** libvirt's names of the types of Xen guests. */
@@ -37,17 +43,6 @@ export function defineGuest(
     element("devices", {}, disks.map(diskElement)),
   ]);
   return parseDomain(formatElement(root));
-}
-
-function diskElement(disk: DomainDisk): XmlElement {
-  const pathAttribute = disk.type === "block" ? "dev" : "file";
-  const path = disk.source?.path;
-  return element("disk", { type: disk.type, device: disk.device }, [
-    element("driver", { name: disk.driverName, type: disk.format }),
-    ...(path === undefined ? [] : [element("source", { [pathAttribute]: path })]),
-    element("target", { dev: disk.target, bus: disk.bus }),
-    ...(disk.readonly ? [element("readonly")] : []),
-  ]);
 }
 
 function text(name: string, content: string | undefined): XmlElement[] {

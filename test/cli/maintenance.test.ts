@@ -79,6 +79,17 @@ describe("check --repair", () => {
   } as const;
   const check = () => Promise.resolve([{ domain, findings: [finding] }]);
 
+  it("is offered where it helps, but not to those who want it quiet", async () => {
+    const offer = "Repeat the command with --repair to repair it\n";
+    const { status, stdout } = await run(["check", "vm1"], { check });
+    expect(status).to.equal(1);
+    expect(stdout).to.match(new RegExp(`repair: take .*\n${offer}\n$`));
+    expect((await run(["-q", "check", "vm1"], { check })).stdout).not.to.contain("--repair");
+    const { repair: _none, ...hopeless } = finding;
+    const stuck = () => Promise.resolve([{ domain, findings: [hopeless] }]);
+    expect((await run(["check", "vm1"], { check: stuck })).stdout).not.to.contain("--repair");
+  });
+
   it("lists, and repairs nothing for any answer but yes", async () => {
     const { status, stdout } = await run(["-q", "check", "vm1", "--repair"], { check });
     expect(status).to.equal(1);

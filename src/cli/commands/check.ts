@@ -32,7 +32,10 @@ export const check: CommandSpec = {
     const reports = await service.check(domain);
     const wanted = context.args.has("repair") && !context.dryRun;
     const repairable = reports.filter(({ findings }) => findings.some(({ repair }) => repair));
-    if (!wanted || repairable.length === 0) return resultOf(reports, formatReports(reports));
+    if (!wanted || repairable.length === 0) {
+      const offer = repairable.length > 0 && "Repeat the command with --repair to repair it\n";
+      return { ...resultOf(reports, formatReports(reports)), ...(offer && { notice: offer }) };
+    }
     const listing = formatReports(repairable);
     if (!(await isConfirmed(context, listing, "Repair this?")))
       return notConfirmed(listing, dataOf(reports));

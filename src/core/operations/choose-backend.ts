@@ -47,8 +47,7 @@ export async function assignBackends(
   const assigned: AssignedDisk[] = [];
   const refusals: Refusal[] = [];
   for (const disk of disks.filter(isTaken)) {
-    const domainDisk = findDisk(definition, disk.name);
-    const outcome = await assign(backends, domainDisk, disk, wish, assessor);
+    const outcome = await assign(backends, definition, disk, wish, assessor);
     if ("reason" in outcome) refusals.push(outcome);
     else assigned.push(outcome);
   }
@@ -58,12 +57,14 @@ export async function assignBackends(
 
 async function assign(
   backends: readonly DiskBackend[],
-  domainDisk: DomainDisk | undefined,
+  definition: DomainDefinition | undefined,
   disk: AssignedDisk["disk"],
   wish: Pick<DiskWish, "verb" | "live" | "captured">,
   assessor: DiskAssessor,
 ): Promise<AssignedDisk | Refusal> {
   const target = disk.name;
+  if (!definition) return { target, ...withoutDefinition(disk) };
+  const domainDisk = findDisk(definition, target);
   if (!domainDisk)
     return {
       target,
@@ -80,6 +81,18 @@ async function assign(
   const verdict = assessor(domainDisk, whole) ?? (await backend.assess(domainDisk, whole));
   if (!verdict.possible) return { target, reason: verdict.reason, remedy: verdict.remedy };
   return { disk, domainDisk, backend };
+}
+
+/** Of a record that others have made, or that was redefined without a domain. */
+function withoutDefinition({ name, source }: AssignedDisk["disk"]) {
+  const below =
+    source?.path === undefined ? `the image of disk '${name}'` : `the image below '${source.path}'`;
+  return {
+    reason: `the snapshot holds no definition of its domain, and ${below} cannot be told`,
+    remedy:
+      "bring that file back if it is gone, or redefine the snapshot with the domain that it was " +
+      "taken of; 'domsnap snapshot-delete --metadata' forgets it and leaves all files",
+  };
 }
 
 function unclaimed(domainDisk: DomainDisk, disk: AssignedDisk["disk"]) {

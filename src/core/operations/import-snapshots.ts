@@ -61,7 +61,7 @@ async function findSource(
   }
   for (const candidate of importSources) if (await candidate.recognizes(source)) return candidate;
   throw new DomsnapError("invalid-argument", `nothing to import was recognised in '${source}'`, {
-    hint: `name the kind with --from; there are: ${known}`,
+    hint: `look whether it is there and may be read, or name the kind with --from; there are: ${known}`,
   });
 }
 

@@ -135,7 +135,9 @@ export const FINDINGS = {
   },
   "file-open": {
     severity: "warning",
-    meaning: "others than the owner may use a file that holds a guest's secrets",
+    meaning:
+      "others than the owner may use a file that holds a guest's secrets; libvirt makes the " +
+      "overlays of a guest that is off so, which do not need it",
     advice: "the repair takes the permissions away",
   },
   "domain-unknown": {

@@ -329,7 +329,7 @@ describe("information files of other programs", function () {
     );
     expect(refusals).to.deep.equal([
       "revert requires force: snapshot 'lost' lacks domain 'vm1' rollback info",
-      "unsupported configuration: disk 'hda' is not in the domain that the snapshot describes",
+      "unsupported configuration: the snapshot holds no definition of its domain, and the image below '/no/such' cannot be told",
     ]);
     expect(lab.files().filter((file) => file !== "lock")).to.deep.equal(["snapshotdata-lost.xl"]);
     await lab.service.delete("vm1", "lost", { metadataOnly: true });

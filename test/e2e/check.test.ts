@@ -178,7 +178,7 @@ const REPAIRED: readonly Damage[] = [
 ];
 
 describe("check", function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let guest: SweepGuest;
 
   before(async () => {

@@ -139,6 +139,33 @@ describe("sources of an import", () => {
     });
   });
 
+  it("information files of an internal snapshot below a later overlay come back as they were", async () => {
+    const base = join(lab.folder, "vda.qcow2");
+    qemuImg("create", "-q", "-f", "qcow2", base, "1M");
+    const service = await lab.service();
+    const take = (name: string, mode: string) =>
+      `<domainsnapshot><name>${name}</name><disks><disk name='vda' snapshot='${mode}'/></disks></domainsnapshot>`;
+    await service.create(UUID, take("inside", "internal"), {});
+    await service.create(UUID, take("outside", "external"), {});
+    const folder = join(lab.folder, UUID);
+    await service.export(UUID, { format: "xl", folder });
+    const second = new ImportLab();
+    try {
+      await second.define((await service.findDomain(UUID)).definition.xml);
+      expect(Object.keys(outcomes(await second.import(folder))).sort()).to.deep.equal([
+        "inside",
+        "outside",
+      ]);
+      const imported = await (await second.service()).get(UUID, "inside");
+      expect(imported.domain?.disks[0]?.source?.path).to.equal(base);
+      expect(await second.tree()).to.have.keys("inside", "outside");
+      const again = outcomes(await second.import(folder));
+      expect(again).to.deep.equal({ inside: "unchanged", outside: "unchanged" });
+    } finally {
+      second.remove();
+    }
+  });
+
   describe("images alone", () => {
     it("tell internal snapshots by their tags, and which disks hold them", async () => {
       await lab.define(domainXml(lab.folder, { disks: ["vda", "vdb"] }));

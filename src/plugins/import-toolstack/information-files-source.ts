@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 
 import { asDomsnapError } from "../../core/errors/index.js";
-import type { Domain } from "../../core/model/index.js";
+import type { Domain, DomainDefinition, DomainSnapshot } from "../../core/model/index.js";
 import type {
   ImportItem,
   ImportMaterial,
@@ -10,6 +10,7 @@ import type {
   RecordProblem,
 } from "../../core/ports/index.js";
 import { canonicalUuid } from "../../xml/index.js";
+import { definitionHolding } from "../lib/definition-below.js";
 import { kindOfSource, readSourceFile } from "../lib/read-source-file.js";
 import { systemError } from "../lib/system-error.js";
 import {
@@ -91,12 +92,25 @@ async function readItem(path: string, domain: Domain | undefined): Promise<Impor
   const plain = fromToolstackSnapshot(parsed, {
     resolve: (name) => resolve(dirname(path), name),
   });
-  // Without overlays nothing tells that the definition was another one then.
-  const isTold = domain !== undefined && overlaysOf(plain).length > 0;
-  const snapshot = isTold ? await withDefinitionOf(plain, domain.definition) : plain;
+  const snapshot = domain ? await withDefinition(plain, domain.definition) : plain;
   const notes =
     fileName?.name === snapshot.name ? [] : [`its file is not called after it: '${file}'`];
   return { origin: path, snapshot, notes };
+}
+
+/**
+ * With the definition that it must have had, as far as overlays and internal snapshots tell; else
+ * the import records the present one, and says so.
+ */
+async function withDefinition(
+  snapshot: DomainSnapshot,
+  present: DomainDefinition,
+): Promise<DomainSnapshot> {
+  const internal = snapshot.disks.filter(({ mode }) => mode === "internal");
+  const targets = internal.map(({ name }) => name);
+  const holding = await definitionHolding(present, targets, snapshot.name);
+  const isTold = holding !== present || overlaysOf(snapshot).length > 0;
+  return isTold ? withDefinitionOf(snapshot, holding) : snapshot;
 }
 
 function chained(items: readonly ImportItem[]): ImportItem[] {

@@ -49,6 +49,37 @@ describe("the reader of what is laid out as libvirt does it", () => {
       expect(parseLaidOutDomain(contentOf(whole.domain?.xml ?? ""))).to.deep.equal(whole.domain);
     });
 
+  it("agrees with the general reader on what is hostile, or leaves it alone", () => {
+    const { xml } = parseDomain(DOMAINS[0]?.[1] ?? "");
+    const lines = [
+      "<qemu:arg value='x'/>",
+      "<a:b:c/>",
+      "<x y='1' y='2'/>",
+      "<x>a<![CDATA[<b>]]></x>",
+      "<!-- c -->",
+      "<x>a\r\nb</x>",
+      "<x>&#xD;</x>",
+      "<x>&#13;</x>",
+      "<x a='\u0085'/>",
+      "<x>]]></x>",
+      "<x>\ufeff</x>",
+      "<__proto__ __proto__='1'/>",
+      "<name>two</name>",
+      "<x>\u0001</x>",
+      "<x>a  </x>",
+      "<x>a</x><y/>",
+    ];
+    for (const start of ["", " xmlns:qemu='u'", " a=' id=&apos;3&apos;'", " id='$&amp;'"])
+      for (const line of lines) {
+        const hostile = xml
+          .replace("<domain", () => `<domain${start}`)
+          .replace("</domain>", () => `  ${line}\n</domain>`);
+        const laidOut = outcome(() => parseLaidOutDomain(contentOf(hostile)));
+        if (laidOut !== undefined)
+          expect(laidOut, start + line).to.deep.equal(outcome(() => parseDomain(hostile)));
+      }
+  });
+
   it("leaves the id of a running guest out", () => {
     const { xml } = parseDomain(DOMAINS[0]?.[1] ?? "");
     const live = xml.replace(/^<domain type='(\w+)'/, "<domain type='$1' id='7'");

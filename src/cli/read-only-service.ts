@@ -12,6 +12,7 @@ export function readOnlyService(service: SnapshotService): SnapshotService {
     }),
     savesMemoryLive: service.savesMemoryLive,
     listDomains: () => service.listDomains(),
+    listProblems: () => service.listProblems(),
     findDomain: (domain) => service.findDomain(domain),
     create: refuse("virDomainSnapshotCreateXML"),
     delete: refuse("virDomainSnapshotDelete"),

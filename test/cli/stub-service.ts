@@ -38,6 +38,7 @@ export function stubService(calls: Partial<SnapshotService> = {}): SnapshotServi
     uri: "stub:///",
     savesMemoryLive: false,
     listDomains: () => Promise.resolve([STUB_DOMAIN]),
+    listProblems: () => Promise.resolve([]),
     findDomain: (reference) =>
       reference === STUB_DOMAIN.name || reference === STUB_DOMAIN.uuid
         ? Promise.resolve(STUB_DOMAIN)

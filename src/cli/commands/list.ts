@@ -22,9 +22,11 @@ export const list: CommandSpec = {
   changes: false,
   async run({ args, quiet, service }) {
     for (const column of ["uuid", "name", "id"]) args.assertExclusive("table", column);
-    const domains = [...(await (await service()).listDomains())]
+    const connection = await service();
+    const domains = [...(await connection.listDomains())]
       .filter((domain) => isWanted(domain, args))
       .sort(compareDomains);
+    const problems = await connection.listProblems();
     const plain = formatPlain(domains, args);
     const header = quiet ? undefined : ["Id", "Name", "State"];
     const rows = domains.map((domain) => [
@@ -34,7 +36,10 @@ export const list: CommandSpec = {
     ]);
     return {
       text: plain ?? formatTable(header, rows),
-      data: { domains: domains.map(domainJson) },
+      data: { domains: domains.map(domainJson), problems },
+      warnings: problems.map(
+        ({ definition, reason }) => `a domain is not listed: '${definition}': ${reason}`,
+      ),
     };
   },
 };

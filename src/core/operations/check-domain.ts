@@ -24,7 +24,11 @@ export async function checkDomains(
   const domains = await toolstack.listDomains();
   const reports: CheckReport[] = [];
   for (const domain of domains) reports.push(await checkOne(context, domain));
-  return [...reports, ...(await strayReports(context, domains))];
+  return [
+    ...reports,
+    ...(await unreadableReports(context)),
+    ...(await strayReports(context, domains)),
+  ];
 }
 
 /** See `SnapshotService.repair`. */
@@ -152,6 +156,14 @@ async function checkViews(
 }
 
 /** Records of domains that are not defined. */
+async function unreadableReports({ connection }: ServiceContext): Promise<CheckReport[]> {
+  const problems = (await connection.toolstack.listProblems?.()) ?? [];
+  return problems.map(({ definition, reason }) => ({
+    domain: { uuid: "", name: definition.slice(definition.lastIndexOf("/") + 1) },
+    findings: [{ code: "definition-unreadable", subject: definition, detail: reason }],
+  }));
+}
+
 async function strayReports(
   { connection }: ServiceContext,
   domains: readonly Domain[],

@@ -30,6 +30,7 @@ export function createSnapshotService(context: ServiceContext): SnapshotService 
     ...registryOf(context),
     savesMemoryLive: toolstack.savesMemoryLive === true,
     listDomains: () => toolstack.listDomains(),
+    listProblems: async () => (await toolstack.listProblems?.()) ?? [],
     findDomain: (domain) => toolstack.findDomain(domain),
     create: (...args) => createSnapshot(context, ...args),
     list: (...args) => listSnapshots(context, ...args),

@@ -15,6 +15,7 @@ import { assignBackends } from "./choose-backend.js";
 import { changeDomain, collectWarnings, runUnlessDry, type ServiceContext } from "./context.js";
 import { assertRemovable, findOpenImages, memoryFileOf } from "./live-delete.js";
 import { decideRemoval, foreignPathsOf, type ImageRemoval } from "./delete-images.js";
+import { unknownUsers } from "./unknown-users.js";
 import { readAllRecords, readHeads, type Heads } from "./records.js";
 import type { ChangeOptions, ChangeResult } from "./results.js";
 import { replaceDisks, withoutRevertDisks } from "./revert-snapshot.js";
@@ -130,7 +131,13 @@ async function removalOf(context: ServiceContext, domain: Domain, name: string, 
     ...(live ? { openImages: live } : {}),
   });
   if (live) assertRemovable(snapshot.name, images.removals, live, domain);
-  return { snapshot, others, images, ...(live ? { openImages: live } : {}) };
+  const warnings = [...images.warnings, ...(await unknownUsers(toolstack))];
+  return {
+    snapshot,
+    others,
+    images: { ...images, warnings },
+    ...(live ? { openImages: live } : {}),
+  };
 }
 
 /**

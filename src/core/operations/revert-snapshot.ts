@@ -25,6 +25,7 @@ import { foreignPathsOf } from "./delete-images.js";
 import { readAllRecords, readHeads, type Heads } from "./records.js";
 import { failureAfterKeeping, keepingSnapshot, keptName } from "./keep-current.js";
 import type { ChangeOptions, CreateResult, RevertOptions, RevertResult } from "./results.js";
+import { unknownUsers } from "./unknown-users.js";
 import { decideRevert, leftOverlays, relocationsOf } from "./revert-disks.js";
 
 /** See `SnapshotService.revert`. */
@@ -182,7 +183,7 @@ async function revertOfImages(
     start: target.state === "shutoff" ? "off" : target.state,
     ...(target.fromMemory ? startFromMemory(context, domain, snapshot, relocated) : {}),
     stop: isActive(domain),
-    warnings: [],
+    warnings: await unknownUsers(toolstack),
   };
 }
 

@@ -5,7 +5,7 @@ import type {
   DomainSnapshot,
   RevertFlags,
 } from "../model/index.js";
-import type { DomainRegistry } from "../ports/index.js";
+import type { DefinitionProblem, DomainRegistry } from "../ports/index.js";
 import type { Finding } from "../rules/index.js";
 import type { PowerAction } from "./power-action.js";
 import type {
@@ -44,6 +44,8 @@ export interface SnapshotService {
   /** Whether memory can be saved while the guest goes on. */
   readonly savesMemoryLive: boolean;
   listDomains(): Promise<readonly Domain[]>;
+  /** Definitions that cannot be read, and why: their domains are not listed. */
+  listProblems(): Promise<readonly DefinitionProblem[]>;
   /** Throws `no-domain`. */
   findDomain(domain: string): Promise<Domain>;
   /** Takes a snapshot, or with the flag `redefine` records one that exists (no image is touched). */

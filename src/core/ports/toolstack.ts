@@ -29,6 +29,13 @@ export interface DomainPower {
   resume(domainUuid: string): Promise<void>;
 }
 
+/** A definition that cannot be read. */
+export interface DefinitionProblem {
+  /** A file path. */
+  readonly definition: string;
+  readonly reason: string;
+}
+
 /** What runs the domains. */
 export interface Toolstack {
   readonly uri: string;
@@ -61,6 +68,8 @@ export interface Toolstack {
   hasGuestAgent?(domain: Domain): boolean;
   /** All domains that the toolstack knows, active or not. */
   listDomains(): Promise<readonly Domain[]>;
+  /** Definitions that cannot be read: their domains are in no list, and what they use is unknown. */
+  listProblems?(): Promise<readonly DefinitionProblem[]>;
   /**
    * By id (decimal digits), uuid or name, tried in this order as virsh does. Throws `no-domain`.
    */

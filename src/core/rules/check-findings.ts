@@ -24,6 +24,11 @@ export const FINDINGS = {
     meaning: "nobody can tell how far an interrupted change got; changes are refused until then",
     advice: "restore the journal from a backup, or use the version of domsnap that wrote it",
   },
+  "definition-unreadable": {
+    severity: "warning",
+    meaning: "a domain cannot be listed, and nobody can tell which images it uses",
+    advice: "mend the document, make it readable, or move it away if it defines no domain",
+  },
   "record-unreadable": {
     severity: "error",
     meaning: "a snapshot cannot be listed, and no image is removed while it may need it",

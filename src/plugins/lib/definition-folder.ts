@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-import { DomsnapError } from "../../core/errors/index.js";
+import { asDomsnapError, DomsnapError } from "../../core/errors/index.js";
 import type { DomainDefinition } from "../../core/model/index.js";
+import type { DefinitionProblem } from "../../core/ports/index.js";
 import { canonicalUuid, parseDomain } from "../../xml/index.js";
 import { assertDefinable, noSuchDomain } from "./domain-list.js";
 import { unlinkDurably } from "./durable-files.js";
@@ -30,6 +31,18 @@ export class DefinitionFolder {
     return this.#names()
       .map((name) => this.#tryRead(name))
       .filter((definition) => definition !== undefined);
+  }
+
+  /** What `list` has left out. Throws as `list`. */
+  problems(): DefinitionProblem[] {
+    return this.#names().flatMap((name) => {
+      try {
+        this.read(name);
+        return [];
+      } catch (thrown) {
+        return [{ definition: this.#pathOf(name), reason: asDomsnapError(thrown).message }];
+      }
+    });
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Domain, DomainDefinition } from "../../core/model/index.js";
-import type { DomainRegistry, Toolstack } from "../../core/ports/index.js";
+import type { DefinitionProblem, DomainRegistry, Toolstack } from "../../core/ports/index.js";
 import { domsnapRules } from "../../core/rules/driver-rules.js";
 import type { DefinitionFolder } from "../lib/definition-folder.js";
 import { DefinitionHandler } from "./definition-handler.js";
@@ -28,6 +28,11 @@ export class FileToolstack implements Toolstack {
   // eslint-disable-next-line @typescript-eslint/require-await -- small files, read synchronously
   async listDomains(): Promise<readonly Domain[]> {
     return this.definitions.list().map(toDomain);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
+  async listProblems(): Promise<readonly DefinitionProblem[]> {
+    return this.definitions.problems();
   }
 
   /** By uuid or name: a domain that is never active has no id. */

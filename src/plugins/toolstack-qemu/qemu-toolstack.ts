@@ -1,6 +1,11 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { Domain } from "../../core/model/index.js";
-import type { DomainPower, DomainRegistry, Toolstack } from "../../core/ports/index.js";
+import type {
+  DefinitionProblem,
+  DomainPower,
+  DomainRegistry,
+  Toolstack,
+} from "../../core/ports/index.js";
 import { domsnapRules } from "../../core/rules/driver-rules.js";
 import { readXml } from "../../xml/index.js";
 import type { DefinitionFolder } from "../lib/definition-folder.js";
@@ -43,6 +48,11 @@ export class QemuToolstack implements Toolstack {
   /** A guest whose QEMU lives, but cannot be asked, is listed as `blocked`. */
   async listDomains(): Promise<readonly Domain[]> {
     return Promise.all(this.#guests().map((guest) => guest.describeForList()));
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
+  async listProblems(): Promise<readonly DefinitionProblem[]> {
+    return this.definitions.problems();
   }
 
   /** Throws `operation-failed` when the guest's monitor is busy. */

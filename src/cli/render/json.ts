@@ -3,6 +3,7 @@ import type { Domain, SnapshotHead } from "../../core/model/index.js";
 import { isExternalSnapshot } from "../../core/model/index.js";
 import type { ChangeResult } from "../../core/operations/results.js";
 import type { Operation, Plan } from "../../core/plan/operation.js";
+import type { OperationMeasures } from "../../core/ports/index.js";
 
 /**
  * Data as JSON text with a final line end. A bigint becomes a number where a number holds it
@@ -79,9 +80,18 @@ export function changeJson(result: ChangeResult): Record<string, unknown> {
     domain: { name: result.domain.name, uuid: result.domain.uuid },
     executed: result.executed,
     warnings: result.warnings,
-    ...(result.measures ? { measures: result.measures } : {}),
+    ...(result.measures ? { measures: measuresJson(result.measures) } : {}),
     ...(result.executed ? {} : { plans: result.plans.map(planJson) }),
   };
+}
+
+function measuresJson({ pauseMs, frozenMs, ...others }: OperationMeasures): unknown {
+  return { pauseMs: toMicroseconds(pauseMs), frozenMs: toMicroseconds(frozenMs), ...others };
+}
+
+/** QEMU's clock is no finer; sums of its times have many more digits. */
+function toMicroseconds(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
 }
 
 export function planJson(plan: Plan): unknown {

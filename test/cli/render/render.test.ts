@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { displayText, terminalText } from "../../../src/cli/render/display-text.js";
 import { formatInfo } from "../../../src/cli/render/info.js";
-import { formatJson } from "../../../src/cli/render/json.js";
+import { changeJson, formatJson } from "../../../src/cli/render/json.js";
 import { snapshotTrees, sortByName } from "../../../src/cli/render/snapshot-rows.js";
 import { formatTable } from "../../../src/cli/render/table.js";
 import { formatTime } from "../../../src/cli/render/time.js";
@@ -163,6 +163,15 @@ describe("formatJson", () => {
       a: 5,
       b: "9223372036854775807",
     });
+  });
+
+  it("tells times to the microsecond", () => {
+    const measures = { pauseMs: 607.1947019999999, bytesWritten: 3 };
+    const result = { domain: { name: "a", uuid: "b" }, plans: [], executed: true, warnings: [] };
+    const { measures: told } = JSON.parse(formatJson(changeJson({ ...result, measures }))) as {
+      measures: unknown;
+    };
+    expect(told).to.deep.equal({ pauseMs: 607.195, bytesWritten: 3 });
   });
 
   it("holds no character that a terminal obeys, and reads back as the same text", () => {

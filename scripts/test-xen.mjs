@@ -10,7 +10,7 @@ import { ensureImages } from "../test/xen/lab/images.mjs";
 import { quote, XenMachine } from "../test/xen/lab/machine.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
-const SUITE_TIMEOUT_MS = 18 * 60_000;
+const SUITE_TIMEOUT_MS = 20 * 60_000;
 
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
 const work = mkdtempSync(join(tmpdir(), "domsnap-xen-"));
@@ -22,7 +22,7 @@ const images = await step("images", () => ensureImages(join(root, ".cache", "xen
 const machine = new XenMachine(join(work, "machine"));
 // The copy finds its packages by a link, which leads to the same place in dom0.
 const modules = join(root, "node_modules");
-const shares = [project, modules].map((folder) => ({ folder, mount: folder }));
+const shares = [project, modules].map((folder) => ({ folder, mount: folder, still: true }));
 await step("boot", () => machine.boot(images, shares));
 const status = await step("tests", () => runSuite(process.argv.slice(2)));
 await step("power off", () => machine.powerOff());

@@ -149,4 +149,29 @@ describe("xen:///system on a Xen host", function () {
     expect((await service.get("kernels", "copied")).disks[0]).to.include({ format: "raw" });
     await service.delete("kernels", "copied", {});
   });
+
+  it("refuses a disk that QEMU has open twice, with the reason", async () => {
+    const emulated = new LabGuest(
+      "emulated",
+      "7f2f3a52-9d5c-4a3f-8f6e-0123456789ab",
+      [{ vdev: "hda", format: "qcow2" }],
+      "hvm",
+    );
+    emulated.define();
+    run("xl", "create", "-p", emulated.configuration);
+    try {
+      for (const mode of ["internal", "external"]) {
+        const document = `<domainsnapshot><name>twice</name><disks><disk name='hda' snapshot='${mode}'/></disks></domainsnapshot>`;
+        const refused = service.create("emulated", document, { diskOnly: true });
+        await expectError(refused, "disk-unsupported", /is open twice/);
+      }
+      const image = emulated.image("hda");
+      expect(run("qemu-img", "info", "-U", image)).not.to.include("Snapshot list");
+      expect((await service.findDomain("emulated")).definition.disks[0]?.source?.path).to.equal(
+        image,
+      );
+    } finally {
+      emulated.remove();
+    }
+  });
 });

@@ -1,7 +1,7 @@
 #!/bin/bash
 # dom0's process 1 in the Xen lab: starts Xen's daemons and runs what appears in /control.
 #
-#   shares       lines of "TAG FOLDER": 9p folders to mount
+#   shares       lines of "TAG CACHE FOLDER": 9p folders to mount
 #   ready        made by us when commands are taken
 #   N/command    a bash script to run; we write N/stdout, N/stderr and, at the end, N/status
 #   N/kill       ends it with everything that it has started
@@ -23,9 +23,9 @@ ip link set lo up
 
 mount_share() { mount -t 9p -o "trans=virtio,version=9p2000.L,msize=262144,cache=$3" "$1" "$2"; }
 mount_share control /control none
-while read -r tag folder; do
+while read -r tag cache folder; do
   mkdir -p "$folder"
-  mount_share "$tag" "$folder" mmap
+  mount_share "$tag" "$folder" "$cache"
 done </control/shares
 
 xen_programs=(/usr/lib/xen-[0-9]*/bin)
@@ -48,7 +48,7 @@ run_command() {
   (
     until [ -e "$1/status" ] || [ ! -e "$1" ]; do
       [ ! -e "$1/kill" ] || kill -KILL -- "-$process"
-      nap 0.5
+      nap 2
     done
   ) &
   wait $process
@@ -64,7 +64,7 @@ until [ -e /control/off ]; do
     mv "$command" "$folder/running"
     run_command "$folder" &
   done
-  nap 0.2
+  nap 0.5
 done
 sync
 poweroff -f

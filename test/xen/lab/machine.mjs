@@ -36,8 +36,9 @@ export class XenMachine {
   }
 
   /**
-   * Boots and waits until dom0 takes commands. `shares` are `{ folder, mount }`: folders of this
-   * machine and where dom0 sees them. With `attached`, the machine ends with this process.
+   * Boots and waits until dom0 takes commands. `shares` are `{ folder, mount, still }`: folders of
+   * this machine, where dom0 sees them, and whether nobody changes them meanwhile, so that dom0 may
+   * keep what it has read. With `attached`, the machine ends with this process.
    */
   async boot(images, shares, { attached = true } = {}) {
     if (this.isRunning()) throw new Error(`a machine runs already from '${this.folder}'`);
@@ -47,7 +48,9 @@ export class XenMachine {
     const made = ["create", "-q", "-f", "qcow2", "-F", "raw", "-b", images.disk, disk];
     if (spawnSync("qemu-img", made, { stdio: "inherit" }).status !== 0)
       throw new Error("qemu-img could not make the disk of dom0");
-    const mounts = shares.map(({ mount }, index) => `share${index} ${mount}\n`);
+    const mounts = shares.map(
+      ({ mount, still }, index) => `share${index} ${still ? "loose" : "mmap"} ${mount}\n`,
+    );
     writeFileSync(join(this.control, "shares"), mounts.join(""));
     const log = openSync(join(this.folder, "qemu.log"), "w", 0o600);
     // Attached, the kernel ends it with us, however we end.

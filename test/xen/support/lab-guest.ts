@@ -11,6 +11,15 @@ const POLL_MS = 200;
 /** How many slots of a disk the writer goes round in. */
 const SLOTS = 32;
 
+const KERNEL = `kernel = "/opt/guest/vmlinux"
+ramdisk = "/opt/guest/initrd"
+extra = "console=hvc0 loglevel=4 mitigations=off"
+`;
+/** No kernel of an HVM guest boots in good time here: it only has its QEMU. */
+const FIRMWARE_ONLY = `vga = "none"
+vnc = 0
+`;
+
 export interface LabDisk {
   readonly vdev: string;
   readonly format: "qcow2" | "raw";
@@ -26,7 +35,7 @@ export class LabGuest {
     readonly name: string,
     readonly uuid: string,
     readonly disks: readonly LabDisk[],
-    readonly type: "pv" | "pvh" = "pv",
+    readonly type: "pv" | "pvh" | "hvm" = "pv",
   ) {}
 
   get configuration(): string {
@@ -52,10 +61,8 @@ export class LabGuest {
 uuid = "${this.uuid}"
 type = "${this.type}"
 memory = 96
-kernel = "/opt/guest/vmlinux"
-ramdisk = "/opt/guest/initrd"
-extra = "console=hvc0 loglevel=4 mitigations=off"
-disk = [ # one a line
+cpu_weight = 32
+${this.type === "hvm" ? FIRMWARE_ONLY : KERNEL}disk = [ # one a line
 ${disks.join("")}]
 `,
     );

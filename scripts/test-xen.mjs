@@ -10,7 +10,7 @@ import { ensureImages } from "../test/xen/lab/images.mjs";
 import { quote, XenMachine } from "../test/xen/lab/machine.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
-const SUITE_TIMEOUT_MS = 20 * 60_000;
+const SUITE_TIMEOUT_MS = 40 * 60_000;
 
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
 const work = mkdtempSync(join(tmpdir(), "domsnap-xen-"));

@@ -21,6 +21,12 @@ const DEFINITION_LIMIT_BYTES = 10 * 1024 * 1024;
 
 /** Definitions in a folder: one `<domain>` document for each domain, in `NAME.xml`. */
 export class DefinitionFolder {
+  /** By file: one command asks for all definitions more than once, and seldom do they change. */
+  readonly #parsed = new Map<
+    string,
+    { readonly text: string; readonly definition: DomainDefinition }
+  >();
+
   constructor(private readonly path: string) {}
 
   /**
@@ -72,7 +78,7 @@ export class DefinitionFolder {
     const path = this.#pathOf(name);
     const text = readStateFile(path, DEFINITION_LIMIT_BYTES);
     if (text === undefined || !isWanted(text)) return undefined;
-    const definition = parseDomain(text);
+    const definition = this.#parse(name, text);
     if (definition.name === name) return definition;
     throw new DomsnapError("internal-error", `'${path}' defines domain '${definition.name}'`, {
       hint: "Name the file after the domain in it.",
@@ -113,6 +119,14 @@ export class DefinitionFolder {
   /** Whether this very definition is the stored one. */
   holds(definition: DomainDefinition): boolean {
     return this.read(definition.name)?.xml === definition.xml;
+  }
+
+  #parse(name: string, text: string): DomainDefinition {
+    const known = this.#parsed.get(name);
+    if (known?.text === text) return known.definition;
+    const definition = parseDomain(text);
+    this.#parsed.set(name, { text, definition });
+    return definition;
   }
 
   #findByUuid(reference: string): DomainDefinition | undefined {

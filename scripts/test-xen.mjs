@@ -1,34 +1,40 @@
-// The tests on a real Xen host, emulated by QEMU (see scripts/xen-lab.mjs): builds a copy of the
-// project, boots the lab once and runs test/xen/*.dom0.ts in dom0. Needs root and Debian.
+// The tests on real Xen hosts, emulated by QEMU (see test/xen/lab): builds a copy of the project,
+// boots a host for each processor and runs the files test/xen/*.dom0.ts there, each on the next host
+// that is free: an emulated host keeps one processor busy. Needs root and Debian.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { availableParallelism, freemem, tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { ensureImages } from "../test/xen/lab/images.mjs";
 import { quote, XenMachine } from "../test/xen/lab/machine.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
-const SUITE_TIMEOUT_MS = 40 * 60_000;
+const FILE_TIMEOUT_MS = 30 * 60_000;
+const HOST_BYTES = 3 * 1024 ** 3;
+/** Those that take longest, to begin with. */
+const LONGEST = ["xen-pv", "xen-faults"];
 
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
 const work = mkdtempSync(join(tmpdir(), "domsnap-xen-"));
 process.once("exit", () => rmSync(work, { recursive: true, force: true }));
 const project = join(work, "project");
 
-await step("build", buildCopy);
+const suites = await step("build", buildCopy);
 const images = await step("images", () => ensureImages(join(root, ".cache", "xen-lab"), tell));
-const machine = new XenMachine(join(work, "machine"));
-// The copy finds its packages by a link, which leads to the same place in dom0.
-const modules = join(root, "node_modules");
-const shares = [project, modules].map((folder) => ({ folder, mount: folder, still: true }));
-await step("boot", () => machine.boot(images, shares));
-const status = await step("tests", () => runSuite(process.argv.slice(2)));
-await step("power off", () => machine.powerOff());
-tell(status === 0 ? "all tests passed" : `the tests failed with status ${status}`);
-process.exitCode = status;
+const failed = [];
+await step(`${suites.length} files of tests`, () => {
+  const waiting = [...suites];
+  const hosts = Math.min(suites.length, availableParallelism(), Math.floor(freemem() / HOST_BYTES));
+  return Promise.all(
+    Array.from({ length: Math.max(1, hosts) }, (_, index) => useHost(`host${index + 1}`, waiting)),
+  );
+});
+tell(failed.length === 0 ? "all tests passed" : `failed: ${failed.join(", ")}`);
+process.exitCode = failed.length === 0 ? 0 : 1;
 
+/** Gives the names of the files of tests. */
 async function buildCopy() {
   const listed = capture("git", ["ls-files", "-z", "-co", "--exclude-standard"]);
   for (const name of listed.split("\0").filter(Boolean)) {
@@ -56,17 +62,46 @@ async function buildCopy() {
     define: { "import.meta.url": "__bundleUrl" },
     logLevel: "warning",
   });
+  const names = tests.map((name) => basename(name, ".dom0.ts"));
+  return [...LONGEST, ...names.filter((name) => !LONGEST.includes(name))];
+}
+
+/** Boots a host, and runs there one file after the other of those that wait. */
+async function useHost(name, waiting) {
+  const machine = new XenMachine(join(work, name));
+  // The copy finds its packages by a link, which leads to the same place in dom0.
+  const modules = join(root, "node_modules");
+  const shares = [project, modules].map((folder) => ({ folder, mount: folder, still: true }));
+  await step(`boot of ${name}`, () => machine.boot(images, shares));
+  for (let suite = waiting.shift(); suite !== undefined; suite = waiting.shift()) {
+    const running = suite;
+    const status = await step(`${running} on ${name}`, () => runSuite(machine, running));
+    if (status !== 0) failed.push(running);
+  }
+  await machine.powerOff();
 }
 
 /** mocha in dom0, on bundles: compiling there would take longer than the tests. */
-function runSuite(args) {
-  const words = ["node", "node_modules/mocha/bin/mocha.js", "--no-config", "xen-tests/*.cjs"];
-  return machine.run([...words, "--exit", "--color", ...args].map(quote).join(" "), {
-    timeoutMs: SUITE_TIMEOUT_MS,
+function runSuite(machine, suite) {
+  const words = ["node", "node_modules/mocha/bin/mocha.js", "--no-config"];
+  const options = [`xen-tests/${suite}.dom0.cjs`, "--exit", "--color", ...process.argv.slice(2)];
+  const show = linesAfter(`${suite} | `);
+  return machine.run([...words, ...options].map(quote).join(" "), {
+    timeoutMs: FILE_TIMEOUT_MS,
     cwd: project,
-    onStdout: (data) => process.stdout.write(data),
-    onStderr: (data) => process.stderr.write(data),
+    onStdout: show,
+    onStderr: show,
   });
+}
+
+/** Shows what comes in whole lines, as two hosts talk at once. */
+function linesAfter(prefix) {
+  let rest = "";
+  return (data) => {
+    const lines = (rest + data.toString()).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) console.log(prefix + line);
+  };
 }
 
 async function step(name, work) {

@@ -151,27 +151,56 @@ describe("xen:///system on a Xen host", function () {
   });
 
   it("refuses a disk that QEMU has open twice, with the reason", async () => {
-    const emulated = new LabGuest(
-      "emulated",
-      "7f2f3a52-9d5c-4a3f-8f6e-0123456789ab",
-      [{ vdev: "hda", format: "qcow2" }],
-      "hvm",
-    );
-    emulated.define();
-    run("xl", "create", "-p", emulated.configuration);
-    try {
+    await withEmulated("hda", async (emulated) => {
       for (const mode of ["internal", "external"]) {
         const document = `<domainsnapshot><name>twice</name><disks><disk name='hda' snapshot='${mode}'/></disks></domainsnapshot>`;
-        const refused = service.create("emulated", document, { diskOnly: true });
+        const refused = service.create(emulated.name, document, { diskOnly: true });
         await expectError(refused, "disk-unsupported", /is open twice/);
       }
       const image = emulated.image("hda");
       expect(run("qemu-img", "info", "-U", image)).not.to.include("Snapshot list");
-      expect((await service.findDomain("emulated")).definition.disks[0]?.source?.path).to.equal(
+      expect((await service.findDomain(emulated.name)).definition.disks[0]?.source?.path).to.equal(
         image,
       );
+    });
+  });
+
+  it("takes an HVM guest whose disk has no emulated twin, and goes back", async () => {
+    await withEmulated("xvde", async (emulated) => {
+      const { name, uuid } = emulated;
+      const image = emulated.image("xvde");
+      const result = await service.create(name, internal("whole"), {});
+      expect(result.measures?.consistency).to.equal("memory");
+      expect((await service.findDomain(name)).state).to.equal("running");
+      await service.create(name, "<domainsnapshot><name>over</name></domainsnapshot>", {
+        diskOnly: true,
+      });
+      const overlay = image.replace(/img$/, "over");
+      expect(emulated.storedImages()).to.deep.equal([overlay]);
+      await service.delete(name, "over", {});
+      expect(emulated.storedImages()).to.deep.equal([image]);
+      const { id } = emulated;
+      await service.revert(name, "whole", {});
+      expect(emulated.id).not.to.equal(id);
+      expect(await service.findDomain(name)).to.include({ uuid, state: "running" });
+      await service.delete(name, "whole", {});
+      expect(run("qemu-img", "info", "-U", image)).not.to.include("Snapshot list");
+    });
+  });
+
+  /** With an HVM guest that runs its firmware and finds nothing to boot. */
+  async function withEmulated(
+    vdev: string,
+    work: (guest: LabGuest) => Promise<void>,
+  ): Promise<void> {
+    const uuid = "7f2f3a52-9d5c-4a3f-8f6e-0123456789ab";
+    const emulated = new LabGuest("emulated", uuid, [{ vdev, format: "qcow2" }], "hvm");
+    emulated.define();
+    run("xl", "create", emulated.configuration);
+    try {
+      await work(emulated);
     } finally {
       emulated.remove();
     }
-  });
+  }
 });

@@ -26,17 +26,6 @@ describe("merges under a running guest's feet", function () {
     const document = lab.document(name, { mode: "external" });
     await lab.service.create("guest", document, { diskOnly: true });
   };
-  const present = async () => {
-    const { definition, inactiveDefinition } = await lab.find();
-    const paths = definition.disks.map(({ source }) => source?.path ?? "");
-    const stored = (inactiveDefinition ?? definition).disks.map(({ source }) => source?.path ?? "");
-    expect(stored).to.deep.equal(paths);
-    return paths;
-  };
-  const expectHealthy = async () => {
-    await lab.steps(3);
-    expect(lab.console.torn).to.deep.equal([]);
-  };
   const overlays = () => readdirSync(lab.folder).filter((name) => /\.[a-z]$/.test(name));
   const backingOf = (path: string) => {
     const args = ["info", "-U", "--output=json", path];
@@ -54,7 +43,7 @@ describe("merges under a running guest's feet", function () {
 
   it("go up into the overlay where that is cheaper, and no pause is needed", async () => {
     await openWithSmallMiddle();
-    const [top = ""] = await present();
+    const [top = ""] = await lab.presentImages();
     const dry = await lab.service.delete("guest", "b", {}, { dryRun: true });
     const [operation] = dry.plans[0]?.operations ?? [];
     if (operation?.kind !== "domain.merge") throw new Error("no merge is planned");
@@ -65,7 +54,7 @@ describe("merges under a running guest's feet", function () {
     expect(warnings).to.deep.equal([]);
     expect(measures?.pauseMs).to.equal(0);
     expect(measures?.bytesWritten).to.be.within(1, step?.bytes ?? 0);
-    expect(await present()).to.deep.equal([top]);
+    expect(await lab.presentImages()).to.deep.equal([top]);
     expect(backingOf(top)).to.equal(lab.disks[0]?.path);
     expect(overlays()).to.have.length(1);
     // The snapshot below, whose overlay has another name now, is as whole as before.
@@ -73,7 +62,7 @@ describe("merges under a running guest's feet", function () {
     expect(disks[0]?.source?.path).to.equal(top);
     await lab.console.waitForData(lab.console.data + 3, 60_000);
     await lab.service.delete("guest", "a", {});
-    expect(await present()).to.deep.equal([lab.disks[0]?.path]);
+    expect(await lab.presentImages()).to.deep.equal([lab.disks[0]?.path]);
     expect(overlays()).to.deep.equal([]);
     await lab.guest.stop();
     for (const { path } of lab.disks) execFileSync("qemu-img", ["check", "-q", path]);
@@ -84,7 +73,7 @@ describe("merges under a running guest's feet", function () {
 
   it("go up as well when QEMU dies in the middle, by what is done on the images then", async () => {
     await openWithSmallMiddle();
-    const [top = ""] = await present();
+    const [top = ""] = await lab.presentImages();
     const { pid = 0 } = lab.guest;
     const relay = await relayMonitor(lab.guest.run.monitor);
     relay.arm({ command: "job-dismiss", instead: () => process.kill(pid, "SIGKILL") });
@@ -103,7 +92,7 @@ describe("merges under a running guest's feet", function () {
     const { measures } = await lab.service.delete("guest", "a", {});
     expect(measures?.pauseMs).to.be.within(0.001, 20_000);
     expect(measures?.bytesWritten).to.be.greaterThan(0);
-    await expectHealthy();
+    await lab.expectHealthy();
   });
 
   it("warn of a guest that writes faster, stop on request, and go on later", async () => {
@@ -131,7 +120,7 @@ describe("merges under a running guest's feet", function () {
     await lab.console.waitForData(lab.console.data + 3, 60_000);
     // The next command goes on with it, at full speed.
     expect((await lab.service.list("guest")).heads).to.deep.equal([]);
-    expect(await present()).to.deep.equal([lab.disks[0]?.path]);
+    expect(await lab.presentImages()).to.deep.equal([lab.disks[0]?.path]);
     expect(overlays()).to.deep.equal([]);
     await lab.console.waitForData(lab.console.data + 3, 60_000);
   });
@@ -149,7 +138,7 @@ describe("merges under a running guest's feet", function () {
       await lab.console.waitForData(lab.console.data + 2, 60_000);
       expect((await lab.service.list("guest")).heads).to.have.length(count);
       expect(overlays()).to.have.length(count);
-      await present();
+      await lab.presentImages();
       await lab.console.waitForData(lab.console.data + 2, 60_000);
     }
     expect(existsSync(lab.disks[0]?.path ?? "")).to.equal(true);

@@ -32,29 +32,13 @@ describe("snapshots of a running guest", function () {
     memory: `snapshot='external' file='${lab.memoryFile(name)}'`,
   });
 
-  /** The images that the guest is on, by what QEMU and the stored definition say alike. */
-  const present = async (): Promise<string[]> => {
-    const { definition, inactiveDefinition } = await lab.find();
-    const paths = definition.disks.map(({ source }) => source?.path ?? "");
-    const stored = (inactiveDefinition ?? definition).disks.map(({ source }) => source?.path ?? "");
-    expect(stored).to.deep.equal(paths);
-    return paths;
-  };
-
-  /** The guest itself compares its disks with its memory at every step. */
-  const expectHealthy = async () => {
-    await lab.steps(3);
-    expect(lab.console.torn).to.deep.equal([]);
-    expect((await lab.find()).state).to.equal("running");
-  };
-
   /** The guest went on at the step that the snapshot was taken at, and did not boot. */
   const expectBackAt = async (ticks: number) => {
     await lab.console.waitForTick(1, 60_000);
     const first = Number(/tick (\d+)/.exec(lab.console.text)?.[1]);
     expect(first).to.be.within(ticks, ticks + 2);
     expect(lab.console.found).to.equal(undefined);
-    await expectHealthy();
+    await lab.expectHealthy();
   };
 
   const nodeNames = () =>
@@ -71,15 +55,15 @@ describe("snapshots of a running guest", function () {
     expect(measures.consistency).to.equal("memory");
     expect(measures.pauseMs).to.be.within(1, 20_000);
     expect(measures.bytesWritten).to.be.greaterThan(1024 * 1024);
-    await expectHealthy();
+    await lab.expectHealthy();
     await lab.service.revert("guest", "s", {});
     await lab.console.waitForTick(1, 60_000);
     const first = Number(/tick (\d+)/.exec(lab.console.text)?.[1]);
     expect(first).to.be.within(before, after + 2);
     expect(lab.console.found).to.equal(undefined);
-    await expectHealthy();
+    await lab.expectHealthy();
     await lab.service.delete("guest", "s", {});
-    await expectHealthy();
+    await lab.expectHealthy();
     await lab.guest.stop();
     for (const { path } of lab.disks)
       expect(execFileSync("qemu-img", ["snapshot", "-l", path]).toString()).to.equal("");
@@ -94,7 +78,7 @@ describe("snapshots of a running guest", function () {
       const memory = statSync(lab.memoryFile("s"));
       expect(measures.bytesWritten).to.equal(memory.size);
       expect(memory.mode & 0o777).to.equal(0o600);
-      await expectHealthy();
+      await lab.expectHealthy();
       const stamps = lab.stamps();
       expect(isOneInstant(stamps), stamps.join(" ")).to.equal(true);
       expect(lab.console.ticks).to.be.greaterThan(stamps[0] ?? 0);
@@ -121,16 +105,16 @@ describe("snapshots of a running guest", function () {
       await lab.steps(1);
     }
     expect(isOneInstant(lab.stamps())).to.equal(true);
-    const overlays = await present();
+    const overlays = await lab.presentImages();
     expect(overlays.every((path) => path.endsWith(".c"))).to.equal(true);
     for (const path of overlays) expect(statSync(path).mode & 0o777).to.equal(0o600);
     // In the middle of the chain, at its bottom, at its top.
     for (const name of ["b", "a", "c"]) {
       const document = await lab.service.delete("guest", name, {});
       expect(document.warnings).to.deep.equal([]);
-      await expectHealthy();
+      await lab.expectHealthy();
     }
-    expect(await present()).to.deep.equal(lab.disks.map(({ path }) => path));
+    expect(await lab.presentImages()).to.deep.equal(lab.disks.map(({ path }) => path));
     for (const path of overlays) expect(existsSync(path), path).to.equal(false);
     expect((await nodeNames()).filter((name) => name.startsWith("domsnap"))).to.deep.equal([]);
     await lab.guest.stop();
@@ -169,7 +153,7 @@ describe("snapshots of a running guest", function () {
       expect(plans.map(({ verb }) => verb)).to.deep.equal(["create", "revert"]);
       expect(measures?.consistency).to.equal("memory");
       expect(measures?.pauseMs).to.be.greaterThan(0);
-      await expectHealthy();
+      await lab.expectHealthy();
       const record = await lab.service.get("guest", kept);
       expect(record).to.include({ state: "running", parent: "s", consistency: "memory" });
       expect(record.memory?.mode).to.equal(how === "in files" ? "external" : "internal");
@@ -177,7 +161,7 @@ describe("snapshots of a running guest", function () {
       await lab.console.waitForTick(1, 60_000);
       // It goes on where it was left, not where it had gone back to.
       expect(Number(/tick (\d+)/.exec(lab.console.text)?.[1])).to.be.at.least(before);
-      await expectHealthy();
+      await lab.expectHealthy();
     });
 
   it("carries chains of 30 overlays: list, revert, delete from the middle", async () => {
@@ -192,16 +176,16 @@ describe("snapshots of a running guest", function () {
     }
     const tree = await lab.service.list("guest");
     expect(tree.heads.map(({ name }) => name)).to.deep.equal(names);
-    await expectHealthy();
+    await lab.expectHealthy();
     for (const name of ["s14", "s15", "s00", "s29"]) {
       await lab.service.delete("guest", name, {});
-      await expectHealthy();
+      await lab.expectHealthy();
     }
     for (const name of ["s20", "s01", "s28"]) {
       await lab.service.revert("guest", name, { running: true });
       await lab.console.waitForTick(1, 60_000);
       expect(lab.console.found, name).to.equal(`vda=${stamps.get(name)}`);
-      await expectHealthy();
+      await lab.expectHealthy();
     }
     expect((await lab.service.list("guest")).heads).to.have.length(26);
   });
@@ -211,8 +195,8 @@ describe("snapshots of a running guest", function () {
     await create("s", externalMemory("s"));
     await lab.service.delete("guest", "s", {});
     expect(existsSync(lab.memoryFile("s"))).to.equal(false);
-    expect(await present()).to.deep.equal([lab.disks[0]?.path]);
-    await expectHealthy();
+    expect(await lab.presentImages()).to.deep.equal([lab.disks[0]?.path]);
+    await lab.expectHealthy();
   });
 
   it("leaves a paused guest paused", async () => {
@@ -226,7 +210,7 @@ describe("snapshots of a running guest", function () {
     expect((await lab.find()).state).to.equal("paused");
     await lab.guest.resume();
     await lab.console.waitForTick(ticks + 1, 60_000);
-    await expectHealthy();
+    await lab.expectHealthy();
   });
 
   it("copies raw disks while the guest stands still, at the instant of the others", async () => {
@@ -243,7 +227,7 @@ describe("snapshots of a running guest", function () {
     const result = await lab.service.create("guest", document, { diskOnly: true });
     expect(result.warnings.join()).to.include("the guest stands still");
     expect(result.measures?.pauseMs).to.be.greaterThan(0);
-    await expectHealthy();
+    await lab.expectHealthy();
     const stamps = lab.stamps([...lab.disks.slice(0, 1), ...copies]);
     expect(isOneInstant(stamps), stamps.join(" ")).to.equal(true);
   });
@@ -255,10 +239,10 @@ describe("snapshots of a running guest", function () {
     const document = `<domainsnapshot><name>s</name><disks>${lab.targets.map(disk).join("")}</disks></domainsnapshot>`;
     await lab.service.create("guest", document, { diskOnly: true });
     expect(isOneInstant(lab.stamps())).to.equal(true);
-    await expectHealthy();
+    await lab.expectHealthy();
     await lab.service.delete("guest", "s", {});
-    expect(await present()).to.deep.equal(lab.disks.map(({ path }) => path));
-    await expectHealthy();
+    expect(await lab.presentImages()).to.deep.equal(lab.disks.map(({ path }) => path));
+    await lab.expectHealthy();
   });
 
   it("refuses what it cannot do, and changes nothing", async () => {
@@ -283,6 +267,6 @@ describe("snapshots of a running guest", function () {
     );
     expect(await nodeNames()).to.deep.equal(before);
     expect((await lab.service.list("guest")).heads).to.deep.equal([]);
-    await expectHealthy();
+    await lab.expectHealthy();
   });
 });

@@ -5,6 +5,8 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { expect } from "chai";
+
 import { openSnapshotService } from "../../../src/container.js";
 import type { Domain } from "../../../src/core/model/index.js";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
@@ -81,6 +83,22 @@ export class LiveLab {
 
   find(): Promise<Domain> {
     return this.service.findDomain("guest");
+  }
+
+  /** The images that the guest is on, by what QEMU and the stored definition say alike. */
+  async presentImages(): Promise<string[]> {
+    const { definition, inactiveDefinition } = await this.find();
+    const paths = definition.disks.map(({ source }) => source?.path ?? "");
+    const stored = (inactiveDefinition ?? definition).disks.map(({ source }) => source?.path ?? "");
+    expect(stored).to.deep.equal(paths);
+    return paths;
+  }
+
+  /** The guest goes on; it compares its disks with its memory at every step itself. */
+  async expectHealthy(): Promise<void> {
+    await this.steps(3);
+    expect(this.console.torn).to.deep.equal([]);
+    expect((await this.find()).state).to.equal("running");
   }
 
   /** Boots the guest and waits until it has stamped its disks a few times. */

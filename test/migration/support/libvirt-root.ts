@@ -1,5 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -62,6 +70,30 @@ export class LibvirtRoot {
       ...(userId !== undefined && { uid: userId, gid: userId }),
     });
     if (status !== 0) throw new Error(`${program}: ${String(status)}: ${stderr}`);
+  }
+
+  /**
+   * Makes a folder for the front of PATH whose virsh runs as the driver's user, whoever calls it.
+   */
+  virshForAll(folder: string): string {
+    const { userId } = this.#session();
+    const ids = String(userId);
+    const as = userId === undefined ? "" : `setpriv --reuid=${ids} --regid=${ids} --clear-groups`;
+    mkdirSync(folder, { recursive: true });
+    const lines = [
+      "#!/bin/sh",
+      'PATH="${PATH#*:}"',
+      `HOME='${this.folder}'`,
+      `exec ${as} virsh "$@"`,
+    ];
+    writeFileSync(join(folder, "virsh"), `${lines.join("\n")}\n`, { mode: 0o755 });
+    return folder;
+  }
+
+  /** Takes over what another driver knows of QEMU, which takes it seconds to find out. */
+  learnFrom(other: LibvirtRoot): void {
+    cpSync(join(other.#root, "cache"), join(this.#root, "cache"), { recursive: true });
+    this.giveAway();
   }
 
   define(xml: string): void {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { DomsnapError } from "../../src/core/errors/index.js";
+import { AgentFraming } from "../../src/plugins/lib/guest-agent/agent-framing.js";
 import { readImageHeader } from "../../src/plugins/lib/qcow2-header.js";
 import { readSnapshotTable } from "../../src/plugins/lib/qcow2-snapshots.js";
 import { QmpFraming } from "../../src/plugins/lib/qmp/qmp-framing.js";
@@ -17,6 +18,13 @@ import {
   hostImageFiles,
   openChain,
 } from "../../src/plugins/lib/vhd/index.js";
+import { assertCompleteSaveFile } from "../../src/plugins/lib/xen-save-file/index.js";
+import { parseXlDisk } from "../../src/plugins/lib/xl-disk/index.js";
+import {
+  parseInformationFile,
+  parseLibxlSnapshot,
+} from "../../src/plugins/lib/xl-snapshot/index.js";
+import { parseLongList } from "../../src/plugins/lib/xl/index.js";
 import {
   formatBeginning,
   formatMark,
@@ -54,10 +62,21 @@ const fixtures = (part: string) => () => {
     .filter((name) => name.endsWith(".xml"))
     .map((name) => readFileSync(join(root, name)));
 };
+const recorded = (name: string) =>
+  readFileSync(fileURLToPath(new URL(`../../fixtures/xl/4.17/${name}`, import.meta.url)));
 const onDisk = (read: (path: string) => unknown) => (input: Buffer) => {
   writeFileSync(scratch, input);
   return read(scratch);
 };
+
+/** Of what is in a plain error, its caller makes one of its own. */
+function refusing<Result>(read: () => Result): Result | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
 
 const READERS: readonly Reader[] = [
   { name: "XML", seeds: fixtures("golden"), read: (input) => readXml(input) },
@@ -109,6 +128,58 @@ const READERS: readonly Reader[] = [
         for (const line of framing.push(part)) parseQmpMessage(line);
       return framing;
     },
+  },
+  {
+    name: "answers of a guest's agent",
+    seeds: () => text('\xff{"return": 7}\n{"error": {"desc": "no"}}\n', "x".repeat(64 * 1024)),
+    read: (input) => {
+      const framing = new AgentFraming();
+      const half = Math.floor(input.length / 2);
+      const parts = [input.subarray(0, half), input.subarray(half)];
+      return refusing(() => parts.map((part) => framing.push(part)));
+    },
+  },
+  {
+    name: "texts in xl's language",
+    seeds: () =>
+      text(
+        "name = \"s1\" # first\ncreationtime='1400000000'\nlive=0; disk=[ 'hda=/img/a,type=qcow2', ]\n",
+        'snapshot_name="s1"\ndisk = [\n "format=qcow2,vdev=xvda,target=/img/a", [ "b\\x41" ]\n]\n',
+      ),
+    read: (input) => parseInformationFile(input.toString("utf8")),
+  },
+  {
+    name: "disk specifications of xl",
+    seeds: () =>
+      text(
+        "/dev/vg/guest,raw,xvda,rw",
+        "format=qcow2,vdev=hdc:cdrom,access=ro,backendtype=qdisk,discard,target=/img/a,b",
+        "script=block-tap,vdev=xvdb,target=vhd:/img/a",
+        "tap2:tapdisk:aio:/img/a,hda,w",
+      ),
+    read: (input) => parseXlDisk(input.toString("utf8")),
+  },
+  {
+    name: "snapshots in the prototype's JSON",
+    seeds: () =>
+      text(
+        '{"name": "s1", "creation_time": 1400000000, "memory": "/mem", "running": true, "type": "internal",' +
+          ' "disks": [{"device": "hda", "file": "/img/a", "format": "qcow2"}]}',
+      ),
+    read: (input) => parseLibxlSnapshot(input.toString("utf8")),
+  },
+  {
+    name: "lists of xl",
+    seeds: () => {
+      const { stdout } = JSON.parse(recorded("list-long.json").toString()) as { stdout: string };
+      return text(stdout);
+    },
+    read: (input) => parseLongList(input.toString("utf8")),
+  },
+  {
+    name: "memory that xl has saved",
+    seeds: () => [recorded("save-file-head.bin")],
+    read: onDisk(assertCompleteSaveFile),
   },
   {
     name: "qcow2 images",

@@ -7,6 +7,7 @@ import {
   optional,
   pipe,
   regex,
+  safeInteger,
   safeParse,
   string,
   transform,
@@ -25,6 +26,7 @@ import type {
 const seconds = union([
   pipe(
     number(),
+    safeInteger(),
     transform((value) => BigInt(value)),
   ),
   pipe(

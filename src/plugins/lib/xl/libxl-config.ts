@@ -4,6 +4,8 @@ import {
   looseObject,
   number,
   optional,
+  pipe,
+  safeInteger,
   safeParse,
   string,
   unknown,
@@ -12,6 +14,8 @@ import {
 
 import { DomsnapError } from "../../../core/errors/index.js";
 import { libxlDiskSchema } from "../xl-disk/index.js";
+
+const wholeNumber = pipe(number(), safeInteger());
 
 /**
  * A libxl_domain_config as libxl writes it into JSON, and of it what is looked at here. Fields at
@@ -25,9 +29,9 @@ export const libxlConfigSchema = looseObject({
     uuid: optional(string()),
   }),
   b_info: looseObject({
-    max_vcpus: optional(number()),
-    max_memkb: optional(number()),
-    target_memkb: optional(number()),
+    max_vcpus: optional(wholeNumber),
+    max_memkb: optional(wholeNumber),
+    target_memkb: optional(wholeNumber),
     kernel: optional(string()),
     ramdisk: optional(string()),
     cmdline: optional(string()),

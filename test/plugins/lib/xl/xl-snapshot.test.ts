@@ -163,7 +163,8 @@ describe("information files of snapshots", () => {
     });
 
   it("of the prototype that are broken are refused", () => {
-    for (const json of ["{", "[]", '{"name":1}', '{"name":"s","disks":[{"device":2}]}'])
+    const times = ["1.5", "1e999"].map((time) => `{"name":"s","creation_time":${time}}`);
+    for (const json of ["{", "[]", '{"name":1}', '{"name":"s","disks":[{"device":2}]}', ...times])
       expect(() => parseLibxlSnapshot(json, "f"), json).to.throw(DomsnapError, "f: ");
   });
 });

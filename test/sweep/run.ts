@@ -59,7 +59,7 @@ type AnyScenario = Scenario | LiveScenario;
 async function sweepOne(scenarios: readonly AnyScenario[], name: string, output: string) {
   const scenario = scenarios.find((candidate) => candidate.name === name);
   if (!scenario) throw new Error(`there is no scenario '${name}'`);
-  const result = await ("makes" in scenario
+  const result = await ("does" in scenario
     ? sweepLive(scenario, { onRun: tell, pick: isPickedLive })
     : sweep(scenario, { onRun: tell }));
   writeFileSync(output, JSON.stringify(result));

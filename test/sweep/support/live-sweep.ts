@@ -16,10 +16,10 @@ import {
   type SweepOptions,
 } from "./sweep.js";
 
-/** One command on a guest that runs. It makes or removes the snapshot `s`. */
+/** One command on a guest that runs, with the snapshot `s`. */
 export interface LiveScenario {
   readonly name: string;
-  readonly makes: boolean;
+  readonly does: "create" | "delete" | "revert";
   /** The snapshot's document. */
   readonly document: (lab: LiveLab) => string;
 }
@@ -31,13 +31,13 @@ const inFiles = (lab: LiveLab) =>
   });
 const inImages = (lab: LiveLab) => lab.document("s");
 
-/** Taking and removing snapshots of a guest while it runs under QEMU. */
-export const LIVE_SCENARIOS: readonly LiveScenario[] = [
-  { name: "live create: overlays and a memory file", makes: true, document: inFiles },
-  { name: "live create: inside the images, with memory", makes: true, document: inImages },
-  { name: "live delete: overlays and a memory file", makes: false, document: inFiles },
-  { name: "live delete: inside the images, with memory", makes: false, document: inImages },
-];
+/** Taking, removing and going back to snapshots of a guest while it runs under QEMU. */
+export const LIVE_SCENARIOS: readonly LiveScenario[] = (
+  ["create", "delete", "revert"] as const
+).flatMap((does) => [
+  { name: `live ${does}: overlays and a memory file`, does, document: inFiles },
+  { name: `live ${does}: inside the images, with memory`, does, document: inImages },
+]);
 
 /** A run takes seconds: of the faults those that differ most are tried, at every point. */
 export const isPickedLive: NonNullable<SweepOptions["pick"]> = ({ fault, point }) =>
@@ -74,6 +74,13 @@ class LiveWorld {
   readonly #document: string;
   /** Names of all files before and after the command. */
   #files: readonly [string[], string[]] = [[], []];
+  /** The guest's steps between which the snapshot was taken. */
+  #takenAt: readonly [number, number] = [0, 0];
+  /** The guest before a run. */
+  #before: { readonly pid: number | undefined; readonly ticks: number } = {
+    pid: undefined,
+    ticks: 0,
+  };
 
   private constructor(
     private readonly lab: LiveLab,
@@ -97,7 +104,8 @@ class LiveWorld {
   /** The points of a run without faults. */
   async record(): Promise<string[]> {
     await this.#goBack();
-    // The first change of a domain makes folders that stay.
+    // The first change of a domain makes folders that stay; after the first revert to it a snapshot
+    // has overlays that are named by time.
     await this.#run("-1:");
     await this.#goBack();
     const before = this.#listFiles();
@@ -129,22 +137,34 @@ class LiveWorld {
     if (recovery?.error) throw new Error(`not recovered: ${recovery.error.message}`);
     if (this.#hasJournal()) throw new Error("a journal is left after recovery");
     if (!(await becomesFree(service))) throw new Error("still locked");
-    await this.#expectGoingOn(service);
-    const state = (await this.#isMade(service)) === this.scenario.makes ? 1 : 0;
+    const state = await this.#stateOf(service);
+    await this.#expectGoingOn(service, state);
     const found = this.#listFiles();
     const wanted = this.#files[state];
-    if (found.join("\n") !== wanted?.join("\n"))
-      throw new Error(`files: ${found.join(", ")}, not ${wanted?.join(", ")}`);
+    if (found.join("\n") !== wanted.join("\n"))
+      throw new Error(`files: ${found.join(", ")}, not ${wanted.join(", ")}`);
     const wrong = wrongClaim(run, state, 1);
     if (wrong !== undefined) throw new Error(wrong);
     return { outcome: outcomeOf(run, state, 1) };
   }
 
-  async #expectGoingOn(service: SnapshotService): Promise<void> {
-    const { state } = await service.findDomain("guest");
-    if (state !== "running") throw new Error(`the guest is ${state}`);
+  /** 0 as before the command, 1 as after it. A revert starts the guest anew, from its memory. */
+  async #stateOf(service: SnapshotService): Promise<0 | 1> {
+    const isMade = await this.#isMade(service);
+    if (this.scenario.does !== "revert")
+      return isMade === (this.scenario.does === "create") ? 1 : 0;
+    if (!isMade) throw new Error("the snapshot is gone");
+    return this.lab.guest.pid === this.#before.pid ? 0 : 1;
+  }
+
+  async #expectGoingOn(service: SnapshotService, state: 0 | 1): Promise<void> {
+    const { state: power } = await service.findDomain("guest");
+    if (power !== "running") throw new Error(`the guest is ${power}`);
     await this.lab.steps(1);
-    if (this.lab.console.torn.length > 0) throw new Error(this.lab.console.torn.join("; "));
+    const { console } = this.lab;
+    if (console.torn.length > 0) throw new Error(console.torn.join("; "));
+    if (this.scenario.does === "revert" && state === 1) this.#expectBack();
+    else if (console.ticks < this.#before.ticks) throw new Error("the guest went back");
     const reports = await service.check("guest");
     const findings = reports
       .flatMap((report) => report.findings)
@@ -152,19 +172,32 @@ class LiveWorld {
     if (findings.length > 0) throw new Error(`check: ${JSON.stringify(findings)}`);
   }
 
+  /** The guest went on where the snapshot was taken, and did not boot. */
+  #expectBack(): void {
+    const { console } = this.lab;
+    const first = Number(/tick (\d+)/.exec(console.text)?.[1]);
+    const [from, to] = this.#takenAt;
+    if (console.found !== undefined) throw new Error("the guest booted");
+    if (!(first >= from && first <= to + 2))
+      throw new Error(`the guest went on at ${first}, not between ${from} and ${to}`);
+  }
+
   /** To the state before the command. */
   async #goBack(): Promise<void> {
     const service = await openSnapshotService(this.lab.uri);
     const isMade = await this.#isMade(service);
-    if (isMade === !this.scenario.makes) return;
-    if (isMade) await service.delete("guest", "s", {});
-    else await service.create("guest", this.scenario.document(this.lab), {});
+    if (isMade && this.scenario.does === "create") await service.delete("guest", "s", {});
+    if (!isMade && this.scenario.does !== "create") {
+      const { ticks } = this.lab.console;
+      await service.create("guest", this.scenario.document(this.lab), {});
+      this.#takenAt = [ticks, this.lab.console.ticks];
+    }
+    this.#before = { pid: this.lab.guest.pid, ticks: this.lab.console.ticks };
   }
 
   #run(fault: string): Promise<Run> {
-    const words = this.scenario.makes
-      ? ["snapshot-create", "guest", this.#document]
-      : ["snapshot-delete", "guest", "s"];
+    const { does } = this.scenario;
+    const words = [`snapshot-${does}`, "guest", does === "create" ? this.#document : "s"];
     return this.#server.run(["-q", "-c", this.lab.uri, ...words], fault);
   }
 
@@ -178,9 +211,11 @@ class LiveWorld {
     return names.some((name) => name.endsWith("/journal"));
   }
 
+  /** Overlays of reverts are named by time, which differs from run to run. */
   #listFiles(): string[] {
     return readdirSync(this.lab.folder, { recursive: true, encoding: "utf8" })
       .filter((name) => !name.endsWith("/lock") && existsSync(join(this.lab.folder, name)))
+      .map((name) => name.replace(/\.\d{10}$/, ".TIME"))
       .sort();
   }
 }

@@ -295,6 +295,10 @@ describe("sources of an import", () => {
       const source = lab.metadata({ "a.xml": metadata("a", { domain: parseDomain(xml) }) });
       const error = await lab.import(source, definitions).catch((thrown: unknown) => thrown);
       expect((error as DomsnapError).code).to.equal("no-domain");
+      const service = await lab.service();
+      const dry = await service.import({ source, ...definitions, define: true }, { dryRun: true });
+      expect([outcomes(dry), dry.domain.name]).to.deep.equal([{ a: "imported" }, "new"]);
+      expect((await service.listDomains()).map(({ name }) => name)).to.deep.equal(["vm1"]);
       await lab.import(source, { ...definitions, define: true });
       const listing = await (await lab.service()).list("new");
       expect(listing.heads.map(({ name }) => name)).to.deep.equal(["a"]);

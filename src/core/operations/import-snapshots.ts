@@ -1,13 +1,12 @@
 import { asDomsnapError, DomsnapError } from "../errors/index.js";
+import { executePlan } from "../execute/execute-plan.js";
 import { isSameData } from "../execute/same-data.js";
 import type { Domain, DomainDefinition, DomainSnapshot, SnapshotHead } from "../model/index.js";
-import { imageOfDisk } from "../plan/disk-images.js";
 import { planImport } from "../plan/plan-import.js";
 import type { ImportItem, ImportMaterial, ImportSource } from "../ports/index.js";
 import {
   alignDisks,
   arrangeImport,
-  assertOwnGuest,
   withoutDuplicates,
   withoutForeignGuest,
   type ArrangedImport,
@@ -15,8 +14,8 @@ import {
   type SkippedImport,
 } from "../rules/index.js";
 import { ImportAdapter } from "./adapt-import.js";
-import { changeDomain, runUnlessDry, type ServiceContext } from "./context.js";
-import { presentDefinition, type PresentDefinition } from "./present-definition.js";
+import { environmentFor, type ServiceContext } from "./context.js";
+import { changeFoundDomain, domainOfSource, uuidOf, type FoundDomain } from "./import-domain.js";
 import { readHeads } from "./records.js";
 import type { ChangeOptions, ImportEntry, ImportRequest, ImportResult } from "./results.js";
 import { ImportVerifier } from "./verify-import.js";
@@ -35,14 +34,21 @@ export async function importSnapshots(
   const source = await findSource(context, request);
   const material = await source.read(request.source, told);
   const adapter = adapterFor(context, request, material);
-  const { uuid, warnings = [] }: FoundDomain =
-    told ?? (await domainOfSource(context, request, material, adapter, options));
-  return changeDomain(context, uuid, options, async (domain) => {
+  const found: FoundDomain = told
+    ? { uuid: told.uuid }
+    : await domainOfSource(context, request, material, adapter);
+  return changeFoundDomain(context, found, options, async (domain, recording) => {
     // A source whose snapshots do not tell their domain may know more of it now.
     const again = told === undefined && material.domainUuid !== undefined;
     const complete = again ? await source.read(request.source, domain) : material;
-    const all = { ...complete, warnings: [...warnings, ...(complete.warnings ?? [])] };
-    return importInto(context, domain, all, request, options);
+    const warnings = [...(found.warnings ?? []), ...(complete.warnings ?? [])];
+    const prepared = await prepareImport(context, domain, { ...complete, warnings }, request);
+    const [plan] = prepared.plans;
+    if (!options.dryRun)
+      await recording(async () => {
+        if (plan) await executePlan(plan, environmentFor(context, options));
+      });
+    return { ...prepared, executed: !options.dryRun };
   });
 }
 
@@ -77,79 +83,13 @@ function adapterFor(
   });
 }
 
-interface FoundDomain {
-  readonly uuid: string;
-  readonly warnings?: readonly string[];
-}
-
-/** The one domain that the source is about, which is defined first if that is wished. */
-async function domainOfSource(
-  context: ServiceContext,
-  { source, define }: ImportRequest,
-  { items, problems, definition, domainUuid }: ImportMaterial,
-  adapter: ImportAdapter,
-  options: ChangeOptions,
-): Promise<FoundDomain> {
-  const { toolstack } = context.connection;
-  const uuids = new Set(items.flatMap(({ snapshot }) => uuidOf(snapshot) ?? []));
-  for (const uuid of [definition?.uuid, domainUuid]) if (uuid !== undefined) uuids.add(uuid);
-  const [uuid, ...others] = uuids;
-  if (uuid === undefined || others.length > 0)
-    throw new DomsnapError(
-      "invalid-argument",
-      uuid === undefined
-        ? `'${source}' does not tell which domain its snapshots are of` +
-            problems
-              .slice(0, 1)
-              .map(({ record, reason }) => ` (${record}: ${reason})`)
-              .join("")
-        : `'${source}' holds snapshots of ${String(uuids.size)} domains`,
-      { hint: "name the domain with --domain" },
-    );
-  try {
-    return await toolstack.findDomain(uuid);
-  } catch (thrown) {
-    const error = asDomsnapError(thrown);
-    const { registry } = toolstack;
-    const derived = definition ? undefined : presentDefinition(context, items);
-    const present = definition ?? derived?.definition;
-    if (error.code === "no-domain" && define && present) assertOwnGuest(present);
-    if (error.code !== "no-domain" || !define || !registry || !present || options.dryRun)
-      throw withHint(error, "define the domain first, or let --define do it from the source");
-    const adapted = adapter.adaptDefinition(present);
-    const { uuid: defined } = await registry.define(adapted.xml);
-    return { uuid: defined, warnings: derived ? [derivedWarning(derived, adapted)] : [] };
-  }
-}
-
-function derivedWarning(
-  { snapshotName }: PresentDefinition,
-  { name, disks }: DomainDefinition,
-): string {
-  const images = disks.flatMap((disk) => imageOfDisk(disk)?.path ?? []).join(", ");
-  return (
-    `domain '${name}' is defined as it stood after snapshot '${snapshotName}', for the source ` +
-    `does not tell more; make sure that it goes on with ${images || "no image"}`
-  );
-}
-
-function withHint(error: DomsnapError, hint: string): DomsnapError {
-  return error.code === "no-domain"
-    ? new DomsnapError(error.code, error.detail, { cause: error, hint })
-    : error;
-}
-
-function uuidOf({ domain, domainUuid }: DomainSnapshot): string | undefined {
-  return domain?.uuid ?? domainUuid;
-}
-
-async function importInto(
+/** What is to be recorded and what is left out; nothing is written yet. */
+async function prepareImport(
   context: ServiceContext,
   domain: Domain,
   material: ImportMaterial,
   request: ImportRequest,
-  options: ChangeOptions,
-): Promise<ImportResult> {
+): Promise<Omit<ImportResult, "executed">> {
   const heads = await readHeads(context, domain.uuid);
   const chosen = await chooseCandidates(context, domain, material, request);
   const recorded = heads.tree.byName;
@@ -167,11 +107,9 @@ async function importInto(
     warnings,
     ...(current !== undefined && { current }),
   });
-  if (plan) await runUnlessDry(context, plan, options);
   return {
     domain,
     plans: plan ? [plan] : [],
-    executed: !options.dryRun,
     warnings,
     entries: entriesOf(settled, material),
     ...(current !== undefined && { current }),
@@ -227,17 +165,21 @@ async function prepare(
   const uuid = uuidOf(candidate.snapshot);
   if (uuid !== undefined && uuid !== domain.uuid)
     return skip(`it belongs to another domain, with the uuid ${uuid}`);
+  let fitting: { readonly complete: ImportCandidate; readonly renamed: ImportCandidate };
   try {
     const complete = completed(candidate, domain);
-    const verification = await verifier?.verify(complete.snapshot);
-    const problems = verification?.problems ?? [];
-    if (problems.length > 0) return skip(problems.join("; "));
     const renamed = rename(complete, renames ?? new Map());
     context.connection.store.assertName(renamed.snapshot.name);
-    return { ...renamed, notes: [...renamed.notes, ...(verification?.notes ?? [])] };
+    fitting = { complete, renamed };
   } catch (thrown) {
     return skip(asDomsnapError(thrown).message);
   }
+  const { complete, renamed } = fitting;
+  // By the name that its images know.
+  const verification = await verifier?.verify(complete.snapshot);
+  const problems = verification?.problems ?? [];
+  if (problems.length > 0) return skip(problems.join("; "));
+  return { ...renamed, notes: [...renamed.notes, ...(verification?.notes ?? [])] };
 }
 
 /**

@@ -1,7 +1,8 @@
-import { asDomsnapError, type DomsnapError } from "../errors/index.js";
+import { asDomsnapError, DomsnapError } from "../errors/index.js";
 import type { DiskSnapshot, DomainDisk, DomainSnapshot, ImageRef } from "../model/index.js";
 import { fileOfDiskSnapshot, findDisk, imageOfDisk, isTaken } from "../plan/disk-images.js";
 import type { DiskBackend, ImageInfo } from "../ports/index.js";
+import { isImageVerdict } from "../rules/index.js";
 import { selectBackend } from "./choose-backend.js";
 import type { ServiceContext } from "./context.js";
 
@@ -22,6 +23,7 @@ export class ImportVerifier {
 
   constructor(private readonly context: Pick<ServiceContext, "backends" | "probe">) {}
 
+  /** Throws what kept it from looking: a snapshot is not left out because a tool has failed. */
   async verify(snapshot: DomainSnapshot): Promise<Verification> {
     const problems = this.#memoryProblems(snapshot);
     const notes: string[] = [];
@@ -41,8 +43,12 @@ export class ImportVerifier {
 
   #memoryProblems({ memory }: DomainSnapshot): string[] {
     if (memory?.file === undefined) return [];
-    const { kind } = this.context.probe(memory.file);
-    if (kind === "regular" || kind === "block") return [];
+    const fact = this.context.probe(memory.file);
+    if (fact.kind === "regular" || fact.kind === "block") return [];
+    if (fact.kind === "unknown" && !fact.isImpossible)
+      throw unverified(
+        new DomsnapError("system-error", `cannot access '${memory.file}': ${fact.reason}`),
+      );
     return [`its memory '${memory.file}' is not there`];
   }
 
@@ -78,11 +84,23 @@ export class ImportVerifier {
     const key = `${backend.id} ${image.format} ${image.path}`;
     let info = this.#images.get(key);
     if (!info) {
-      info = backend.inspect(image).catch((thrown: unknown) => asDomsnapError(thrown));
+      info = backend.inspect(image).catch((thrown: unknown) => {
+        const error = asDomsnapError(thrown);
+        if (isImageVerdict(error)) return error;
+        throw unverified(error);
+      });
       this.#images.set(key, info);
     }
     return info;
   }
+}
+
+function unverified(error: DomsnapError): DomsnapError {
+  const hints = [
+    ...(error.hint === undefined ? [] : [error.hint]),
+    "nothing was recorded: repeat the import when this is mended, or leave the images out with --metadata",
+  ];
+  return new DomsnapError(error.code, error.detail, { cause: error, hint: hints.join("; ") });
 }
 
 function tagProblems(disk: string, name: string, { path, snapshots }: ImageInfo): string[] {

@@ -5,7 +5,8 @@ export type FileFact =
   | { readonly kind: "block" }
   | { readonly kind: "other" }
   /** stat failed for another reason; `reason` is strerror's text. */
-  | { readonly kind: "unknown"; readonly reason: string };
+  /** `isImpossible`: there is no file, and with this path there cannot be one. */
+  | { readonly kind: "unknown"; readonly reason: string; readonly isImpossible?: boolean };
 
 /** Asks the host what stands at a path. Synchronous: the rules and `xml check` are. */
 export type FileProbe = (path: string) => FileFact;

@@ -12,6 +12,7 @@ export * from "./external-file-name.js";
 export * from "./feasibility.js";
 export { assertOwnGuest, withoutForeignGuest } from "./foreign-guest.js";
 export * from "./flags.js";
+export * from "./image-verdict.js";
 export * from "./list-filter.js";
 export * from "./redefine-snapshot.js";
 export * from "./retention.js";

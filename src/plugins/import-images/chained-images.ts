@@ -1,12 +1,11 @@
 import { basename, dirname, extname } from "node:path";
 
-import { asDomsnapError } from "../../core/errors/index.js";
 import type { DomainDefinition } from "../../core/model/index.js";
 import type { ImportItem, RecordProblem } from "../../core/ports/index.js";
 import { relocateDisks } from "../../xml/index.js";
 import { imageOfDisk } from "../lib/disk-verdict.js";
 import { linksOf, type Link } from "./chain-links.js";
-import { momentNotes, WORD } from "./found-item.js";
+import { momentNotes, problemOf, WORD } from "./found-item.js";
 
 /**
  * One snapshot for each state that the images of a domain stand on: chains of qcow2, qed and VHD
@@ -24,7 +23,7 @@ export async function findChained(
     try {
       chains.push(await linksOf(disk.target, image));
     } catch (thrown) {
-      problems.push({ record: image.path, reason: asDomsnapError(thrown).message });
+      problems.push(problemOf(image, thrown));
     }
   }
   const items = inOrder(grouped(chains), chains).map(([name, links]) =>

@@ -1,4 +1,4 @@
-import { asDomsnapError, DomsnapError } from "../../core/errors/index.js";
+import { DomsnapError } from "../../core/errors/index.js";
 import type { Domain, DomainDefinition, DomainDisk, ImageRef } from "../../core/model/index.js";
 import type {
   DiskBackend,
@@ -9,7 +9,7 @@ import type {
   RecordProblem,
 } from "../../core/ports/index.js";
 import { imageOfDisk } from "../lib/disk-verdict.js";
-import { momentNotes, WORD } from "./found-item.js";
+import { momentNotes, problemOf, WORD } from "./found-item.js";
 import { findChained } from "./chained-images.js";
 import { unseenSnapshots } from "./unseen-snapshots.js";
 
@@ -63,7 +63,7 @@ export class ImagesSource implements ImportSource {
     try {
       return (await backend?.inspect(image))?.snapshots ?? [];
     } catch (thrown) {
-      problems.push({ record: image.path, reason: asDomsnapError(thrown).message });
+      problems.push(problemOf(image, thrown));
       return [];
     }
   }

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { DomsnapError } from "../../core/errors/index.js";
 import type { ImageRef } from "../../core/model/index.js";
 import { readImageHeader, type ImageHeader } from "./qcow2-header.js";
-import { errnoOf, strerror } from "./system-error.js";
+import { errnoOf, inaccessibleImage } from "./system-error.js";
 import { assertStandsAlone } from "./vhd/index.js";
 
 /** QEMU opens every image of a chain; longer ones are a mistake or an attack. */
@@ -64,14 +64,15 @@ export async function readOwnHeader(image: {
   return header;
 }
 
-/** The absolute path of an image that is there, links resolved. Throws `image-missing`. */
+/**
+ * The absolute path of an image that is there, links resolved. Throws `image-missing`, and
+ * `system-error` where the host does not tell.
+ */
 export async function realImagePath(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
-    throw new DomsnapError("image-missing", `cannot access image '${path}': ${strerror(error)}`, {
-      cause: error,
-    });
+    throw inaccessibleImage(error, path);
   }
 }
 

@@ -6,7 +6,7 @@ import { DomsnapError } from "../../core/errors/index.js";
 import type { OperationProgress } from "../../core/ports/index.js";
 import { availableBytes, noSpace, syncFile } from "./durable-files.js";
 import { runTool } from "./run-tool.js";
-import { errnoOf, strerror, systemError } from "./system-error.js";
+import { errnoOf, inaccessibleImage, systemError } from "./system-error.js";
 
 /** What a copy needs to know of a file or block device. */
 export interface CopySource {
@@ -32,12 +32,13 @@ const STAT_BLOCK_BYTES = 512n;
 const SECTOR_BYTES = 512;
 const PROGRESS_INTERVAL_MS = 250;
 
-/** Looks at a regular file or block device. Throws `image-missing` for anything else. */
+/**
+ * Looks at a regular file or block device. Throws `image-missing` for anything else, and
+ * `system-error` where the host does not tell.
+ */
 export async function readCopySource(path: string): Promise<CopySource> {
   const stats = await stat(path, { bigint: true }).catch((error: unknown) => {
-    throw new DomsnapError("image-missing", `cannot access image '${path}': ${strerror(error)}`, {
-      cause: error,
-    });
+    throw inaccessibleImage(error, path);
   });
   if (!stats.isFile() && !stats.isBlockDevice())
     throw new DomsnapError("image-missing", `'${path}' is neither a file nor a block device`);

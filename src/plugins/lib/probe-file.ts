@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 
 import type { FileFact, FileProbe } from "../../core/ports/index.js";
-import { errnoOf, strerror } from "./system-error.js";
+import { errnoOf, strerror, tellsAbsence } from "./system-error.js";
 
 /** Asks the host what stands at a path, links followed. Never throws. */
 export const probeFile: FileProbe = (path: string): FileFact => {
@@ -11,6 +11,10 @@ export const probeFile: FileProbe = (path: string): FileFact => {
     return { kind: stats.isBlockDevice() ? "block" : "other" };
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return { kind: "absent" };
-    return { kind: "unknown", reason: strerror(error) };
+    return {
+      kind: "unknown",
+      reason: strerror(error),
+      ...(tellsAbsence(error) && { isImpossible: true }),
+    };
   }
 };

@@ -34,15 +34,20 @@ export class QemuImg {
 
   /**
    * What the image says of itself; its backing images are not opened. `shared` looks at an image
-   * that is in use, too; without it that is `image-in-use`.
+   * that is in use, too; without it that is `image-in-use`. Throws `disk-unsupported` for an image
+   * whose structure QEMU does not understand; `tool-failed` says nothing about the image.
    */
   async info(
     image: FormattedImage,
     options: CallOptions & { readonly shared?: boolean } = {},
   ): Promise<ImageInfo> {
     const share = options.shared ? ["-U"] : [];
-    const { stdout } = await this.call("info", ["--output=json", ...share], image, options);
-    return parseInfo(image, stdout);
+    try {
+      const { stdout } = await this.call("info", ["--output=json", ...share], image, options);
+      return parseInfo(image, stdout);
+    } catch (error) {
+      throw refusedImage(error, image.path);
+    }
   }
 
   /** Adds an internal snapshot. qemu-img accepts a tag that exists already: check before. */
@@ -192,6 +197,26 @@ function knownFailure(error: unknown, path: string): unknown {
   if (error.detail.includes("No space left on device"))
     return new DomsnapError("no-space", error.detail, { cause: error });
   return error;
+}
+
+/** What may go wrong with any image, and go well the next time, in the words of strerror(3). */
+const HOST_FAILURE = new RegExp(
+  ": (Input/output error|Cannot allocate memory|Permission denied|Operation not permitted|" +
+    "Too many open files( in system)?|Resource temporarily unavailable|Interrupted system call|" +
+    "Device or resource busy|Stale file handle|Remote I/O error|No data available|" +
+    "No such device( or address)?|Connection timed out|Host is down|No route to host|" +
+    "Transport endpoint is not connected|Structure needs cleaning)$",
+);
+
+/** A verdict of QEMU's on the content of an image, told apart from what kept it from looking. */
+function refusedImage(error: unknown, path: string): unknown {
+  if (!(error instanceof DomsnapError) || error.code !== "tool-failed") return error;
+  const reason = /: Could not open '[^]*?': ([^]+)$/.exec(error.detail)?.[1];
+  if (reason === undefined || HOST_FAILURE.test(error.detail)) return error;
+  return new DomsnapError("disk-unsupported", `image '${path}' cannot be used: ${reason}`, {
+    cause: error,
+    hint: "Look at it with 'qemu-img check'.",
+  });
 }
 
 /** `-p` prints `(12.34/100%)` again and again. */

@@ -45,6 +45,30 @@ export function systemError(thrown: unknown, what: string): DomsnapError {
   });
 }
 
+const NO_FILE: ReadonlySet<string | undefined> = new Set([
+  "ENOENT",
+  "ENOTDIR",
+  "ELOOP",
+  "ENAMETOOLONG",
+  // Node's own, for a path with a NUL in it.
+  "ERR_INVALID_ARG_VALUE",
+]);
+
+/** Whether a failed call tells for sure that there is no file at its path. */
+export function tellsAbsence(thrown: unknown): boolean {
+  return NO_FILE.has(errnoOf(thrown));
+}
+
+/**
+ * The error for an image that could not be looked at: `image-missing` where it is not there,
+ * `system-error` where that cannot be told.
+ */
+export function inaccessibleImage(thrown: unknown, path: string): DomsnapError {
+  const what = `cannot access image '${path}'`;
+  if (!tellsAbsence(thrown)) return systemError(thrown, what);
+  return new DomsnapError("image-missing", `${what}: ${strerror(thrown)}`, { cause: thrown });
+}
+
 function libuvText(code: string): string | undefined {
   for (const [name, text] of getSystemErrorMap().values())
     if (name === code) return text.charAt(0).toUpperCase() + text.slice(1);

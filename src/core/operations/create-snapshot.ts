@@ -25,7 +25,7 @@ import {
   pauseWarnings,
   stillWarnings,
 } from "./live-create.js";
-import { readHeads, readCurrent } from "./records.js";
+import { assertNoDamagedRecord, readHeads, readCurrent } from "./records.js";
 import { redefineSnapshot } from "./redefine-snapshot.js";
 import { quiesceAsPossible } from "./quiesce.js";
 import type { ChangeOptions, CreateOptions, CreateResult } from "./results.js";
@@ -74,7 +74,10 @@ export async function takeSnapshot(
     nowSeconds: context.nowSeconds(),
     probe: toolstack.touchesImages ? context.probe : undefined,
   });
-  if (!flags.noMetadata) store.assertName(prepared.name);
+  if (!flags.noMetadata) {
+    store.assertName(prepared.name);
+    assertNoDamagedRecord(heads, prepared.name);
+  }
   const completed = toolstack.touchesImages
     ? { ...prepared, disks: prepared.disks.map((disk) => withFormat(context, domain, disk)) }
     : prepared;

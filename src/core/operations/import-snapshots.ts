@@ -1,7 +1,6 @@
 import { asDomsnapError, DomsnapError } from "../errors/index.js";
 import { executePlan } from "../execute/execute-plan.js";
-import { isSameData } from "../execute/same-data.js";
-import type { Domain, DomainDefinition, DomainSnapshot, SnapshotHead } from "../model/index.js";
+import type { Domain, DomainDefinition, DomainSnapshot } from "../model/index.js";
 import { planImport } from "../plan/plan-import.js";
 import type { ImportItem, ImportMaterial, ImportSource } from "../ports/index.js";
 import {
@@ -9,18 +8,15 @@ import {
   arrangeImport,
   withoutDuplicates,
   withoutForeignGuest,
-  type ArrangedImport,
   type ImportCandidate,
-  type SkippedImport,
 } from "../rules/index.js";
 import { ImportAdapter } from "./adapt-import.js";
 import { environmentFor, type ServiceContext } from "./context.js";
 import { changeFoundDomain, domainOfSource, uuidOf, type FoundDomain } from "./import-domain.js";
+import { rename, settleNames, TakenNames, type Settled, type Skipped } from "./import-names.js";
 import { readHeads } from "./records.js";
 import type { ChangeOptions, ImportEntry, ImportRequest, ImportResult } from "./results.js";
 import { ImportVerifier } from "./verify-import.js";
-
-type Skipped = SkippedImport & { readonly parent?: string | undefined };
 
 /** See `SnapshotService.import`. Linear in the number of snapshots. */
 export async function importSnapshots(
@@ -92,9 +88,9 @@ async function prepareImport(
 ): Promise<Omit<ImportResult, "executed">> {
   const heads = await readHeads(context, domain.uuid);
   const chosen = await chooseCandidates(context, domain, material, request);
-  const recorded = heads.tree.byName;
-  const arranged = arrangeImport(chosen.candidates, chosen.skipped, recorded);
-  const settled = await settleNames(context, domain, arranged, recorded, request);
+  const taken = new TakenNames(context.connection.store, domain.uuid, heads);
+  const arranged = arrangeImport(chosen.candidates, chosen.skipped, taken);
+  const settled = await settleNames(arranged, taken, request);
   const kept = heads.current?.name;
   const wanted = settled.current;
   const current = kept === undefined ? wanted : undefined;
@@ -217,110 +213,6 @@ function withDefinition(snapshot: DomainSnapshot, definition: DomainDefinition):
 
 function isUndecided({ name, mode }: DomainSnapshot["disks"][number]): boolean {
   return mode === undefined || name.startsWith("/");
-}
-
-/** Throws `config-unsupported` for a snapshot that its images know by its name. */
-function rename(candidate: ImportCandidate, names: ReadonlyMap<string, string>): ImportCandidate {
-  const { snapshot } = candidate;
-  const name = names.get(snapshot.name) ?? snapshot.name;
-  const parent =
-    snapshot.parent === undefined ? undefined : (names.get(snapshot.parent) ?? snapshot.parent);
-  if (name === snapshot.name && parent === snapshot.parent) return candidate;
-  const renamed = { ...snapshot, name, ...(parent !== undefined && { parent }) };
-  if (name === snapshot.name) return { ...candidate, snapshot: renamed };
-  assertRenamable(snapshot);
-  return {
-    ...candidate,
-    snapshot: renamed,
-    notes: [...candidate.notes, `it was named '${snapshot.name}'`],
-  };
-}
-
-function assertRenamable({ name, disks, memory }: DomainSnapshot): void {
-  if (memory?.mode !== "internal" && !disks.some(({ mode }) => mode === "internal")) return;
-  throw new DomsnapError(
-    "config-unsupported",
-    `snapshot '${name}' cannot have another name: its images know it by this one`,
-  );
-}
-
-interface Settled {
-  readonly added: readonly ImportCandidate[];
-  readonly unchanged: readonly ImportCandidate[];
-  readonly skipped: readonly Skipped[];
-  readonly current?: string;
-}
-
-/** Which are recorded already as they are, and what becomes of those whose name is taken. */
-async function settleNames(
-  context: ServiceContext,
-  domain: Domain,
-  { candidates, skipped, current }: ArrangedImport,
-  recorded: ReadonlyMap<string, SnapshotHead>,
-  { renameTaken }: ImportRequest,
-): Promise<Settled> {
-  const added: ImportCandidate[] = [];
-  const unchanged: ImportCandidate[] = [];
-  const refused: Skipped[] = [...skipped];
-  const names = new Map<string, string>();
-  const planned = new Set(candidates.map(({ snapshot }) => snapshot.name));
-  const isRecorded = async (snapshot: DomainSnapshot) =>
-    isSameData(await context.connection.store.read(domain.uuid, snapshot.name), snapshot);
-  for (const original of candidates) {
-    // Parents come first, so their new names are known.
-    const candidate = withParent(original, names);
-    const { name, parent } = candidate.snapshot;
-    if (!recorded.has(name)) added.push(candidate);
-    else if (await isRecorded(candidate.snapshot)) unchanged.push(candidate);
-    else if (!renameTaken || isTied(candidate.snapshot)) {
-      const reason = `another snapshot of this name is recorded${isTied(candidate.snapshot) ? ", and its images know it by this name" : ""}`;
-      refused.push({ origin: candidate.origin, name, reason, parent });
-    } else {
-      const { free, same } = await freeName(candidate, recorded, planned, isRecorded);
-      names.set(name, free.snapshot.name);
-      planned.add(free.snapshot.name);
-      (same ? unchanged : added).push(free);
-    }
-  }
-  const now = current === undefined ? undefined : (names.get(current) ?? current);
-  const isThere = [...added, ...unchanged].some(({ snapshot }) => snapshot.name === now);
-  return {
-    added,
-    unchanged,
-    skipped: refused,
-    ...(now !== undefined && isThere && { current: now }),
-  };
-}
-
-function isTied({ disks, memory }: DomainSnapshot): boolean {
-  return memory?.mode === "internal" || disks.some(({ mode }) => mode === "internal");
-}
-
-function withParent(
-  candidate: ImportCandidate,
-  names: ReadonlyMap<string, string>,
-): ImportCandidate {
-  const parent = names.get(candidate.snapshot.parent ?? "");
-  return parent === undefined
-    ? candidate
-    : { ...candidate, snapshot: { ...candidate.snapshot, parent } };
-}
-
-/** `NAME-2`, `NAME-3`, ...: the first that is free, or that an earlier import gave this snapshot. */
-async function freeName(
-  candidate: ImportCandidate,
-  recorded: ReadonlyMap<string, SnapshotHead>,
-  planned: ReadonlySet<string>,
-  isRecorded: (snapshot: DomainSnapshot) => Promise<boolean>,
-): Promise<{ free: ImportCandidate; same: boolean }> {
-  const { name } = candidate.snapshot;
-  for (let number = 2; ; number++) {
-    const free = rename(candidate, new Map([[name, `${name}-${String(number)}`]]));
-    if (!recorded.has(free.snapshot.name) && !planned.has(free.snapshot.name))
-      return { free, same: false };
-    if (recorded.has(free.snapshot.name) && (await isRecorded(free.snapshot)))
-      return { free, same: true };
-  }
 }
 
 function entriesOf({ added, unchanged, skipped }: Settled, { problems }: ImportMaterial) {

@@ -48,6 +48,20 @@ export async function readAllRecords(
   return records;
 }
 
+/**
+ * Throws `record-unreadable` for a name whose record is there and cannot be read: it may be all that
+ * is left of a snapshot, and a new one would replace it.
+ */
+export function assertNoDamagedRecord({ problems }: Pick<Heads, "problems">, name: string): void {
+  const problem = problems.find(({ snapshot }) => snapshot === name);
+  if (!problem) return;
+  throw new DomsnapError(
+    "record-unreadable",
+    `the record '${problem.record}' of a snapshot '${name}' cannot be read: ${problem.reason}`,
+    { hint: "repair it or move it away first, or choose another name" },
+  );
+}
+
 function unknownReferences(record: string, reason: string): DomsnapError {
   return new DomsnapError(
     "record-unreadable",

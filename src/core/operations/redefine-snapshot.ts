@@ -3,7 +3,7 @@ import { planRedefine } from "../plan/plan-create.js";
 import type { ParsedSnapshot } from "../ports/index.js";
 import { prepareRedefine } from "../rules/index.js";
 import { runUnlessDry, type ServiceContext } from "./context.js";
-import { readCurrent, readHeads } from "./records.js";
+import { assertNoDamagedRecord, readCurrent, readHeads } from "./records.js";
 import type { ChangeOptions, CreateResult } from "./results.js";
 
 /** Records a snapshot that exists already; the caller holds the domain. No image is touched. */
@@ -28,6 +28,7 @@ export async function redefineSnapshot(
     probe: context.probe,
   });
   store.assertName(snapshot.name);
+  assertNoDamagedRecord(heads, snapshot.name);
   const previousCurrent = await readCurrent(context, domain, heads);
   const plan = planRedefine({
     domain,

@@ -57,13 +57,13 @@ function isNamedAfter({ origin, snapshot }: ImportCandidate): boolean {
 
 /**
  * Puts the snapshots of one domain into a tree that holds, together with those that are recorded
- * already: a parent that exists nowhere, and one member of every loop, makes a root, with a note;
+ * already (those whose record cannot be read included): a parent that exists nowhere, and one member of every loop, makes a root, with a note;
  * a snapshot whose parent is skipped goes to the nearest ancestor that is not. Linear.
  */
 export function arrangeImport(
   candidates: readonly ImportCandidate[],
   skipped: readonly (SkippedImport & { readonly parent?: string | undefined })[],
-  recorded: ReadonlyMap<string, SnapshotHead>,
+  recorded: { has(name: string): boolean },
 ): ArrangedImport {
   const parentOfSkipped = new Map(skipped.map(({ name, parent }) => [name, parent]));
   const known = new Set(candidates.map(({ snapshot }) => snapshot.name));

@@ -15,15 +15,28 @@ export function checkRecords({ tree, problems }: RecordFacts): Finding[] {
         ? { code: "current-missing", subject: record, detail: reason, repair: CLEAR_CURRENT }
         : { code: "record-unreadable", subject: record, detail: reason },
     ),
-    ...[...tree.orphans].flatMap((name) => checkOrphan(tree, name)),
+    ...[...tree.orphans].flatMap((name) => checkOrphan(tree, problems, name)),
   ];
 }
 
 const CLEAR_CURRENT = { kind: "clear-current" } as const;
 
-function checkOrphan(tree: SnapshotTree, name: string): Finding[] {
+function checkOrphan(
+  tree: SnapshotTree,
+  problems: readonly RecordProblem[],
+  name: string,
+): Finding[] {
   const head: SnapshotHead | undefined = tree.byName.get(name);
   if (head?.parent === undefined) return [];
+  // Its record may come back: to forget the parent would be no repair.
+  if (problems.some(({ snapshot }) => snapshot === head.parent))
+    return [
+      {
+        code: "parent-missing",
+        subject: name,
+        detail: `the record of its parent '${head.parent}' cannot be read`,
+      },
+    ];
   const loop = tree.byName.has(head.parent);
   return [
     {

@@ -171,7 +171,10 @@ function readHeads(folder: DomainFolder, problems: RecordProblem[]): SnapshotHea
     .map((fileName) => {
       const name = fileName.slice(0, -RECORD_SUFFIX.length);
       const path = join(folder.path, fileName);
-      return attempt(path, problems, () => readRecordHead(path, name));
+      const failed: RecordProblem[] = [];
+      const head = attempt(path, failed, () => readRecordHead(path, name));
+      problems.push(...failed.map((problem) => ({ ...problem, snapshot: name })));
+      return head;
     })
     .filter((head) => head !== undefined)
     .sort(byAge);

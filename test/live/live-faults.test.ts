@@ -10,34 +10,25 @@ import { asDomsnapError } from "../../src/core/errors/index.js";
 import { queryBlockGraph } from "../../src/plugins/lib/qmp/index.js";
 import { expectError } from "../../src/testing/index.js";
 import { LiveLab } from "./support/live-lab.js";
-import { relayMonitor, type Fault, type MonitorRelay } from "./support/monitor-relay.js";
+import type { Fault } from "./support/monitor-relay.js";
 
 const child = fileURLToPath(new URL("support/dying-child.ts", import.meta.url));
 
 describe("a running guest when something goes wrong", function () {
   this.timeout(120_000);
   let lab: LiveLab;
-  let relay: MonitorRelay | undefined;
 
   beforeEach(async () => {
     lab = await LiveLab.open({ disks: 2, words: "fill=24" });
     await lab.boot(1);
   });
-  afterEach(async () => {
-    relay?.close();
-    relay = undefined;
-    await lab.close();
-  });
+  afterEach(() => lab.close());
 
   /** Boots a guest that was killed. */
-  const boot = async () => {
-    relay?.close();
-    relay = undefined;
-    await lab.boot(1);
-  };
+  const boot = () => lab.boot(1);
   /** Lets a command go wrong, and gives the relay that tells whether it did. */
   const arm = async (fault: Fault) => {
-    relay ??= await relayMonitor(lab.guest.run.monitor);
+    const relay = await lab.relay();
     relay.arm(fault);
     return relay;
   };
@@ -96,7 +87,7 @@ describe("a running guest when something goes wrong", function () {
 
   /** All kinds of commands that domsnap sends to QEMU meanwhile: none is to be forgotten. */
   const commandsDuring = async (work: () => Promise<unknown>): Promise<string[]> => {
-    relay ??= await relayMonitor(lab.guest.run.monitor);
+    const relay = await lab.relay();
     const before = relay.commands.length;
     await work();
     return [...new Set(relay.commands.slice(before))];

@@ -9,7 +9,6 @@ import type { ProgressEvent } from "../../src/core/execute/progress-event.js";
 import { queryJobs } from "../../src/plugins/lib/qmp/index.js";
 import { expectError } from "../../src/testing/index.js";
 import { LiveLab, type LabOptions } from "./support/live-lab.js";
-import { relayMonitor } from "./support/monitor-relay.js";
 
 const child = fileURLToPath(new URL("support/dying-child.ts", import.meta.url));
 
@@ -75,7 +74,7 @@ describe("merges under a running guest's feet", function () {
     await openWithSmallMiddle();
     const [top = ""] = await lab.presentImages();
     const { pid = 0 } = lab.guest;
-    const relay = await relayMonitor(lab.guest.run.monitor);
+    const relay = await lab.relay();
     relay.arm({ command: "job-dismiss", instead: () => process.kill(pid, "SIGKILL") });
     await expectError(lab.service.delete("guest", "b", {}), "unfinished");
     expect(relay.happened).to.equal(true);
@@ -99,7 +98,7 @@ describe("merges under a running guest's feet", function () {
     await open({ disks: 1, fileSystem: true });
     await take("a");
     await lab.console.waitForData(lab.console.data + 20, 120_000);
-    const relay = await relayMonitor(lab.guest.run.monitor);
+    const relay = await lab.relay();
     relay.arm({ command: "block-commit", rewrite: (args) => ({ ...args, speed: 16 * 1024 }) });
     const abort = new AbortController();
     const warnings: string[] = [];

@@ -19,6 +19,7 @@ import {
   tinyGuestXml,
   type TinyDisk,
 } from "../../support/tiny-guest/tiny-guest.js";
+import { relayMonitor, type MonitorRelay } from "./monitor-relay.js";
 
 export interface LabOptions {
   readonly disks: number;
@@ -38,6 +39,7 @@ export class LiveLab {
   readonly disks: readonly TinyDisk[];
   readonly targets: readonly string[];
   service!: SnapshotService;
+  #relay: MonitorRelay | undefined;
 
   private constructor({ disks, formats = [], fileSystem = false }: LabOptions) {
     this.targets = Array.from({ length: disks }, (_, i) => `vd${"abcdefghijklmnop".charAt(i)}`);
@@ -103,6 +105,7 @@ export class LiveLab {
 
   /** Boots the guest and waits until it has stamped its disks a few times. */
   async boot(ticks = 2): Promise<void> {
+    this.#closeRelay();
     await this.guest.start({ paused: false });
     await this.console.waitForTick(ticks, 60_000);
   }
@@ -134,11 +137,22 @@ export class LiveLab {
     return disks.map(readStamp);
   }
 
+  /** Stands between domsnap and the guest's QEMU from now on, until that ends. */
+  async relay(): Promise<MonitorRelay> {
+    return (this.#relay ??= await relayMonitor(this.guest.run.monitor));
+  }
+
   async close(): Promise<void> {
+    this.#closeRelay();
     await this.service.close();
     const { pid } = this.guest;
     if (pid !== undefined) process.kill(pid, "SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #closeRelay(): void {
+    this.#relay?.close();
+    this.#relay = undefined;
   }
 }
 

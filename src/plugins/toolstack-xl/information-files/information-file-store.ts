@@ -139,7 +139,7 @@ export class InformationFileStore implements SnapshotStore {
       return [snapshot];
     } catch (thrown) {
       const record = folder.view(name) ?? folder.prototype(name);
-      problems.push({ record, reason: asDomsnapError(thrown).message, snapshot: name });
+      problems.push({ record, reason: asDomsnapError(thrown).message });
       return [];
     }
   }

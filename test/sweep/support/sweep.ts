@@ -137,7 +137,7 @@ async function tryFault(
     if (!(await becomesFree(service))) return { problem: `still locked${tail}` };
     const { found, findings } = await guest.inspect();
     if (findings.length > 0) return { problem: `check: ${JSON.stringify(findings)}${tail}` };
-    const state = stateOf(scenario.repeats ? withoutIncomplete(found) : found, states);
+    const state = stateOf(scenario.repeats ? withoutIncomplete(found) : found, states, run);
     if (state < 0) return { problem: `in between: ${difference(states, found)}${tail}` };
     if (scenario.repeats) return await repeat(scenario, guest, run, { states, output });
     const last = states.length - 1;
@@ -170,8 +170,10 @@ async function repeat(
   return { problem: `repeated: ${difference(states.slice(-1), found)}; ${lacks}\n${stderr}` };
 }
 
-function stateOf(found: Observation, states: readonly Observation[]): number {
-  return states.findIndex((candidate) => isDeepStrictEqual(candidate, found));
+/** To recover changes nothing that can be seen: of equal states the one that the command claims. */
+function stateOf(found: Observation, states: readonly Observation[], { status }: Run): number {
+  const isFound = (candidate: Observation) => isDeepStrictEqual(candidate, found);
+  return status === 0 ? states.findLastIndex(isFound) : states.findIndex(isFound);
 }
 
 /** The next definition of this name takes the place of one that was cut off. */

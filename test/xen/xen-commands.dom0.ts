@@ -111,7 +111,7 @@ describe("domsnap's commands on a Xen host", function () {
 
   it("leave nothing of a deleted snapshot", () => {
     must("xl", "snapshot-delete", "-n", "first", name);
-    expect(must("xl", "snapshot-list", name).split("\n")).to.have.length(2);
+    expect(must("--quiet", "xl", "snapshot-list", name).trim()).to.equal("");
     expect(readdirSync(folder).filter((file) => file.startsWith("first"))).to.deep.equal([]);
     for (const { vdev } of guest.disks)
       expect(run("qemu-img", "info", "-U", guest.image(vdev))).not.to.include("Snapshot list");

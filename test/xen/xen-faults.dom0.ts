@@ -104,9 +104,16 @@ describe("a running Xen guest when something fails", function () {
       await expectUntouched();
     });
 
-  it("is made anew at its reboot after all that", async () => {
-    await guest.reboot();
+  it("is made anew at its reboot after all that, and waited for meanwhile", async () => {
+    await guest.reboot(async () => {
+      // Nobody lists it, and xl is about to open its images.
+      await lab.service.create(name, snapshot("over", "external"), { diskOnly: true });
+      expect((await lab.service.findDomain(name)).state).to.equal("running");
+    });
     await guest.startWriter();
+    const overlays = images.map((image) => image.replace(/img$/, "over"));
+    expect(guest.storedImages()).to.deep.equal(overlays);
+    await lab.service.delete(name, "over", {});
     await expectUntouched();
   });
 

@@ -45,8 +45,10 @@ export async function changeDomain<Result>(
   work: (domain: Domain) => Promise<Result>,
 ): Promise<Result> {
   const { lock, toolstack } = context.connection;
-  const { uuid } = await toolstack.findDomain(reference);
+  const found = await toolstack.findDomain(reference);
+  const { uuid } = found;
   return lock.run(uuid, lockOptionsOf(options), async () => {
+    await toolstack.awaitSettled?.(found, options.signal);
     await recoverDomain(uuid, environmentFor(context, options));
     return work(await toolstack.findDomain(uuid));
   });
@@ -78,9 +80,10 @@ export async function readDomain(
   const domain = await toolstack.findDomain(reference);
   try {
     if (!(await journal.read(domain.uuid))) return { domain };
-    await lock.run(domain.uuid, { timeoutMs: READER_PATIENCE_MS }, () =>
-      recoverDomain(domain.uuid, environmentFor(context, {})),
-    );
+    await lock.run(domain.uuid, { timeoutMs: READER_PATIENCE_MS }, async () => {
+      await toolstack.awaitSettled?.(domain);
+      await recoverDomain(domain.uuid, environmentFor(context, {}));
+    });
     return { domain: await toolstack.findDomain(domain.uuid) };
   } catch (thrown) {
     const error = asDomsnapError(thrown);

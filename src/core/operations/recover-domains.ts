@@ -27,7 +27,7 @@ async function recoverOne(
   uuid: string,
   options: ChangeOptions,
 ): Promise<Recovery | undefined> {
-  const { journal, lock } = context.connection;
+  const { journal, lock, toolstack } = context.connection;
   let found: Recovery = { domain: { uuid, name: uuid } };
   try {
     return await lock.run(uuid, lockOptionsOf(options), async () => {
@@ -35,6 +35,7 @@ async function recoverOne(
       if (!entry) return undefined;
       found = { domain: entry.plan.domain, operation: openOperation(entry) };
       if (options.dryRun) return found;
+      await toolstack.awaitSettled?.(found.domain, options.signal);
       const outcome = await recoverDomain(uuid, environmentFor(context, options));
       return outcome && { ...found, outcome };
     });

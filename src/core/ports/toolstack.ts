@@ -74,6 +74,12 @@ export interface Toolstack {
    * By id (decimal digits), uuid or name, tried in this order as virsh does. Throws `no-domain`.
    */
   findDomain(reference: string): Promise<Domain>;
+  /**
+   * Waits while a domain that is off is just being started again or cleaned up by other tools, since
+   * its images are theirs then. Called before every change. Throws `operation-invalid` when that
+   * takes long, and `cancelled`.
+   */
+  awaitSettled?(domain: Pick<Domain, "name" | "uuid">, signal?: AbortSignal): Promise<void>;
   /** Where definitions are kept by this toolstack itself. */
   readonly registry?: DomainRegistry;
   /** Where domains can be switched on and off. */

@@ -35,29 +35,61 @@ export function wakeWatchers(id: number): void {
   signalWatchers(id, "SIGCONT");
 }
 
+/**
+ * The process of an xl that watches a domain of this name, if there is one. While the domain is not
+ * listed, such a process is about to make it anew, or to end.
+ */
+export function findXlOf(domainName: string): number | undefined {
+  const log = `/var/log/xen/xl-${domainName}.log`;
+  return listProcesses().find((pid) => {
+    const written = logOf(pid);
+    return written === log || written?.replace(/\.\d+$/, "") === log;
+  });
+}
+
+/** Wakes one that a killed process has put to sleep; nothing happens to one that is awake. */
+export function wakeXl(pid: number): void {
+  send(pid, "SIGCONT");
+}
+
 function signalWatchers(id: number, signal: NodeJS.Signals): void {
-  for (const pid of findWatchers(id))
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // It has just ended.
-    }
+  for (const pid of findWatchers(id)) send(pid, signal);
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has just ended.
+  }
 }
 
 function findWatchers(id: number): number[] {
+  return listProcesses().filter((pid) => watchedBy(pid) === id);
+}
+
+function listProcesses(): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => watchedBy(pid) === id);
+    .map(Number);
 }
 
 /** The domain that an xl in the background watches, from the log that it writes. */
 function watchedBy(pid: number): number | undefined {
+  const log = logOf(pid);
+  try {
+    return log === undefined ? undefined : lastWatched(readTail(log), pid);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The log that an xl in the background writes. */
+function logOf(pid: number): string | undefined {
   try {
     if (readFileSync(`/proc/${pid}/comm`, "utf8").trim() !== "xl") return undefined;
     const log = readlinkSync(`/proc/${pid}/fd/1`);
-    if (!LOG.test(log)) return undefined;
-    return lastWatched(readTail(log), pid);
+    return LOG.test(log) ? log : undefined;
   } catch {
     // It has just ended.
     return undefined;

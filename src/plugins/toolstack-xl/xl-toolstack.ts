@@ -1,3 +1,6 @@
+import { setTimeout as pause } from "node:timers/promises";
+
+import { DomsnapError } from "../../core/errors/index.js";
 import type { Domain, DomainDisk } from "../../core/model/index.js";
 import type { DiskWish, DomainPower, Toolstack } from "../../core/ports/index.js";
 import { domsnapXenRules } from "../../core/rules/driver-rules.js";
@@ -6,9 +9,13 @@ import { readAssessedGuest } from "./assessed-guest.js";
 import { ConfigFolder } from "./config-folder.js";
 import { assessXenDisk } from "./disk-assessment.js";
 import { managedMemoryFile } from "./xen-memory.js";
+import { findXlOf, wakeXl } from "./watching-xl.js";
 import { XenDomains } from "./xen-domains.js";
 import { XlHandler } from "./xl-handler.js";
 import { XlPower } from "./xl-power.js";
+
+const SETTLE_TIMEOUT_MS = 30_000;
+const SETTLE_POLL_MS = 100;
 
 /** The guests of a Xen host, by xl. A guest is persistent when it has a file in `/etc/xen`. */
 export class XlToolstack implements Toolstack {
@@ -35,6 +42,31 @@ export class XlToolstack implements Toolstack {
   async diskAssessor(domain: Domain) {
     const assessed = await readAssessedGuest(this.domains, domain);
     return (disk: DomainDisk, wish: DiskWish) => assessed && assessXenDisk(assessed, disk, wish);
+  }
+
+  /** `xl create` leaves a process that makes a guest anew when it reboots; between, nobody lists it. */
+  async awaitSettled(
+    { uuid, name }: Pick<Domain, "name" | "uuid">,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const deadlineMs = performance.now() + SETTLE_TIMEOUT_MS;
+    for (;;) {
+      // In this order: a guest that is made anew meanwhile is found.
+      const pid = findXlOf(name);
+      if (pid === undefined || (await this.domains.findRow(uuid))) return;
+      if (performance.now() > deadlineMs)
+        throw new DomsnapError(
+          "operation-invalid",
+          `domain '${name}' is not listed, and xl (process ${pid}) is about to start it again or to end`,
+          {
+            hint: `Try again when it runs or when that process has ended; see /var/log/xen/xl-${name}.log.`,
+          },
+        );
+      if (signal?.aborted)
+        throw new DomsnapError("cancelled", `cancelled while waiting for xl and domain '${name}'`);
+      wakeXl(pid);
+      await pause(SETTLE_POLL_MS);
+    }
   }
 
   async listDomains(): Promise<readonly Domain[]> {

@@ -3,13 +3,15 @@ import { connect, createServer, type Socket } from "node:net";
 
 /**
  * What is to go wrong, once: at this command, either the connection is cut when QEMU has got it, or
- * something else is done in its place.
+ * it is refused, or something else is done in its place.
  */
 export interface Fault {
   readonly command: string;
   /** Lets this many such commands pass before. */
   readonly skip?: number;
   readonly instead?: () => void;
+  /** QEMU does not get it, and seems to refuse it. */
+  readonly refuse?: boolean;
   /** Nothing goes wrong, but QEMU gets other arguments. */
   readonly rewrite?: (args: object) => object;
 }
@@ -42,15 +44,20 @@ export async function relayMonitor(path: string): Promise<MonitorRelay> {
       const lines = (rest + chunk.toString()).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) {
-        const { execute } = JSON.parse(line) as { execute: string };
+        const { execute, id } = JSON.parse(line) as { execute: string; id?: string };
         commands.push(execute);
         if (fault?.command !== execute || skip-- > 0) {
           qemu.write(`${line}\n`);
           continue;
         }
-        const { instead, rewrite } = fault;
+        const { instead, rewrite, refuse = false } = fault;
         fault = undefined;
         happened = true;
+        if (refuse) {
+          const error = { class: "GenericError", desc: "refused for a test" };
+          client.write(`${JSON.stringify({ error, id })}\r\n`);
+          continue;
+        }
         if (rewrite) {
           const message = JSON.parse(line) as { arguments: object };
           const changed = { ...message, arguments: rewrite(message.arguments) };

@@ -169,26 +169,34 @@ setsid sh /ram/writer </dev/null >/dev/null 2>&1 &`);
     return this.sh("cat /ram/incoherent 2>/dev/null");
   }
 
-  /** Lets the guest reboot itself and waits until it is up again. */
-  async reboot(): Promise<void> {
-    const before = this.id;
+  /**
+   * Lets the guest reboot itself and waits until it is up again. `between` is called when the old
+   * domain is gone and xl has not made the new one yet.
+   */
+  async reboot(between: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+    const before = this.#idOrNone();
     const tty = openSync(this.#tty(), "w");
     writeSync(tty, "\nreboot -f\n");
     closeSync(tty);
-    const deadlineMs = performance.now() + BOOT_TIMEOUT_MS;
-    while (!(this.runs && this.id !== before)) {
-      if (performance.now() > deadlineMs)
-        throw new Error(`guest '${this.name}' does not come back`);
-      await sleep(POLL_MS);
-    }
+    await this.#until("goes away", () => this.#idOrNone() !== before);
+    await between();
+    await this.#until("comes back", () => this.#idOrNone() !== undefined);
     await this.answers(BOOT_TIMEOUT_MS);
   }
 
-  get runs(): boolean {
+  async #until(what: string, isSo: () => boolean): Promise<void> {
+    const deadlineMs = performance.now() + BOOT_TIMEOUT_MS;
+    while (!isSo()) {
+      if (performance.now() > deadlineMs) throw new Error(`guest '${this.name}' never ${what}`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  #idOrNone(): number | undefined {
     try {
-      return run("xl", "list", this.name) !== "";
+      return this.id;
     } catch {
-      return false;
+      return undefined;
     }
   }
 

@@ -1,6 +1,7 @@
 // The tests on real Xen hosts, emulated by QEMU (see test/xen/lab): builds a copy of the project,
 // boots a host for each processor and runs the files test/xen/*.dom0.ts there, each on the next host
-// that is free: an emulated host keeps one processor busy. Needs root and Debian.
+// that is free: an emulated host keeps one processor busy. Arguments are names of such files (all
+// without), and then what mocha gets. Needs root and Debian.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { availableParallelism, freemem, tmpdir } from "node:os";
@@ -15,6 +16,11 @@ const FILE_TIMEOUT_MS = 30 * 60_000;
 const HOST_BYTES = 3 * 1024 ** 3;
 /** Those that take longest, to begin with. */
 const LONGEST = ["xen-pv", "xen-faults"];
+
+const words = process.argv.slice(2);
+const firstOption = words.findIndex((word) => word.startsWith("-"));
+const named = firstOption < 0 ? words : words.slice(0, firstOption);
+const options = words.slice(named.length);
 
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
 const work = mkdtempSync(join(tmpdir(), "domsnap-xen-"));
@@ -63,7 +69,11 @@ async function buildCopy() {
     logLevel: "warning",
   });
   const names = tests.map((name) => basename(name, ".dom0.ts"));
-  return [...LONGEST, ...names.filter((name) => !LONGEST.includes(name))];
+  const unknown = named.filter((name) => !names.includes(name));
+  if (unknown.length > 0)
+    throw new Error(`no such tests: ${unknown.join(", ")}; there are ${names.join(", ")}`);
+  const all = [...LONGEST, ...names.filter((name) => !LONGEST.includes(name))];
+  return named.length === 0 ? all : all.filter((name) => named.includes(name));
 }
 
 /** Boots a host, and runs there one file after the other of those that wait. */
@@ -83,10 +93,10 @@ async function useHost(name, waiting) {
 
 /** mocha in dom0, on bundles: compiling there would take longer than the tests. */
 function runSuite(machine, suite) {
-  const words = ["node", "node_modules/mocha/bin/mocha.js", "--no-config"];
-  const options = [`xen-tests/${suite}.dom0.cjs`, "--exit", "--color", ...process.argv.slice(2)];
+  const mocha = ["node", "node_modules/mocha/bin/mocha.js", "--no-config"];
+  const args = [`xen-tests/${suite}.dom0.cjs`, "--exit", "--color", ...options];
   const show = linesAfter(`${suite} | `);
-  return machine.run([...words, ...options].map(quote).join(" "), {
+  return machine.run([...mocha, ...args].map(quote).join(" "), {
     timeoutMs: FILE_TIMEOUT_MS,
     cwd: project,
     onStdout: show,

@@ -1,5 +1,13 @@
 import { expect } from "chai";
-import { cpSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 
 import type { DomsnapError } from "../../src/core/errors/index.js";
@@ -63,6 +71,32 @@ describe("bundles", () => {
     expect(await present()).to.equal(contents["now"]);
     await service.revert(UUID, "outside", {});
     expect(await present()).to.equal(contents["outside"]);
+  });
+
+  it("tell how far each image got, and let only their owner read the copies", async () => {
+    chmodSync(join(here.folder, "vda.qcow2"), 0o644);
+    const told: string[] = [];
+    await (
+      await here.service()
+    ).export(
+      UUID,
+      { format: "bundle", folder: bundle(), images: true },
+      {
+        onProgress: (event) => {
+          if (event.type !== "export-progress") return;
+          const { index, total, step, subject, bytesDone, bytesTotal } = event;
+          if (bytesDone === bytesTotal)
+            told.push([`${String(index + 1)}/${String(total)}`, step, subject].join(" "));
+        },
+      },
+    );
+    const files = ["vda.outside", "vda.qcow2"];
+    expect([...new Set(told)].map((line) => line.slice(4)).sort()).to.deep.equal(
+      ["checksum", "copy"].flatMap((step) => files.map((file) => `${step} ${file}`)),
+    );
+    expect(new Set(told.map((line) => line.slice(0, 3)))).to.deep.equal(new Set(["1/2", "2/2"]));
+    for (const name of imageNames())
+      expect(statSync(join(bundle(), "images", name)).mode & 0o777, name).to.equal(0o600);
   });
 
   it("go on where an export was interrupted", async () => {

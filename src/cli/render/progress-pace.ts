@@ -18,10 +18,16 @@ export class ProgressPace {
 
   /** `, 12.3 MiB/s, 1 min 20 s left`; empty as long as it cannot be told. */
   describe(
-    { index, subject, bytesDone, bytesTotal }: OperationProgress & { readonly index: number },
+    {
+      index,
+      kind,
+      subject,
+      bytesDone,
+      bytesTotal,
+    }: OperationProgress & { readonly index: number; readonly kind?: string },
     nowMs: number,
   ): string {
-    const what = `${index} ${subject ?? ""}`;
+    const what = [index, kind, subject].join(" ");
     if (what !== this.#what) this.#marks = [];
     this.#what = what;
     this.#marks.push({ atMs: nowMs, bytesDone });

@@ -1,4 +1,5 @@
 import type { ProgressEvent } from "../../core/execute/progress-event.js";
+import type { OperationProgress } from "../../core/ports/index.js";
 import { formatMib } from "./amount.js";
 import { safeText } from "./display-text.js";
 import { ProgressPace } from "./progress-pace.js";
@@ -58,11 +59,10 @@ function describeProgress(
       return safeText(`Recovering: interrupted ${event.verb} of '${event.snapshot}'`);
     case "operation-started":
       return stepText(event);
-    case "operation-progress": {
-      const subject = event.subject === undefined ? "" : ` ${safeText(event.subject)}`;
-      const amount = amountText(event.bytesDone, event.bytesTotal);
-      return `${stepText(event)}${subject} ${amount}${pace.describe(event, nowMs)}`;
-    }
+    case "operation-progress":
+      return amountOf(event, pace, nowMs);
+    case "export-progress":
+      return amountOf({ ...event, kind: event.step }, pace, nowMs);
     case "undo-started":
       return `Undoing ${event.kind}`;
     case "recovery-finished":
@@ -72,6 +72,20 @@ function describeProgress(
     case "warning":
       return undefined;
   }
+}
+
+function amountOf(
+  event: OperationProgress & {
+    readonly index: number;
+    readonly total: number;
+    readonly kind: string;
+  },
+  pace: ProgressPace,
+  nowMs: number,
+): string {
+  const subject = event.subject === undefined ? "" : ` ${safeText(event.subject)}`;
+  const amount = amountText(event.bytesDone, event.bytesTotal);
+  return `${stepText(event)}${subject} ${amount}${pace.describe(event, nowMs)}`;
 }
 
 function stepText(event: { index: number; total: number; kind: string }): string {

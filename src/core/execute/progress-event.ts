@@ -1,7 +1,8 @@
 import type { OperationKind } from "../plan/operation.js";
+import type { ExportProgress } from "../ports/export-format.js";
 import type { OperationMeasures, OperationProgress } from "../ports/operation-handler.js";
 
-/** What the executor tells while it works. `index` counts from 0, `total` is the plan's length. */
+/** What the executor and an export tell while they work. `index` counts from 0, `total` is the plan's length. */
 export type ProgressEvent =
   | { readonly type: "recovery-started"; readonly verb: string; readonly snapshot: string }
   | { readonly type: "recovery-finished"; readonly outcome: "rolled-back" | "completed" }
@@ -10,6 +11,7 @@ export type ProgressEvent =
   | OperationEvent<"operation-finished">
   | OperationEvent<"undo-started">
   | OperationEvent<"undo-finished">
+  | ({ readonly type: "export-progress" } & ExportProgress)
   | { readonly type: "measured"; readonly measures: OperationMeasures }
   | { readonly type: "warning"; readonly message: string };
 

@@ -33,7 +33,7 @@ export async function exportSnapshots(
         images: request.images ?? false,
         dryRun: options.dryRun ?? false,
         signal: options.signal ?? new AbortController().signal,
-        progress: () => undefined,
+        progress: (progress) => options.onProgress?.({ type: "export-progress", ...progress }),
       },
     );
     return { domain, files, warnings, snapshots: records.length, executed: !options.dryRun };

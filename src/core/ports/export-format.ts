@@ -9,13 +9,23 @@ export interface ExportTree {
   readonly current?: string;
 }
 
+/** How far one of the files that an export copies got. */
+export interface ExportProgress extends OperationProgress {
+  /** Counts from 0. */
+  readonly index: number;
+  /** How many files there are. */
+  readonly total: number;
+  /** Reading the copy back takes about as long as writing it. */
+  readonly step: "copy" | "checksum";
+}
+
 export interface ExportOptions {
   /** Copy the images and saved memory, too. */
   readonly images: boolean;
   /** Write nothing, tell what would be. */
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
-  readonly progress: (progress: OperationProgress) => void;
+  readonly progress: (progress: ExportProgress) => void;
 }
 
 export interface ExportedFiles {

@@ -68,7 +68,7 @@ export class BundleFormat implements ExportFormat {
 async function copyAll(
   tree: ExportTree,
   folder: string,
-  options: ExportOptions & CopyOptions,
+  options: ExportOptions & Pick<CopyOptions, "isWhole">,
 ): Promise<Pick<Manifest, "images" | "memory">> {
   const chained = await collectImages(tree);
   const saved = [...new Set(tree.snapshots.flatMap(({ memory }) => memory?.file ?? []))];
@@ -89,10 +89,21 @@ async function copyAll(
       memory: saved.map((path) => planned(path, fileOf, "raw")),
     };
   await makeFolder(join(folder, "images"));
+  const paths = [...files.keys()];
+  const optionsOf = (path: string): CopyOptions => ({
+    signal: options.signal,
+    isWhole: options.isWhole,
+    progress: (step, progress) => {
+      const [index, total] = [paths.indexOf(path), paths.length];
+      options.progress({ ...progress, step, index, total, subject: basename(path) });
+    },
+  });
   const images: Manifest["images"] = [];
-  for (const one of chained) images.push(await copyImage(one, fileOf, folder, options));
+  for (const one of chained)
+    images.push(await copyImage(one, fileOf, folder, optionsOf(one.image.path)));
   const memory: Manifest["memory"] = [];
-  for (const path of saved) memory.push(await copyPayload(path, fileOf(path), folder, options));
+  for (const path of saved)
+    memory.push(await copyPayload(path, fileOf(path), folder, optionsOf(path)));
   return { images, memory };
 }
 

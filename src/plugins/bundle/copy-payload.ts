@@ -2,7 +2,14 @@ import { basename, join } from "node:path";
 import { stat } from "node:fs/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import { renameDurably, syncFile, unlinkDurably } from "../lib/durable-files.js";
+import type { ExportProgress, OperationProgress } from "../../core/ports/index.js";
+import {
+  cloneFile,
+  copySparsely,
+  readCopySource,
+  type CopyOptions as FileCopyOptions,
+} from "../lib/copy-file.js";
+import { createExclusively, renameDurably, syncFile, unlinkDurably } from "../lib/durable-files.js";
 import { runTool } from "../lib/run-tool.js";
 import { readStateFile, writeStateFile } from "../lib/state-files.js";
 import { systemError } from "../lib/system-error.js";
@@ -19,6 +26,7 @@ export interface CopyOptions {
   readonly signal: AbortSignal;
   /** A bundle that is whole is somebody's: what is in it may be kept, but not replaced. */
   readonly isWhole: boolean;
+  readonly progress: (step: ExportProgress["step"], progress: OperationProgress) => void;
 }
 
 /** How a copy comes to stand on another one. */
@@ -35,7 +43,8 @@ export function isCopyLeftover(name: string): boolean {
 
 /**
  * Copies a file into the folder of a bundle, unless that was done and it has not changed since.
- * Holes stay holes. What has the copy's name is always whole. Throws `image-conflict` when the file
+ * Holes stay holes, and only its owner may read the copy. What has the copy's name is always whole.
+ * Throws `image-conflict` when the file
  * changes meanwhile, or when the bundle is whole and holds another state of it.
  */
 export async function copyPayload(
@@ -62,21 +71,24 @@ async function makeCopy(
   path: string,
   copy: string,
   version: string,
-  { signal, standing }: CopyOptions & { readonly standing?: Standing },
+  { signal, standing, progress }: CopyOptions & { readonly standing?: Standing },
 ): Promise<CopyFacts> {
   const partial = copy + PARTIAL_SUFFIX;
   // Before the copy changes: a receipt never speaks of another copy than the one beside it.
   await unlinkDurably(copy + RECEIPT_SUFFIX);
   await unlinkDurably(partial);
   try {
-    await runTool("cp", ["--sparse=always", "--reflink=auto", "--", path, partial], {
+    await copyContent(path, partial, {
       signal,
-      keepsLock: true,
+      onProgress: (copied) => progress("copy", copied),
     });
     await standing?.relink(partial);
     await syncFile(partial);
-    const sha256 = await sha256OfFile(partial, signal);
     const bytes = await sizeOf(partial);
+    const sha256 = await sha256OfFile(partial, {
+      signal,
+      onBytes: (bytesDone) => progress("checksum", { bytesDone, bytesTotal: bytes }),
+    });
     if (`${await versionOf(path)} ${standing?.on ?? ""}` !== version)
       throw new DomsnapError("image-conflict", `'${path}' was changed while it was copied`);
     await renameDurably(partial, copy);
@@ -86,6 +98,12 @@ async function makeCopy(
     await unlinkDurably(partial);
     throw thrown;
   }
+}
+
+async function copyContent(path: string, partial: string, options: FileCopyOptions): Promise<void> {
+  const source = await readCopySource(path);
+  await createExclusively(partial);
+  if (!(await cloneFile(source, partial, options))) await copySparsely(source, partial, options);
 }
 
 async function readReceipt(copy: string, version: string): Promise<CopyFacts | undefined> {

@@ -30,7 +30,8 @@ export interface CopyOptions {
 
 const STAT_BLOCK_BYTES = 512n;
 const SECTOR_BYTES = 512;
-const PROGRESS_INTERVAL_MS = 250;
+/** How often a long piece of work tells how far it got. */
+export const PROGRESS_INTERVAL_MS = 250;
 
 /**
  * Looks at a regular file or block device. Throws `image-missing` for anything else, and

@@ -39,4 +39,16 @@ describe("ProgressLine", () => {
     line.clear();
     expect(written.slice(1)).to.deep.equal(["\r\u001b[KUndoing disks.snapshot", "\r\u001b[K"]);
   });
+
+  it("tells which file an export copies or reads back", () => {
+    const { line, written } = lineAt([0, 1000, 1500]);
+    const { bytesDone, bytesTotal } = event;
+    const file = { type: "export-progress", index: 1, total: 2, subject: "vda.qcow2" } as const;
+    line.update({ ...file, step: "copy", bytesDone, bytesTotal });
+    line.update({ ...file, step: "checksum", bytesDone: 0, bytesTotal });
+    expect(written).to.deep.equal([
+      "\r\u001b[K[2/2] copy vda.qcow2 25% (1.0 MiB of 4.0 MiB)",
+      "\r\u001b[K[2/2] checksum vda.qcow2 0% (0.0 MiB of 4.0 MiB)",
+    ]);
+  });
 });

@@ -23,7 +23,7 @@ export async function checkDomains(
     return [await checkOne(context, await toolstack.findDomain(reference))];
   const domains = await toolstack.listDomains();
   const reports: CheckReport[] = [];
-  for (const domain of domains) reports.push(await checkOne(context, domain));
+  for (const domain of domains) reports.push(await checkOne(context, domain, domains));
   return [
     ...reports,
     ...(await unreadableReports(context)),
@@ -78,7 +78,12 @@ async function repair(
   }
 }
 
-async function checkOne(context: ServiceContext, domain: Domain): Promise<CheckReport> {
+/** `everyDomain` are those of the toolstack, where they were asked for already. */
+async function checkOne(
+  context: ServiceContext,
+  domain: Domain,
+  everyDomain?: readonly Domain[],
+): Promise<CheckReport> {
   const interruption = await openChange(context, domain);
   // Until it is settled, nothing else can be told from what it has left half done.
   if (interruption) return { domain, findings: [interruption] };
@@ -91,7 +96,8 @@ async function checkOne(context: ServiceContext, domain: Domain): Promise<CheckR
   const images = touches
     ? await lookAtImages(context, records, definitions)
     : new Map<string, never>();
-  const foreignPaths = foreignPathsOf(await context.connection.toolstack.listDomains(), domain);
+  const domains = everyDomain ?? (await context.connection.toolstack.listDomains());
+  const foreignPaths = foreignPathsOf(domains, domain);
   return {
     domain,
     findings: [

@@ -45,13 +45,23 @@ export async function changeDomain<Result>(
   work: (domain: Domain) => Promise<Result>,
 ): Promise<Result> {
   const { lock, toolstack } = context.connection;
-  const found = await toolstack.findDomain(reference);
-  const { uuid } = found;
+  const { uuid } = await toolstack.findDomain(reference);
   return lock.run(uuid, lockOptionsOf(options), async () => {
-    await toolstack.awaitSettled?.(found, options.signal);
+    await awaitSettled(context, uuid, options);
     await recoverDomain(uuid, environmentFor(context, options));
     return work(await toolstack.findDomain(uuid));
   });
+}
+
+/** Waits until no other tool is just starting or ending a domain; see `Toolstack.awaitSettled`. */
+export async function awaitSettled(
+  { connection: { toolstack } }: ServiceContext,
+  uuid: string,
+  { signal }: Pick<ChangeOptions, "signal">,
+): Promise<void> {
+  if (!toolstack.awaitSettled) return;
+  const known = (await toolstack.listDomains()).find((domain) => domain.uuid === uuid);
+  if (known) await toolstack.awaitSettled(known, signal);
 }
 
 export function lockOptionsOf({ lockTimeoutMs, signal }: ChangeOptions): LockOptions {
@@ -81,7 +91,7 @@ export async function readDomain(
   try {
     if (!(await journal.read(domain.uuid))) return { domain };
     await lock.run(domain.uuid, { timeoutMs: READER_PATIENCE_MS }, async () => {
-      await toolstack.awaitSettled?.(domain);
+      await awaitSettled(context, domain.uuid, {});
       await recoverDomain(domain.uuid, environmentFor(context, {}));
     });
     return { domain: await toolstack.findDomain(domain.uuid) };

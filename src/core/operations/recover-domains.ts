@@ -1,7 +1,7 @@
 import { asDomsnapError } from "../errors/index.js";
 import { recoverDomain } from "../execute/recover.js";
 import type { JournalEntry } from "../ports/index.js";
-import { environmentFor, lockOptionsOf, type ServiceContext } from "./context.js";
+import { awaitSettled, environmentFor, lockOptionsOf, type ServiceContext } from "./context.js";
 import type { ChangeOptions, LockInfo, OpenOperation, Recovery } from "./results.js";
 
 /** See `SnapshotService.recover`. */
@@ -27,7 +27,7 @@ async function recoverOne(
   uuid: string,
   options: ChangeOptions,
 ): Promise<Recovery | undefined> {
-  const { journal, lock, toolstack } = context.connection;
+  const { journal, lock } = context.connection;
   let found: Recovery = { domain: { uuid, name: uuid } };
   try {
     return await lock.run(uuid, lockOptionsOf(options), async () => {
@@ -35,7 +35,7 @@ async function recoverOne(
       if (!entry) return undefined;
       found = { domain: entry.plan.domain, operation: openOperation(entry) };
       if (options.dryRun) return found;
-      await toolstack.awaitSettled?.(found.domain, options.signal);
+      await awaitSettled(context, uuid, options);
       const outcome = await recoverDomain(uuid, environmentFor(context, options));
       return outcome && { ...found, outcome };
     });

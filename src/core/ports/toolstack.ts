@@ -75,11 +75,11 @@ export interface Toolstack {
    */
   findDomain(reference: string): Promise<Domain>;
   /**
-   * Waits while a domain that is off is just being started again or cleaned up by other tools, since
-   * its images are theirs then. Called before every change. Throws `operation-invalid` when that
-   * takes long, and `cancelled`.
+   * Waits while other tools are just starting or ending a domain, since its images are theirs then;
+   * returns at once in any other state. Called with the domain's lock held, before every change.
+   * Throws `operation-invalid` when that takes long, and `cancelled`.
    */
-  awaitSettled?(domain: Pick<Domain, "name" | "uuid">, signal?: AbortSignal): Promise<void>;
+  awaitSettled?(domain: Domain, signal?: AbortSignal): Promise<void>;
   /** Where definitions are kept by this toolstack itself. */
   readonly registry?: DomainRegistry;
   /** Where domains can be switched on and off. */

@@ -17,19 +17,43 @@ export class XenDomains {
 
   /**
    * By name. A file without a uuid is left out, as xl would make up another one at every start; so
-   * is a guest whose configuration xl cannot tell. `find` says why.
+   * is a guest without a file whose configuration xl cannot tell. `find` says why.
    */
   async list(): Promise<Domain[]> {
-    const active = (await this.#listActive()).map(({ domain }) => domain);
-    const known = new Set(active.filter((one) => one !== undefined).map(({ uuid }) => uuid));
-    const stopped = this.files.list().flatMap((file) => {
+    const { known, unclear, stopped } = await this.#listAll();
+    return [...known, ...unclear, ...stopped].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /**
+   * Whether a guest is there of which xl cannot tell more: it is being made or taken down at this
+   * moment, or its device model hangs. Its images are in use.
+   */
+  async isUnclear(domainUuid: string): Promise<boolean> {
+    return (await this.#listAll()).unclear.some(({ uuid }) => uuid === domainUuid);
+  }
+
+  async #listAll() {
+    const active = await this.#listActive();
+    const known = active.flatMap(({ domain }) => domain ?? []);
+    const mute = active.flatMap(({ row, domain }) => (domain ? [] : [row.id]));
+    const vms = mute.length === 0 ? [] : await this.xl.listUuids();
+    const unclear: Domain[] = [];
+    const stopped: Domain[] = [];
+    for (const domain of this.#listFiles()) {
+      if (known.some(({ uuid }) => uuid === domain.uuid)) continue;
+      const vm = vms.find(({ uuid, id }) => uuid === domain.uuid && mute.includes(id));
+      // Nothing can be done with it, as with one that is shutting down.
+      if (vm) unclear.push({ ...domain, id: vm.id, state: "shutdown" });
+      else stopped.push(domain);
+    }
+    return { known, unclear, stopped };
+  }
+
+  #listFiles(): Domain[] {
+    return this.files.list().flatMap((file) => {
       const uuid = canonicalUuid(file.guest.uuid ?? "");
-      const isKnown = uuid === undefined || known.has(uuid);
-      return isKnown ? [] : attempt(() => stoppedDomain(definitionOfFile(file, uuid)));
+      return uuid === undefined ? [] : attempt(() => stoppedDomain(definitionOfFile(file, uuid)));
     });
-    return [...active.filter((domain) => domain !== undefined), ...stopped].sort((a, b) =>
-      a.name < b.name ? -1 : 1,
-    );
   }
 
   /** By id, uuid or name. Throws `no-domain`, and `operation-failed` with what is wrong. */

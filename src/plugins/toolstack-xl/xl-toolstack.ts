@@ -45,28 +45,32 @@ export class XlToolstack implements Toolstack {
   }
 
   /** `xl create` leaves a process that makes a guest anew when it reboots; between, nobody lists it. */
-  async awaitSettled(
-    { uuid, name }: Pick<Domain, "name" | "uuid">,
-    signal?: AbortSignal,
-  ): Promise<void> {
+  async awaitSettled(domain: Domain, signal?: AbortSignal): Promise<void> {
+    const { uuid, name } = domain;
     const deadlineMs = performance.now() + SETTLE_TIMEOUT_MS;
-    for (;;) {
-      // In this order: a guest that is made anew meanwhile is found.
-      const pid = findXlOf(name);
-      if (pid === undefined || (await this.domains.findRow(uuid))) return;
-      if (performance.now() > deadlineMs)
-        throw new DomsnapError(
-          "operation-invalid",
-          `domain '${name}' is not listed, and xl (process ${pid}) is about to start it again or to end`,
-          {
-            hint: `Try again when it runs or when that process has ended; see /var/log/xen/xl-${name}.log.`,
-          },
-        );
+    for (let now = domain; ; now = await this.domains.find(uuid)) {
+      const reason = await this.#unsettledBecause(now);
+      if (reason === undefined) return;
       if (signal?.aborted)
-        throw new DomsnapError("cancelled", `cancelled while waiting for xl and domain '${name}'`);
-      wakeXl(pid);
+        throw new DomsnapError("cancelled", `cancelled while waiting: ${reason}`);
+      if (performance.now() > deadlineMs)
+        throw new DomsnapError("operation-invalid", reason, {
+          hint: `Try again later; /var/log/xen/xl-${name}.log may tell more.`,
+        });
       await pause(SETTLE_POLL_MS);
     }
+  }
+
+  async #unsettledBecause({ uuid, name, state }: Domain): Promise<string | undefined> {
+    if (state !== "shutoff" && state !== "shutdown") return undefined;
+    const pid = findXlOf(name);
+    if (pid !== undefined) {
+      // A domsnap that was killed may have put it to sleep.
+      wakeXl(pid);
+      return `xl (process ${pid}) is about to make domain '${name}' anew, or to end`;
+    }
+    if (state === "shutoff" || !(await this.domains.isUnclear(uuid))) return undefined;
+    return `xl cannot tell the configuration of domain '${name}': it is being made or taken down, or its device model hangs`;
   }
 
   async listDomains(): Promise<readonly Domain[]> {

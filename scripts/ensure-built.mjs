@@ -1,13 +1,16 @@
 // Runs `npm ci` and the build where they are missing or older than the sources.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 export function ensureNodeModules() {
-  const installed = join(root, "node_modules", ".package-lock.json");
+  const modules = join(root, "node_modules");
+  // npm would empty the folder that a link leads to, which is another checkout's.
+  if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  const installed = join(modules, ".package-lock.json");
   if (existsSync(installed) && newer(installed, join(root, "package-lock.json"))) return;
   run("npm", ["ci", "--no-audit", "--no-fund"]);
 }

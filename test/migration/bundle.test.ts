@@ -2,6 +2,7 @@ import { expect } from "chai";
 import {
   chmodSync,
   cpSync,
+  existsSync,
   readFileSync,
   rmSync,
   statSync,
@@ -11,6 +12,7 @@ import {
 import { join } from "node:path";
 
 import type { DomsnapError } from "../../src/core/errors/index.js";
+import { expectError } from "../../src/testing/expect-error.js";
 import {
   contentOf,
   domainXml,
@@ -147,6 +149,14 @@ describe("bundles", () => {
     writeFileSync(document, readFileSync(document, "utf8").replace("outside", "0utside"));
     const result = await there.import(bundle(), { define: true });
     expect(outcomes(result)).to.deep.equal({ inside: "adapted", [document]: "skipped" });
+  });
+
+  it("are not made without an image that another one stands on", async () => {
+    const overlay = join(here.folder, "vda.outside");
+    qemuImg("rebase", "-u", "-f", "qcow2", "-F", "raw", "-b", "nbd://host/disk", overlay);
+    const error = await expectError(exportBundle(), "disk-unsupported");
+    expect(error.message).to.include(overlay).and.include("nbd://host/disk");
+    expect(existsSync(join(bundle(), "manifest.json"))).to.equal(false);
   });
 
   it("without images name them where they are", async () => {

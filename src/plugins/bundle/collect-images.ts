@@ -2,6 +2,7 @@ import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainDefinition, ImageRef } from "../../core/model/index.js";
 import { definitionsOf, knownImages } from "../../core/plan/image-references.js";
 import type { ExportTree } from "../../core/ports/index.js";
+import { readOwnHeader } from "../lib/backing-chain.js";
 import { imageBelow } from "../lib/definition-below.js";
 
 /** An image of the bundle with the one that it stands on. */
@@ -12,7 +13,9 @@ export interface ChainedImage {
 
 /**
  * Every image that the domain and its snapshots need, those that others stand on included. Throws
- * `disk-unsupported` for an image that cannot be moved: a VHD tells the place of its parent.
+ * `disk-unsupported` for an image that cannot be moved: a VHD, which tells the place of its parent,
+ * and what stands on something that is no local image of a told format; `system-error` for one that
+ * cannot be read.
  */
 export async function collectImages({ domain, snapshots }: ExportTree): Promise<ChainedImage[]> {
   const definitions = [domain.definition, domain.inactiveDefinition];
@@ -29,12 +32,26 @@ export async function collectImages({ domain, snapshots }: ExportTree): Promise<
           hint: "export without --images and copy the images by hand",
         },
       );
-    const found = image.format === "raw" ? undefined : await imageBelow(image.path);
-    const below = found && ({ ...found, type: "file" } as const);
+    const below = await belowOf(image);
     collected.set(image.path, { image, ...(below && { below }) });
     if (below) waiting.push(below);
   }
   return [...collected.values()];
+}
+
+/** Throws rather than leave out an image that is needed. */
+async function belowOf(image: ImageRef): Promise<ImageRef | undefined> {
+  const { path } = image;
+  const backing = (await readOwnHeader(image))?.backing;
+  if (!backing) return undefined;
+  const below = await imageBelow(path);
+  if (below) return { ...below, type: "file" };
+  const format = backing.format ?? "without telling its format";
+  throw new DomsnapError(
+    "disk-unsupported",
+    `image '${path}' stands on '${backing.name}' (${format}), which no bundle can hold`,
+    { hint: "qemu-img rebase -u -F FORMAT writes the format down; export other images by hand" },
+  );
 }
 
 /** What is in the drives is the user's, not the guest's. */

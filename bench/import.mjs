@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { NOBODY, QEMU_CONF } from "../scripts/embedded-libvirt.mjs";
 import { domainXml, snapshotXml } from "./lib/documents.mjs";
 import { CLI, withFolder } from "./lib/domain-folder.mjs";
 import { toolVersion } from "./lib/machine.mjs";
@@ -9,15 +10,7 @@ import { compare, interleave, program } from "./lib/measure.mjs";
 
 const COUNT = 2000;
 const GUEST_UUID = "1d4a1f6e-0b3c-4c0e-9a52-5f1d8e0c7a12";
-/** Nobody: as root, libvirt wants a user of its own for QEMU. */
-const NOBODY = 65534;
 const GOAL = 1;
-
-const QEMU_CONF = `security_driver = "none"
-cgroup_controllers = []
-namespaces = []
-stdio_handler = "file"
-`;
 
 /** Importing a folder of libvirt's metadata, durably, beside libvirt's own loading of it. */
 export async function benchImport({ rounds = 5 } = {}) {

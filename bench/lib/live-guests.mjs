@@ -3,12 +3,11 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { NOBODY } from "../../scripts/embedded-libvirt.mjs";
 import { makeTinyGuest } from "../../scripts/make-tiny-guest.mjs";
 import { CLI } from "./domain-folder.mjs";
 import { millisecondsBetween, PlainQmp } from "./qmp.mjs";
 
-/** Nobody: as root, libvirt wants a user of its own for QEMU. */
-const NOBODY = 65534;
 const MEMORY_MIB = 256;
 /** Of memory: filled at first, and written again and again. */
 const WORDS = "fill=64 rewrite=10";

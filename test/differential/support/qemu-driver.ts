@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { NOBODY, QEMU_CONF } from "../../../scripts/embedded-libvirt.mjs";
 import { qemuRules } from "../../../src/core/rules/index.js";
 import { formatElement } from "../../../src/xml/index.js";
 import { IMAGE_FILES, sketchedDomainXml } from "./domain-arbitrary.js";
@@ -17,15 +18,6 @@ import { rememberFolder } from "./files.js";
 import { play, type Outcome } from "./play.js";
 import type { PlacedScenario, Scenario } from "./scenario.js";
 import { errorIn, runVirsh, type VirshSession } from "./virsh.js";
-
-/** Nobody: as root, libvirt wants a user of its own for QEMU. */
-const NOBODY = 65534;
-
-const QEMU_CONF = `security_driver = "none"
-cgroup_controllers = []
-namespaces = []
-stdio_handler = "file"
-`;
 
 /**
  * libvirt's QEMU driver inside the virsh process, without a daemon. Every domain has a folder of

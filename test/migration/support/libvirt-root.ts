@@ -11,16 +11,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { NOBODY, QEMU_CONF } from "../../../scripts/embedded-libvirt.mjs";
 import { errorIn, quoted, runVirsh, type VirshSession } from "../../differential/support/virsh.js";
-
-/** Nobody: as root, libvirt wants a user of its own for QEMU. */
-const NOBODY = 65534;
-
-const QEMU_CONF = `security_driver = "none"
-cgroup_controllers = []
-namespaces = []
-stdio_handler = "file"
-`;
 
 /** What libvirt says of the snapshots of a domain. */
 export interface LibvirtView {

@@ -1,0 +1,2 @@
+export declare const NOBODY: number;
+export declare const QEMU_CONF: string;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import type { DomsnapError } from "../../src/core/errors/index.js";
 import { formatSnapshot, parseDomain } from "../../src/xml/index.js";
+import { expectError } from "../../src/testing/expect-error.js";
 import {
   contentOf,
   detailsOf,
@@ -287,6 +288,40 @@ describe("sources of an import", () => {
       expect(again.plans).to.deep.equal([]);
       const refused = await lab.import(source, definitions);
       expect(outcomes(refused)["a"]).to.equal("skipped");
+    });
+
+    it("define one of several domains of a libvirt", async () => {
+      const node = join(lab.folder, "node.xml");
+      const domains = [3, 4].map((number) => {
+        const uuid = UUID.replaceAll("1", `${number}`);
+        const body = `<name>new${number}</name><uuid>${uuid}</uuid><memory>8192</memory><os><type>hvm</type></os>`;
+        return (
+          `<domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>${body}` +
+          `<test:domainsnapshot><name>s${number}</name><state>shutoff</state><creationTime>17</creationTime>` +
+          `<domain type='test'>${body}</domain><active>1</active></test:domainsnapshot></domain>`
+        );
+      });
+      writeFileSync(node, `<node>${domains.join("")}</node>`);
+      const defined = { ...definitions, define: true };
+      await lab.import(`test://${node}`, { ...defined, domain: "new4" });
+      const service = await lab.service();
+      expect((await service.listDomains()).map(({ name }) => name)).to.deep.equal(["new4", "vm1"]);
+      expect((await service.list("new4")).heads.map(({ name }) => name)).to.deep.equal(["s4"]);
+      const uuid = UUID.replaceAll("1", "3");
+      await lab.import(`test://${node}`, { ...defined, domain: uuid.toUpperCase() });
+      expect((await service.list("new3")).heads.map(({ name }) => name)).to.deep.equal(["s3"]);
+      const other = lab.import(`test://${node}`, { ...defined, domain: "new5" });
+      await expectError(other, "tool-failed", /new5/);
+    });
+
+    it("define no other domain than the one that was named", async () => {
+      const xml = domainXml("/nowhere", { name: "new", uuid: UUID.replaceAll("1", "3") });
+      const source = lab.metadata({ "a.xml": metadata("a", { domain: parseDomain(xml) }) });
+      const wrong = lab.import(source, { ...definitions, define: true, domain: "old" });
+      await expectError(wrong, "invalid-argument", /of domain 'new'.*not of 'old'/);
+      expect((await (await lab.service()).listDomains()).map(({ name }) => name)).to.deep.equal([
+        "vm1",
+      ]);
     });
 
     it("define a domain that is not known", async () => {

@@ -17,10 +17,27 @@ export interface FoundDomain {
   readonly warnings?: readonly string[];
 }
 
+/**
+ * The domain that the user names. Undefined without a name, and for one that is not known and may be
+ * defined. Throws `no-domain`.
+ */
+export async function domainTold(
+  { connection: { toolstack } }: ServiceContext,
+  { domain, define }: ImportRequest,
+): Promise<Domain | undefined> {
+  if (domain === undefined) return undefined;
+  try {
+    return await toolstack.findDomain(domain);
+  } catch (thrown) {
+    if (define && asDomsnapError(thrown).code === "no-domain") return undefined;
+    throw thrown;
+  }
+}
+
 /** The one domain that the source tells of. Throws `no-domain` unless it is known or can be defined. */
 export async function domainOfSource(
   context: ServiceContext,
-  { source, define }: ImportRequest,
+  { source, define, domain: reference }: ImportRequest,
   { items, problems, definition, domainUuid }: ImportMaterial,
   adapter: ImportAdapter,
 ): Promise<FoundDomain> {
@@ -41,18 +58,36 @@ export async function domainOfSource(
       { hint: "name the domain with --domain" },
     );
   try {
-    return await toolstack.findDomain(uuid);
+    const known = await toolstack.findDomain(uuid);
+    assertMeant(reference, known, source);
+    return known;
   } catch (thrown) {
     const error = asDomsnapError(thrown);
     const { registry } = toolstack;
     const derived = definition ? undefined : presentDefinition(context, items);
     const present = definition ?? derived?.definition;
-    if (error.code === "no-domain" && define && present) assertOwnGuest(present);
+    if (error.code === "no-domain" && define && present) {
+      assertMeant(reference, present, source);
+      assertOwnGuest(present);
+    }
     if (error.code !== "no-domain" || !define || !registry || !present)
       throw withHint(error, "define the domain first, or let --define do it from the source");
     const missing = adapter.adaptDefinition(present);
     return { uuid, missing, warnings: derived ? [derivedWarning(derived, missing)] : [] };
   }
+}
+
+/** A source with the snapshots of another domain than the named one is a mistake. */
+function assertMeant(
+  reference: string | undefined,
+  { name, uuid }: Pick<Domain, "name" | "uuid">,
+  source: string,
+): void {
+  if (reference === undefined || reference === name || reference.toLowerCase() === uuid) return;
+  throw new DomsnapError(
+    "invalid-argument",
+    `'${source}' holds snapshots of domain '${name}' (${uuid}), not of '${reference}'`,
+  );
 }
 
 /** The uuid of the domain that a snapshot is of, as far as it tells. */

@@ -12,7 +12,13 @@ import {
 } from "../rules/index.js";
 import { ImportAdapter } from "./adapt-import.js";
 import { environmentFor, type ServiceContext } from "./context.js";
-import { changeFoundDomain, domainOfSource, uuidOf, type FoundDomain } from "./import-domain.js";
+import {
+  changeFoundDomain,
+  domainOfSource,
+  domainTold,
+  uuidOf,
+  type FoundDomain,
+} from "./import-domain.js";
 import { rename, settleNames, TakenNames, type Settled, type Skipped } from "./import-names.js";
 import { readHeads } from "./records.js";
 import type { ChangeOptions, ImportEntry, ImportRequest, ImportResult } from "./results.js";
@@ -24,11 +30,9 @@ export async function importSnapshots(
   request: ImportRequest,
   options: ChangeOptions = {},
 ): Promise<ImportResult> {
-  const { toolstack } = context.connection;
-  const told =
-    request.domain === undefined ? undefined : await toolstack.findDomain(request.domain);
+  const told = await domainTold(context, request);
   const source = await findSource(context, request);
-  const material = await source.read(request.source, told);
+  const material = await source.read(request.source, told, told ? undefined : request.domain);
   const adapter = adapterFor(context, request, material);
   const found: FoundDomain = told
     ? { uuid: told.uuid }

@@ -34,9 +34,10 @@ export interface ImportSource {
   /** Whether this text (a path, a URI, a word) names such a source. Cheap. */
   recognizes(source: string): Promise<boolean>;
   /**
-   * Reads all of it. `domain` is the one that the snapshots are for, if the user told. Throws when
-   * the source as a whole cannot be read, and `invalid-argument` when it needs a domain.
+   * Reads all of it. `domain` is the one that the snapshots are for, if the user told; `reference`
+   * is what the user calls one that is not known here. Throws when the source as a whole cannot be
+   * read, and `invalid-argument` when it needs a domain.
    */
-  read(source: string, domain: Domain | undefined): Promise<ImportMaterial>;
+  read(source: string, domain: Domain | undefined, reference?: string): Promise<ImportMaterial>;
 }
 export const ImportSource = Symbol.for("domsnap.ImportSource");

@@ -46,17 +46,23 @@ export class DocumentsSource implements ImportSource {
     );
   }
 
-  async read(source: string, domain: Domain | undefined): Promise<ImportMaterial> {
-    if (kindOfSource(source) === "folder") return readFolder(folderOf(source, domain));
+  async read(
+    source: string,
+    domain: Domain | undefined,
+    reference?: string,
+  ): Promise<ImportMaterial> {
+    if (kindOfSource(source) === "folder")
+      return readFolder(folderOf(source, domain?.name ?? reference));
     const text = isTar(source) ? await readTar(source) : decode(readSourceFile(source), source);
     return readStream(text, source);
   }
 }
 
 /** libvirt keeps a folder for each domain, by its name. */
-function folderOf(source: string, domain: Domain | undefined): string {
-  if (!domain || domain.name.includes("/") || entriesOf(source).some(isXml)) return source;
-  const own = join(source, domain.name);
+function folderOf(source: string, domainName: string | undefined): string {
+  const isName = domainName !== undefined && !/^\.{0,2}$|\//.test(domainName);
+  if (!isName || entriesOf(source).some(isXml)) return source;
+  const own = join(source, domainName);
   return kindOfSource(own) === "folder" ? own : source;
 }
 

@@ -6,7 +6,7 @@ import type {
   ImportSource,
   RecordProblem,
 } from "../../core/ports/index.js";
-import { parseDomain } from "../../xml/index.js";
+import { canonicalUuid, parseDomain } from "../../xml/index.js";
 import { runTool } from "../lib/run-tool.js";
 import { readStream } from "./documents-source.js";
 
@@ -25,10 +25,14 @@ export class VirshSource implements ImportSource {
   }
 
   /** Without a domain, the snapshots of all domains there. Throws `tool-missing`, `tool-failed`. */
-  async read(source: string, domain: Domain | undefined): Promise<ImportMaterial> {
+  async read(
+    source: string,
+    domain: Domain | undefined,
+    reference?: string,
+  ): Promise<ImportMaterial> {
     if (!URI.test(source))
       throw new DomsnapError("invalid-argument", `'${source}' is not the URI of a connection`);
-    const uuids = domain ? [domain.uuid] : await lines(source, "list --all --uuid");
+    const uuids = domain ? [domain.uuid] : await uuidsOf(source, reference);
     const found = await Promise.all(uuids.map((uuid) => readDomain(source, uuid)));
     const definitions = found.flatMap(({ items, definition }) =>
       items.length > 0 && definition ? [definition] : [],
@@ -40,6 +44,13 @@ export class VirshSource implements ImportSource {
       ...(definitions.length === 1 && definition && { definition }),
     };
   }
+}
+
+/** Of one domain, which libvirt knows by that name or uuid, or of all. */
+function uuidsOf(uri: string, reference: string | undefined): Promise<string[]> {
+  const isUuid = reference !== undefined && canonicalUuid(reference) !== undefined;
+  if (isUuid) return Promise.resolve([reference]);
+  return lines(uri, reference === undefined ? "list --all --uuid" : `domuuid ${quoted(reference)}`);
 }
 
 async function readDomain(uri: string, uuid: string): Promise<ImportMaterial> {

@@ -1,11 +1,11 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { once } from "node:events";
 import { rm, stat } from "node:fs/promises";
-import { createServer, type Socket } from "node:net";
 
 import { DomsnapError } from "../../../core/errors/index.js";
 import { syncFile } from "../durable-files.js";
 import { toolMissing } from "../run-tool.js";
-import { errnoOf, systemError } from "../system-error.js";
+import { systemError } from "../system-error.js";
 import { assertSocketPath } from "./monitor-socket.js";
 
 /**
@@ -13,9 +13,9 @@ import { assertSocketPath } from "./monitor-socket.js";
  * was handed with the rights of a socket message, or to a socket: the last needs neither a shell
  * nor native code.
  *
- * The socket is handed to a `tee` of its own, which outlives us and takes all that QEMU sends even
- * when the disk is full: a QEMU that cannot get rid of the memory that it saves behind the guest's
- * back hangs, and its guest with it (seen with QEMU 7.2).
+ * A program of its own waits for QEMU and hands the connection to a `tee`. Both outlive us, and take
+ * all that QEMU sends even when the disk is full: a QEMU that cannot get rid of the memory that it
+ * saves behind the guest's back hangs, and its guest with it (seen with QEMU 7.2).
  */
 export interface MemorySink {
   /** What to tell QEMU to migrate to. */
@@ -30,35 +30,58 @@ export interface MemorySink {
   close(): Promise<void>;
 }
 
+const NO_TEE = 101;
+const NO_SENDER = 102;
+const NO_RECEIVER = 103;
+
+/** QEMU may have been told to connect right before nobody waits for it any more. */
+const LATE_SENDER_MS = 2000;
+
+/**
+ * Waits at a socket for one sender. The end of its input means that nobody is expected any more,
+ * and has no effect once somebody is there. It never closes its socket, which would remove whatever
+ * has that name then. A status above 100 is its own, else it is tee's.
+ */
+const RECEIVER = `
+const { spawn } = require("node:child_process");
+const { createServer } = require("node:net");
+const [socket, file] = process.argv.slice(1);
+let sender;
+const server = createServer({ pauseOnConnect: true }, (connection) => {
+  sender = connection;
+  const tee = spawn("tee", ["--output-error=warn", "--", file], {
+    stdio: [sender, "ignore", "inherit"],
+  });
+  tee.once("error", ({ code }) => process.exit(code === "ENOENT" ? ${NO_TEE} : ${NO_RECEIVER}));
+  tee.once("close", (status) => process.exit(status ?? ${NO_RECEIVER}));
+});
+server.maxConnections = 1;
+server.once("error", ({ message }) => {
+  process.stderr.write(message);
+  process.exit(${NO_RECEIVER});
+});
+server.listen(socket, () => process.stdout.write("listening"));
+const leave = () => sender ?? process.exit(${NO_SENDER});
+process.stdin.resume().once("end", () => setTimeout(leave, ${LATE_SENDER_MS}));
+`;
+
 /**
  * Opens a sink: `file` is an existing empty file, `socketPath` where QEMU is awaited, in a folder
  * that nobody else may look into. To be done before the guest is frozen. Throws `system-error`.
  */
 export async function openMemorySink(file: string, socketPath: string): Promise<MemorySink> {
   assertSocketPath(socketPath);
-  const server = createServer({ pauseOnConnect: true });
-  const received = new Promise<void>((resolve, reject) => {
-    let connected = false;
-    server.once("connection", (sender) => {
-      connected = true;
-      // One sender, once.
-      server.close();
-      writeAll(sender, file).then(resolve, reject);
-    });
-    server.once("close", () => {
-      if (!connected)
-        reject(new DomsnapError("operation-failed", "QEMU did not send the guest's memory"));
-    });
+  await rm(socketPath, { force: true });
+  const receiver = spawn(process.execPath, ["-e", RECEIVER, socketPath, file], {
+    detached: true,
+    env: { PATH: process.env["PATH"] ?? "", LC_ALL: "C" },
   });
+  const received = outcomeOf(receiver, file);
   // Reported by `finish`, which may be called late.
   received.catch(() => undefined);
-  await rm(socketPath, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (thrown) => {
-      reject(systemError(thrown, `cannot listen at '${socketPath}'`));
-    });
-    server.listen(socketPath, resolve);
-  });
+  // It may end before it is told that nobody comes.
+  receiver.stdin.on("error", () => undefined);
+  await Promise.race([once(receiver.stdout, "data"), received]);
   return {
     uri: `unix:${socketPath}`,
     finish: async () => {
@@ -67,43 +90,42 @@ export async function openMemorySink(file: string, socketPath: string): Promise<
       return (await stat(file)).size;
     },
     close: async () => {
-      server.close();
+      receiver.stdin.end();
+      // Whatever it still takes is no reason to stay for.
+      receiver.unref();
+      receiver.stdout.destroy();
+      receiver.stderr.destroy();
       await rm(socketPath, { force: true });
     },
   };
 }
 
-/** Hands a connection to a program that writes all that comes to a file. */
-async function writeAll(sender: Socket, file: string): Promise<void> {
-  const tee = spawn("tee", ["--output-error=warn", "--", file], {
-    detached: true,
-    env: { PATH: process.env["PATH"] ?? "", LC_ALL: "C" },
-    stdio: [sender, "ignore", "pipe"],
+/** Waits for the receiver's end. Throws what kept it, or tee, from its work. */
+async function outcomeOf(receiver: ChildProcessWithoutNullStreams, file: string): Promise<void> {
+  let complaint = "";
+  receiver.stderr.on("data", (chunk: Buffer) => {
+    complaint += chunk.toString().slice(0, 1000);
   });
-  const complaint = await complaintOf(tee).finally(() => sender.destroy());
-  if (complaint === undefined) return;
+  const [status, signal] = await new Promise<[number | null, NodeJS.Signals | null]>(
+    (resolve, reject) => {
+      receiver.once("error", (thrown) => {
+        reject(systemError(thrown, "cannot run node"));
+      });
+      receiver.once("close", (...ended) => {
+        resolve(ended);
+      });
+    },
+  );
+  if (status === 0) return;
+  if (status === NO_TEE) throw toolMissing("tee");
+  if (status === NO_SENDER)
+    throw new DomsnapError("operation-failed", "QEMU did not send the guest's memory");
+  const reason = complaint === "" ? `tee ended with ${signal ?? status}` : lastPart(complaint);
   const code = complaint.includes("No space left on device") ? "no-space" : "system-error";
-  throw new DomsnapError(code, `cannot write file '${file}': ${complaint}`);
+  throw new DomsnapError(code, `cannot write file '${file}': ${reason}`);
 }
 
 /** `tee: /path: No space left on device` without what is known. */
 function lastPart(text: string): string {
   return text.trim().split(": ").at(-1) ?? text;
-}
-
-/** What a program said before it failed; undefined when it did not. */
-function complaintOf(program: ChildProcess): Promise<string | undefined> {
-  let text = "";
-  program.stderr?.on("data", (chunk: Buffer) => (text += chunk.toString().slice(0, 1000)));
-  return new Promise((resolve, reject) => {
-    program.once("error", (thrown) => {
-      reject(
-        errnoOf(thrown) === "ENOENT" ? toolMissing("tee") : systemError(thrown, "cannot run tee"),
-      );
-    });
-    program.once("close", (status, signal) => {
-      if (status === 0) resolve(undefined);
-      else resolve(text === "" ? `tee ended with ${signal ?? status}` : lastPart(text));
-    });
-  });
 }

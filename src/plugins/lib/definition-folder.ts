@@ -111,9 +111,13 @@ export class DefinitionFolder {
     await writeStateFile(this.#pathOf(definition.name), `${definition.xml}\n`);
   }
 
-  /** Removes what a writer of a definition has left when it died. */
-  async removeIncomplete({ name }: DomainDefinition): Promise<void> {
-    await unlinkDurably(this.#pathOf(name) + TEMPORARY_SUFFIX);
+  /**
+   * Puts `previous` back, unless somebody else has replaced the definition since; removes what a
+   * writer that died has left of it. Idempotent.
+   */
+  async takeBack(definition: DomainDefinition, previous: DomainDefinition): Promise<void> {
+    if (this.holds(definition)) await this.write(previous);
+    else await unlinkDurably(this.#pathOf(definition.name) + TEMPORARY_SUFFIX);
   }
 
   /** Whether this very definition is the stored one. */

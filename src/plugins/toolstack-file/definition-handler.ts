@@ -27,12 +27,9 @@ export class DefinitionHandler implements OperationHandler<DomainOperation> {
     await this.definitions.write(operation.definition);
   }
 
-  /** Puts `previous` back, unless somebody else has replaced the definition since. */
   async undo(operation: DomainOperation): Promise<void> {
-    if (operation.kind !== "domain.define") return;
-    if (this.definitions.holds(operation.definition))
-      await this.definitions.write(operation.previous);
-    else await this.definitions.removeIncomplete(operation.definition);
+    if (operation.kind === "domain.define")
+      await this.definitions.takeBack(operation.definition, operation.previous);
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- see FileToolstack.listDomains

@@ -55,11 +55,8 @@ export class GuestHandler implements OperationHandler<DomainOperation> {
   }
 
   async undo(operation: DomainOperation, context: OperationContext): Promise<void> {
-    if (operation.kind === "domain.define") {
-      if (this.definitions.holds(operation.definition))
-        await this.definitions.write(operation.previous);
-      return;
-    }
+    if (operation.kind === "domain.define")
+      return this.definitions.takeBack(operation.definition, operation.previous);
     const guest = this.find(context.domain.uuid);
     switch (operation.kind) {
       case "domain.quiesce":

@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+
 import { DomsnapError } from "../../../core/errors/index.js";
 import type { Capture, SnapshotStep } from "../../../core/plan/operation.js";
 import type { OperationContext } from "../../../core/ports/index.js";
@@ -87,7 +89,7 @@ export class GuestCapture {
     const memory = capture.memory?.mode === "external" ? capture.memory : undefined;
     if (!memory) return this.#take(guest, capture, context, { stoppedAtUs });
     const file = await beginFile(memory.file, memory.fileBefore, { owner: await ownerOf(capture) });
-    const sink = await openMemorySink(file.partial, `${guest.folder}/memory`);
+    const sink = await openMemorySink(file.partial, memorySocketOf(guest));
     try {
       await this.#take(guest, capture, context, { stoppedAtUs, sink, file });
     } finally {
@@ -140,7 +142,9 @@ export class GuestCapture {
       await guest.withMonitor((client) => this.#undoLive(guest, client, capture, context));
     else await this.#undoOffline(capture, context);
     const { memory } = capture;
-    if (memory?.mode === "external") await unmakeFile(memory.file, memory.fileBefore);
+    if (memory?.mode !== "external") return;
+    await unmakeFile(memory.file, memory.fileBefore);
+    await rm(memorySocketOf(guest), { force: true });
   }
 
   async #undoLive(
@@ -254,6 +258,11 @@ function progressOf({ signal, progress }: OperationContext) {
       progress({ bytesDone: progressDone, bytesTotal: progressTotal, subject: "memory" });
     },
   };
+}
+
+/** Where QEMU sends the guest's memory to. */
+function memorySocketOf({ folder }: LiveGuest): string {
+  return `${folder}/memory`;
 }
 
 /** The memory belongs to whom the disks belong to. */

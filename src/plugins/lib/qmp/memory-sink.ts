@@ -39,16 +39,21 @@ const LATE_SENDER_MS = 2000;
 
 /**
  * Waits at a socket for one sender. The end of its input means that nobody is expected any more,
- * and has no effect once somebody is there. It never closes its socket, which would remove whatever
- * has that name then. A status above 100 is its own, else it is tee's.
+ * and has no effect once somebody is there. It removes its own socket only, where Node.js would
+ * remove whatever has that name by then: another receiver's. A status above 100 is its own, else it is tee's.
  */
 const RECEIVER = `
 const { spawn } = require("node:child_process");
+const { rmSync, statSync } = require("node:fs");
 const { createServer } = require("node:net");
 const [socket, file] = process.argv.slice(1);
 let sender;
+let own;
+const inode = () => statSync(socket, { throwIfNoEntry: false })?.ino;
+const forget = () => inode() === own && rmSync(socket, { force: true });
 const server = createServer({ pauseOnConnect: true }, (connection) => {
   sender = connection;
+  forget();
   const tee = spawn("tee", ["--output-error=warn", "--", file], {
     stdio: [sender, "ignore", "inherit"],
   });
@@ -60,8 +65,15 @@ server.once("error", ({ message }) => {
   process.stderr.write(message);
   process.exit(${NO_RECEIVER});
 });
-server.listen(socket, () => process.stdout.write("listening"));
-const leave = () => sender ?? process.exit(${NO_SENDER});
+server.listen(socket, () => {
+  own = inode();
+  process.stdout.write("listening");
+});
+const leave = () => {
+  if (sender) return;
+  forget();
+  process.exit(${NO_SENDER});
+};
 process.stdin.resume().once("end", () => setTimeout(leave, ${LATE_SENDER_MS}));
 `;
 
@@ -95,7 +107,8 @@ export async function openMemorySink(file: string, socketPath: string): Promise<
       receiver.unref();
       receiver.stdout.destroy();
       receiver.stderr.destroy();
-      await rm(socketPath, { force: true });
+      // The receiver has removed it, unless nobody came; it keeps nobody from anything.
+      await rm(socketPath, { force: true }).catch(() => undefined);
     },
   };
 }

@@ -1,4 +1,5 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,6 +10,7 @@ import { expect } from "chai";
 import { asDomsnapError } from "../../src/core/errors/index.js";
 import { queryBlockGraph } from "../../src/plugins/lib/qmp/index.js";
 import { expectError } from "../../src/testing/index.js";
+import { formatCommandLine } from "../../src/plugins/toolstack-qemu/command-line.js";
 import { LiveLab } from "./support/live-lab.js";
 import type { Fault } from "./support/monitor-relay.js";
 
@@ -155,6 +157,20 @@ describe("a running guest when something goes wrong", function () {
       }
     });
   }
+
+  it("starts where a domsnap that was killed had just begun to start it", async () => {
+    const { stored, run } = lab.guest;
+    const { program, args } = formatCommandLine(stored, run);
+    for (const headStartMs of [0, 5, 20, 60]) {
+      await lab.guest.stop();
+      const begun = spawn(program, args, { cwd: run.path, stdio: "ignore" });
+      await sleep(headStartMs);
+      await lab.guest.start({ paused: false });
+      await lab.console.waitForTick(1);
+      if (begun.exitCode === null) await once(begun, "exit");
+      expect(lab.guest.alive).to.equal(true);
+    }
+  });
 
   it("carries a merge through when the monitor is lost, or QEMU dies", async () => {
     const overlays = () => readdirSync(lab.folder).filter((name) => name.endsWith(".s"));

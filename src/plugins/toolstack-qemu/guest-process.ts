@@ -15,6 +15,9 @@ const PID_FILE_LIMIT_BYTES = 64;
 const LOG_LIMIT_BYTES = 16 * 1024 * 1024;
 const MAX_WORDS_CHARS = 2000;
 const POLL_PAUSE_MS = 10;
+const PID_FILE_LOCKED = "Cannot lock pid file";
+/** QEMU writes its pid right after it has locked the file. */
+const START_TIMEOUT_MS = 10_000;
 
 /** QEMU writes back its caches when it ends, which takes long on a slow medium. */
 const END_TIMEOUTS = { greetingMs: 1000, quitMs: 15_000, killMs: 15_000 };
@@ -33,14 +36,31 @@ export function findGuestProcess(run: RunFolder): ProcessIdentity | undefined {
 
 /**
  * Runs a QEMU that turns itself into a daemon (`-daemonize`): it is ready when this returns, and
- * outlives us. `file3` is an open file that it gets as descriptor 3. Throws `tool-missing`, and
- * `tool-failed` with QEMU's words.
+ * outlives us. `file3` is an open file that it gets as descriptor 3. One that somebody who was
+ * killed had just started, and that was not known by its pid yet, is ended first. Throws
+ * `tool-missing`, and `tool-failed` with QEMU's words.
  */
 export async function launchGuest(
   run: RunFolder,
-  { program, args }: GuestCommandLine,
+  commandLine: GuestCommandLine,
   file3?: number,
 ): Promise<void> {
+  let complaint = await daemonize(run, commandLine, file3);
+  if (complaint?.includes(PID_FILE_LOCKED)) {
+    const deadlineMs = performance.now() + START_TIMEOUT_MS;
+    while (!findGuestProcess(run) && performance.now() < deadlineMs) await sleep(POLL_PAUSE_MS);
+    await endGuest(run);
+    complaint = await daemonize(run, commandLine, file3);
+  }
+  if (complaint !== undefined) throw new DomsnapError("tool-failed", complaint);
+}
+
+/** Gives QEMU's words where it does not start. */
+async function daemonize(
+  run: RunFolder,
+  { program, args }: GuestCommandLine,
+  file3: number | undefined,
+): Promise<string | undefined> {
   const files = file3 === undefined ? [] : [file3];
   const child = spawn(program, args, {
     cwd: run.path,
@@ -52,12 +72,11 @@ export async function launchGuest(
   });
   try {
     const [status] = (await once(child, "close")) as [number | null];
-    if (status === 0) return;
+    return status === 0 ? undefined : complaint.trim() || lastWords(run);
   } catch (thrown) {
     if (errnoOf(thrown) === "ENOENT") throw toolMissing(program);
     throw systemError(thrown, `cannot run '${program}'`);
   }
-  throw new DomsnapError("tool-failed", complaint.trim() || lastWords(run));
 }
 
 /** What QEMU put into its log before it ended, without the times. */

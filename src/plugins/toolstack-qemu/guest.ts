@@ -32,6 +32,7 @@ export interface StartOptions {
 const GREETING_TIMEOUT_MS = 3000;
 const SHORT_TIMEOUT_MS = 1000;
 const MEMORY_POLL_MS = 50;
+const MONITOR_POLL_MS = 50;
 const DEFINITION_LIMIT_BYTES = 10 * 1024 * 1024;
 
 /** One guest and the QEMU that runs it, if any. The caller holds the domain's lock to change it. */
@@ -104,7 +105,7 @@ export class Guest implements LiveGuest {
   async start(options: StartOptions): Promise<void> {
     const lived = this.pid !== undefined;
     try {
-      if (!lived) await this.#launch(options);
+      await (lived ? this.#awaitMonitor() : this.#launch(options));
       await (options.paused ? this.pause() : this.resume());
     } catch (thrown) {
       if (!lived) await endGuest(this.run);
@@ -200,6 +201,19 @@ export class Guest implements LiveGuest {
     } finally {
       if (memory !== undefined) closeSync(memory);
     }
+  }
+
+  /** A QEMU that somebody who was killed had just started has a pid before it has a monitor. */
+  async #awaitMonitor(): Promise<void> {
+    const deadlineMs = performance.now() + GREETING_TIMEOUT_MS;
+    for (;;)
+      try {
+        await this.#live();
+        return;
+      } catch (thrown) {
+        if (performance.now() > deadlineMs) throw thrown;
+        await sleep(MONITOR_POLL_MS);
+      }
   }
 
   /** QEMU ends by itself when it cannot make sense of the memory. */

@@ -1,13 +1,13 @@
 import {
   array,
   boolean,
+  integer,
   looseObject,
   nullish,
   number,
   optional,
   pipe,
   regex,
-  safeInteger,
   safeParse,
   string,
   transform,
@@ -26,7 +26,7 @@ import type {
 const seconds = union([
   pipe(
     number(),
-    safeInteger(),
+    integer(),
     transform((value) => BigInt(value)),
   ),
   pipe(

@@ -26,7 +26,7 @@ export async function startIdleQemu(...args: readonly string[]): Promise<IdleQem
   let complaint = "";
   child.stderr.on("data", (chunk: Buffer) => (complaint += chunk.toString()));
   const exit = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  while (!(await listensAt(socket))) {
+  while (!(await greetsAt(socket))) {
     if (child.exitCode !== null) throw new Error(`QEMU did not start: ${complaint}`);
     await sleep(10);
   }
@@ -38,10 +38,14 @@ export async function startIdleQemu(...args: readonly string[]): Promise<IdleQem
   return { folder, socket, process: child, stop };
 }
 
-function listensAt(path: string): Promise<boolean> {
+/**
+ * Waits for the greeting: a connection that is gone before QEMU has greeted it was seen to take the
+ * next one with it.
+ */
+function greetsAt(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
-    socket.once("connect", () => {
+    socket.once("data", () => {
       socket.destroy();
       resolve(true);
     });

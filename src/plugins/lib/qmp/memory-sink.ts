@@ -40,7 +40,8 @@ const LATE_SENDER_MS = 2000;
 /**
  * Waits at a socket for one sender. The end of its input means that nobody is expected any more,
  * and has no effect once somebody is there. It removes its own socket only, where Node.js would
- * remove whatever has that name by then: another receiver's. A status above 100 is its own, else it is tee's.
+ * remove whatever has that name by then: another receiver's. A status above 100 is its own, else it
+ * is tee's.
  */
 const RECEIVER = `
 const { spawn } = require("node:child_process");

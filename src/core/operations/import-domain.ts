@@ -22,16 +22,11 @@ export interface FoundDomain {
  * defined. Throws `no-domain`.
  */
 export async function domainTold(
-  { connection: { toolstack } }: ServiceContext,
+  context: ServiceContext,
   { domain, define }: ImportRequest,
 ): Promise<Domain | undefined> {
   if (domain === undefined) return undefined;
-  try {
-    return await toolstack.findDomain(domain);
-  } catch (thrown) {
-    if (define && asDomsnapError(thrown).code === "no-domain") return undefined;
-    throw thrown;
-  }
+  return define ? findKnown(context, domain) : context.connection.toolstack.findDomain(domain);
 }
 
 /** The one domain that the source tells of. Throws `no-domain` unless it is known or can be defined. */
@@ -159,10 +154,10 @@ async function recordNew(
 
 async function findKnown(
   { connection: { toolstack } }: ServiceContext,
-  uuid: string,
+  reference: string,
 ): Promise<Domain | undefined> {
   try {
-    return await toolstack.findDomain(uuid);
+    return await toolstack.findDomain(reference);
   } catch (thrown) {
     if (asDomsnapError(thrown).code === "no-domain") return undefined;
     throw thrown;

@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BlktapBackend } from "../dist/plugins/blktap/index.js";
-import { formatEmptyVhd } from "../dist/plugins/lib/vhd/index.js";
+import { formatEmptyVhd } from "../dist/formats/vhd/index.js";
 import { withFolder } from "./lib/domain-folder.mjs";
 import { toolVersion } from "./lib/machine.mjs";
 import { compare, interleave, program } from "./lib/measure.mjs";

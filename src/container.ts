@@ -17,8 +17,8 @@ import {
 } from "./core/ports/index.js";
 import { blktapModule } from "./plugins/blktap/index.js";
 import { ddModule } from "./plugins/dd/index.js";
-import { hostFiles } from "./plugins/lib/host-files.js";
-import { probeFile } from "./plugins/lib/probe-file.js";
+import { hostFiles } from "./host/host-files.js";
+import { probeFile } from "./host/probe-file.js";
 import { qdiskModule } from "./plugins/qdisk/index.js";
 import { storeFileModule } from "./plugins/store-file/index.js";
 import { storeMemoryModule } from "./plugins/store-memory/index.js";

@@ -4,7 +4,7 @@
  */
 export * from "./core/errors/index.js";
 export * from "./core/model/index.js";
-export * from "./core/plan/operation.js";
+export * from "./core/model/operation.js";
 export * from "./core/ports/index.js";
-export type { DriverRules } from "./core/rules/driver-rules.js";
-export { domsnapRules, qemuRules, testRules } from "./core/rules/driver-rules.js";
+export type { DriverRules } from "./core/model/driver-rules.js";
+export { domsnapRules, qemuRules, testRules } from "./core/model/driver-rules.js";

@@ -17,7 +17,7 @@ export {
   type XlBackend,
   type XlDisk,
   type XlDiskFormat,
-} from "./plugins/lib/xl-disk/index.js";
+} from "./formats/xl-disk/index.js";
 export {
   formatInformationFile,
   formatLibxlSnapshot,
@@ -32,5 +32,5 @@ export {
   type ToolstackState,
   type Translation,
   type TranslationInput,
-} from "./plugins/lib/xl-snapshot/index.js";
+} from "./xl-snapshot/index.js";
 export { formatDisk, parseDisk } from "./xml/index.js";

@@ -5,38 +5,69 @@ import { fileURLToPath } from "node:url";
 
 const src = fileURLToPath(new URL("../src", import.meta.url));
 
-/** Which rooms each room may import from; the longest matching prefix is the room of a file. */
-const ROOMS: Readonly<Record<string, readonly string[]>> = {
-  "core/model": [],
-  "core/errors": [],
-  "core/plan": ["core/model", "core/errors", "core/rules", "core/ports"],
-  "core/ports": ["core/model", "core/errors", "core/plan", "core/rules"],
-  "core/rules": ["core/model", "core/errors", "core/ports"],
-  "core/execute": ["core/model", "core/errors", "core/ports", "core/plan"],
-  "core/operations": ["core"],
-  xml: ["core/model", "core/errors", "core/rules", "core/ports"],
-  "plugins/lib": ["core/model", "core/errors", "core/ports", "core/plan", "core/rules", "xml"],
-  plugins: [
-    "core/model",
-    "core/errors",
-    "core/ports",
-    "core/plan",
-    "core/rules",
-    "xml",
-    "plugins/lib",
-  ],
-  cli: [
-    "core/model",
-    "core/errors",
-    "core/operations",
-    "core/execute",
-    "core/plan",
-    "core/rules",
-    "core/ports",
-    "xml",
-    "plugins/lib",
-  ],
-  testing: ["core", "xml"],
+interface Room {
+  /** Rooms that it may import from; a folder stands for all rooms below it. */
+  readonly imports: readonly string[];
+  /** Rooms of which it may import types only. */
+  readonly types?: readonly string[];
+}
+
+const MODEL = ["core/model", "core/errors"];
+const HOUSE = [
+  ...MODEL,
+  "core/ports",
+  "xml",
+  "host",
+  "formats",
+  "clients",
+  "qemu-images",
+  "xl-snapshot",
+  "plugin-kit",
+];
+const VERB: Room = {
+  imports: [...MODEL, "core/plan", "core/rules", "core/execute", "core/operations/shared"],
+  types: ["core/ports"],
+};
+
+/** Each plugin is a room of its own: none may know another. */
+const PLUGIN: Room = { imports: [...HOUSE, "core/rules", "core/plan"] };
+
+/** Each room with its arrows; the longest matching prefix is the room of a file. */
+const ROOMS: Readonly<Record<string, Room>> = {
+  "core/model": { imports: [] },
+  "core/errors": { imports: [] },
+  "core/ports": { imports: [], types: MODEL },
+  "core/rules": { imports: MODEL, types: ["core/ports"] },
+  "core/plan": { imports: [...MODEL, "core/rules"], types: ["core/ports"] },
+  "core/execute": { imports: MODEL, types: ["core/ports"] },
+  "core/operations/shared": VERB,
+  "core/operations/create": VERB,
+  "core/operations/revert": VERB,
+  "core/operations/delete": VERB,
+  "core/operations/exchange": VERB,
+  "core/operations/check": VERB,
+  "core/operations/domain": VERB,
+  "core/operations/look": VERB,
+  "core/operations": { imports: ["core"] },
+  xml: { imports: [...MODEL, "core/rules"], types: ["core/ports"] },
+  host: { imports: MODEL, types: ["core/ports"] },
+  formats: { imports: [...MODEL, "host"], types: ["core/ports"] },
+  clients: { imports: [...MODEL, "host", "formats"], types: ["core/ports"] },
+  "qemu-images": {
+    imports: [...MODEL, "xml", "host", "formats", "clients"],
+    types: ["core/ports"],
+  },
+  "xl-snapshot": {
+    imports: [...MODEL, "core/plan", "xml", "formats", "plugin-kit"],
+    types: ["core/ports"],
+  },
+  "plugin-kit": { imports: [...MODEL, "xml", "host"], types: ["core/ports"] },
+  plugins: PLUGIN,
+  cli: {
+    imports: [...MODEL, "core/operations", "core/rules", "xml", "host", "xl-snapshot"],
+    types: ["core/execute", "core/plan", "core/ports"],
+  },
+  testing: { imports: [...MODEL, "core/ports", "xml"] },
 };
 
 /** Files at the top put the rooms together, and may import whatever they like. */
@@ -64,6 +95,11 @@ function importsOf(file: string): Import[] {
   }));
 }
 
+/** The source file that an import of another names. */
+function fileOf(from: string, to: string): string {
+  return normalize(join(dirname(from), to)).replace(/\.js$/, ".ts");
+}
+
 function roomOf(file: string): string {
   const rooms = Object.keys(ROOMS).filter((room) => file.startsWith(room + sep));
   const [room] = rooms.sort((a, b) => b.length - a.length);
@@ -72,10 +108,27 @@ function roomOf(file: string): string {
   return room === "plugins" ? file.split(sep).slice(0, 2).join("/") : room;
 }
 
-function mayImport(room: string, target: string): boolean {
+function mayImport(room: string, target: string, typeOnly: boolean): boolean {
   if (room === target) return true;
-  const allowed = ROOMS[room] ?? ROOMS["plugins"] ?? [];
+  const { imports, types = [] } = ROOMS[room] ?? PLUGIN;
+  const allowed = typeOnly ? [...imports, ...types] : imports;
   return allowed.some((prefix) => target === prefix || target.startsWith(`${prefix}/`));
+}
+
+/** Rooms from which arrows lead back to themselves. */
+function circlesOf(arrows: ReadonlyMap<string, ReadonlySet<string>>): string[] {
+  const reachable = (from: string): Set<string> => {
+    const seen = new Set<string>();
+    const ahead = [from];
+    for (let room = ahead.pop(); room !== undefined; room = ahead.pop())
+      for (const next of arrows.get(room) ?? [])
+        if (!seen.has(next)) {
+          seen.add(next);
+          ahead.push(next);
+        }
+    return seen;
+  };
+  return [...arrows.keys()].filter((room) => reachable(room).has(room));
 }
 
 describe("the house", () => {
@@ -91,19 +144,28 @@ describe("the house", () => {
     const wrong = rooms
       .flatMap(importsOf)
       .filter(({ to }) => to.startsWith("."))
-      .map(({ from, to }) => ({
-        from,
-        to: normalize(join(dirname(from), to)).replace(/\.js$/, ".ts"),
-      }))
-      .filter(({ from, to }) => !TOP.has(to) && !mayImport(roomOf(from), roomOf(to)))
+      .map(({ from, to, typeOnly }) => ({ from, to: fileOf(from, to), typeOnly }))
+      .filter(
+        ({ from, to, typeOnly }) => !TOP.has(to) && !mayImport(roomOf(from), roomOf(to), typeOnly),
+      )
       .map(({ from, to }) => `${from} imports ${to}`);
     expect(wrong).to.deep.equal([]);
+  });
+
+  it("has no circle of rooms, not even one of types", () => {
+    const arrows = new Map<string, Set<string>>();
+    for (const { from, to } of rooms.flatMap(importsOf)) {
+      if (!to.startsWith(".") || TOP.has(fileOf(from, to))) continue;
+      const [room, target] = [roomOf(from), roomOf(fileOf(from, to))];
+      if (room !== target) arrows.set(room, (arrows.get(room) ?? new Set()).add(target));
+    }
+    expect(circlesOf(arrows)).to.deep.equal([]);
   });
 
   it("lets only the start of the command line know the container", () => {
     const users = rooms
       .flatMap(importsOf)
-      .filter(({ from, to }) => TOP.has(normalize(join(dirname(from), to)).replace(/\.js$/, ".ts")))
+      .filter(({ from, to }) => TOP.has(fileOf(from, to)))
       .map(({ from }) => from);
     expect([...new Set(users)]).to.deep.equal(["cli/main.ts"]);
   });

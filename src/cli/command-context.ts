@@ -1,7 +1,7 @@
 import { asDomsnapError } from "../core/errors/index.js";
 import type { ProgressEvent } from "../core/execute/progress-event.js";
 import type { Domain } from "../core/model/index.js";
-import type { ChangeOptions } from "../core/operations/results.js";
+import type { ChangeOptions } from "../core/operations/shared/results.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
 import { CommandError, usageError } from "./command-error.js";
 import type { CommandContext } from "./command-spec.js";

@@ -1,4 +1,4 @@
-import type { ChangeOptions } from "../core/operations/results.js";
+import type { ChangeOptions } from "../core/operations/shared/results.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
 import type { Domain } from "../core/model/index.js";
 import type { CommandArguments } from "./grammar/command-arguments.js";

@@ -1,5 +1,5 @@
 import { EXIT } from "../core/errors/index.js";
-import { errnoOf, strerror } from "../plugins/lib/system-error.js";
+import { errnoOf, strerror } from "../host/system-error.js";
 import type { TextOutput } from "./io.js";
 import { openOutput } from "./plain-output.js";
 import { runCli } from "./run-cli.js";

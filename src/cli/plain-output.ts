@@ -1,6 +1,6 @@
 import { fstatSync, writeSync } from "node:fs";
 
-import { errnoOf } from "../plugins/lib/system-error.js";
+import { errnoOf } from "../host/system-error.js";
 import type { TextOutput } from "./io.js";
 
 /**

@@ -1,6 +1,6 @@
 import { DomsnapError } from "../core/errors/index.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
-import { LIBVIRT_CALLS } from "../core/operations/power-action.js";
+import { LIBVIRT_CALLS } from "../core/operations/domain/power-action.js";
 
 /** The same service for `--readonly`: every change is refused with libvirt's message. */
 export function readOnlyService(service: SnapshotService): SnapshotService {

@@ -4,7 +4,7 @@ import { expect } from "chai";
 
 import { DomsnapError } from "../core/errors/index.js";
 import type { ImageRef } from "../core/model/index.js";
-import type { OperationOf, RevertStep, SnapshotStep } from "../core/plan/operation.js";
+import type { OperationOf, RevertStep, SnapshotStep } from "../core/model/operation.js";
 import type { DiskVerdict } from "../core/ports/index.js";
 import {
   CONTENT_BYTES,

@@ -12,7 +12,7 @@ import type {
   OperationOf,
   RevertStep,
   SnapshotStep,
-} from "../core/plan/operation.js";
+} from "../core/model/operation.js";
 import type { DiskBackend, DiskWish, OperationContext } from "../core/ports/index.js";
 import { SAMPLE_UUID } from "./samples.js";
 

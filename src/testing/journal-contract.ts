@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import type { Plan } from "../core/plan/operation.js";
+import type { Plan } from "../core/model/operation.js";
 import type { Journal } from "../core/ports/domain-guard.js";
 import { expectError } from "./expect-error.js";
 import { OTHER_UUID, SAMPLE_UUID, sampleSnapshot } from "./samples.js";

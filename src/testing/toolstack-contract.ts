@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
 import { isActive, type Domain } from "../core/model/index.js";
-import type { DomainOperation } from "../core/plan/operation.js";
+import type { DomainOperation } from "../core/model/operation.js";
 import type { DomainRegistry, OperationContext, Toolstack } from "../core/ports/index.js";
 import { relocateDisks } from "../xml/index.js";
 import { expectError } from "./expect-error.js";

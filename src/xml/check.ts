@@ -4,6 +4,8 @@ import {
   type Domain,
   type DomainSnapshot,
   type DomainState,
+  qemuRules,
+  type DriverRules,
 } from "../core/model/index.js";
 import type { FileProbe } from "../core/ports/host-files.js";
 import {
@@ -11,8 +13,6 @@ import {
   parseOptionsOf,
   prepareCreate,
   prepareRedefine,
-  qemuRules,
-  type DriverRules,
 } from "../core/rules/index.js";
 import { parseDomain } from "./domain.js";
 import { formatSnapshot } from "./snapshot-format.js";

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
 import { DomsnapError } from "../../src/core/errors/index.js";
-import type { OpenOperation } from "../../src/core/operations/results.js";
+import type { OpenOperation } from "../../src/core/operations/shared/results.js";
 import { runInProcess } from "./run-in-process.js";
 import { STUB_DOMAIN, stubService } from "./stub-service.js";
 

@@ -1,6 +1,6 @@
 import { DomsnapError } from "../../src/core/errors/index.js";
 import type { Domain, DomainSnapshot, SnapshotHead } from "../../src/core/model/index.js";
-import type { CreateResult, SnapshotListing } from "../../src/core/operations/results.js";
+import type { CreateResult, SnapshotListing } from "../../src/core/operations/shared/results.js";
 import type { SnapshotService } from "../../src/core/operations/snapshot-service.js";
 
 export const STUB_DOMAIN: Domain = {

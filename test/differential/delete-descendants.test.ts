@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { tmpdir } from "node:os";
-import { buildSnapshotTree, type DeleteFlags } from "../../src/core/model/index.js";
-import { deleteEffect, testRules } from "../../src/core/rules/index.js";
+import { buildSnapshotTree, type DeleteFlags, testRules } from "../../src/core/model/index.js";
+import { deleteEffect } from "../../src/core/rules/index.js";
 import { runVirsh } from "./support/virsh.js";
 
 const session = { uri: "test:///default", directory: tmpdir() };

@@ -3,7 +3,7 @@ import { renameSync, writeFileSync } from "node:fs";
 
 import { expect } from "chai";
 
-import { formatEmptyVhd, hostImageFiles, openVhd } from "../../src/plugins/lib/vhd/index.js";
+import { formatEmptyVhd, hostImageFiles, openVhd } from "../../src/formats/vhd/index.js";
 import { TapLab, type TapContents } from "./support/tap-lab.js";
 
 describe("tapdisk's disks through the command line", function () {

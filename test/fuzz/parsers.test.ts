@@ -7,24 +7,21 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { DomsnapError } from "../../src/core/errors/index.js";
-import { AgentFraming } from "../../src/plugins/lib/guest-agent/agent-framing.js";
-import { readImageHeader } from "../../src/plugins/lib/qcow2-header.js";
-import { readSnapshotTable } from "../../src/plugins/lib/qcow2-snapshots.js";
-import { QmpFraming } from "../../src/plugins/lib/qmp/qmp-framing.js";
-import { parseQmpMessage } from "../../src/plugins/lib/qmp/qmp-message.js";
+import { AgentFraming } from "../../src/clients/guest-agent/agent-framing.js";
+import { readImageHeader } from "../../src/formats/qcow2/header.js";
+import { readSnapshotTable } from "../../src/formats/qcow2/snapshot-table.js";
+import { QmpFraming } from "../../src/clients/qmp/qmp-framing.js";
+import { parseQmpMessage } from "../../src/clients/qmp/qmp-message.js";
 import {
   checkVhd,
   formatEmptyVhd,
   hostImageFiles,
   openChain,
-} from "../../src/plugins/lib/vhd/index.js";
-import { assertCompleteSaveFile } from "../../src/plugins/lib/xen-save-file/index.js";
-import { parseXlDisk } from "../../src/plugins/lib/xl-disk/index.js";
-import {
-  parseInformationFile,
-  parseLibxlSnapshot,
-} from "../../src/plugins/lib/xl-snapshot/index.js";
-import { parseLongList } from "../../src/plugins/lib/xl/index.js";
+} from "../../src/formats/vhd/index.js";
+import { assertCompleteSaveFile } from "../../src/formats/xen-save-file/index.js";
+import { parseXlDisk } from "../../src/formats/xl-disk/index.js";
+import { parseInformationFile, parseLibxlSnapshot } from "../../src/xl-snapshot/index.js";
+import { parseLongList } from "../../src/clients/xl/index.js";
 import {
   formatBeginning,
   formatMark,

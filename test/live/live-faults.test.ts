@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 
 import { asDomsnapError } from "../../src/core/errors/index.js";
-import { queryBlockGraph } from "../../src/plugins/lib/qmp/index.js";
+import { queryBlockGraph } from "../../src/clients/qmp/index.js";
 import { expectError } from "../../src/testing/index.js";
 import { formatCommandLine } from "../../src/plugins/toolstack-qemu/command-line.js";
 import { LiveLab } from "./support/live-lab.js";

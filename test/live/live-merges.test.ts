@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 
 import type { ProgressEvent } from "../../src/core/execute/progress-event.js";
-import { queryJobs } from "../../src/plugins/lib/qmp/index.js";
+import { queryJobs } from "../../src/clients/qmp/index.js";
 import { expectError } from "../../src/testing/index.js";
 import { LiveLab, type LabOptions } from "./support/live-lab.js";
 

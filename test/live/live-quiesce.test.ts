@@ -6,7 +6,7 @@ import { expect } from "chai";
 import { string } from "valibot";
 
 import type { DomsnapError } from "../../src/core/errors/index.js";
-import { AgentClient } from "../../src/plugins/lib/guest-agent/index.js";
+import { AgentClient } from "../../src/clients/guest-agent/index.js";
 import { expectError } from "../../src/testing/index.js";
 import { AGENT_CHANNEL } from "../support/tiny-guest/tiny-guest.js";
 import { fakeAgent, type AgentScript, type FakeAgent } from "./support/fake-agent.js";

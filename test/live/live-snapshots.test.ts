@@ -3,7 +3,7 @@ import { existsSync, statSync, truncateSync, writeFileSync } from "node:fs";
 
 import { expect } from "chai";
 
-import { queryBlockGraph } from "../../src/plugins/lib/qmp/index.js";
+import { queryBlockGraph } from "../../src/clients/qmp/index.js";
 import { expectError } from "../../src/testing/index.js";
 import type { TinyDisk } from "../support/tiny-guest/tiny-guest.js";
 import { isOneInstant, LiveLab, type LabOptions } from "./support/live-lab.js";

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import type { DomsnapError } from "../../src/core/errors/index.js";
-import { TEMPORARY_SUFFIX } from "../../src/plugins/lib/state-files.js";
+import { TEMPORARY_SUFFIX } from "../../src/host/state-files.js";
 import { ImportLab, metadata, UUID } from "./support/import-lab.js";
 
 const PROGRAM = fileURLToPath(new URL("../../bin/domsnap.cjs", import.meta.url));

@@ -4,7 +4,7 @@ import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { DomainDefinition, DomainSnapshot } from "../../src/core/model/index.js";
-import { formatMetadata } from "../../src/plugins/lib/metadata-document.js";
+import { formatMetadata } from "../../src/xml/libvirt-metadata.js";
 import { parseDomain } from "../../src/xml/index.js";
 import { domainXml, ImportLab, outcomes, sample, UUID } from "./support/import-lab.js";
 import { LibvirtRoot } from "./support/libvirt-root.js";

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "chai";
 
-import { Xl } from "../../src/plugins/lib/xl/index.js";
+import { Xl } from "../../src/clients/xl/index.js";
 import { expectError } from "../../src/testing/expect-error.js";
 import { LabGuest, run } from "./support/lab-guest.js";
 import { useWrittenGuest } from "./support/written-guest.js";

@@ -6,8 +6,8 @@ import { expect } from "chai";
 
 import { openSnapshotService } from "../../src/container.js";
 import type { SnapshotService } from "../../src/core/operations/snapshot-service.js";
-import { changeConfigDisks, rewriteSaveFile } from "../../src/plugins/lib/xen-save-file/index.js";
-import { Xl } from "../../src/plugins/lib/xl/index.js";
+import { changeConfigDisks, rewriteSaveFile } from "../../src/formats/xen-save-file/index.js";
+import { Xl } from "../../src/clients/xl/index.js";
 import { expectError } from "../../src/testing/expect-error.js";
 import { LabGuest, run } from "./support/lab-guest.js";
 

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { domsnapRules, testRules } from "../../src/core/rules/index.js";
+import { domsnapRules, testRules } from "../../src/core/model/index.js";
 import { checkSnapshotXml, formatSnapshotXml, type SnapshotCheck } from "../../src/xml/check.js";
 
 const domainXml = `<domain type='qemu'>

@@ -1,5 +1,5 @@
 import type { Domain } from "../../core/model/index.js";
-import type { DiskCapabilities } from "../../core/operations/results.js";
+import type { DiskCapabilities } from "../../core/operations/shared/results.js";
 import type { CommandContext, CommandSpec } from "../command-spec.js";
 import { safeText } from "../render/display-text.js";
 import { formatTable } from "../render/table.js";

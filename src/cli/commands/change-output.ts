@@ -1,5 +1,5 @@
 import type { CommandResult } from "../command-spec.js";
-import type { ChangeResult } from "../../core/operations/results.js";
+import type { ChangeResult } from "../../core/operations/shared/results.js";
 import { changeJson } from "../render/json.js";
 import { formatPlans } from "../render/plan.js";
 

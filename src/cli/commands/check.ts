@@ -1,5 +1,5 @@
 import { EXIT } from "../../core/errors/index.js";
-import type { CheckReport } from "../../core/operations/results.js";
+import type { CheckReport } from "../../core/operations/shared/results.js";
 import { FINDINGS, type Finding, type Repair } from "../../core/rules/index.js";
 import type { CommandContext, CommandResult, CommandSpec } from "../command-spec.js";
 import { safeText } from "../render/display-text.js";

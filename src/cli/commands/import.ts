@@ -1,5 +1,5 @@
 import { EXIT } from "../../core/errors/index.js";
-import type { ImportEntry, ImportResult } from "../../core/operations/results.js";
+import type { ImportEntry, ImportResult } from "../../core/operations/shared/results.js";
 import type { PathMapping } from "../../core/rules/index.js";
 import { usageError } from "../command-error.js";
 import type { CommandArguments } from "../grammar/command-arguments.js";

@@ -1,4 +1,4 @@
-import type { LockInfo } from "../../core/operations/results.js";
+import type { LockInfo } from "../../core/operations/shared/results.js";
 import type { CommandSpec } from "../command-spec.js";
 import { safeText } from "../render/display-text.js";
 import { describeOperation, operationJson } from "./open-operation-text.js";

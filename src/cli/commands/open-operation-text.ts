@@ -1,4 +1,4 @@
-import type { OpenOperation } from "../../core/operations/results.js";
+import type { OpenOperation } from "../../core/operations/shared/results.js";
 import { formatTime } from "../render/time.js";
 
 /** One line about a change under way: what, how far, by whom, since when. */

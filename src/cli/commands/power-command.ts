@@ -1,4 +1,4 @@
-import type { PowerAction } from "../../core/operations/power-action.js";
+import type { PowerAction } from "../../core/operations/domain/power-action.js";
 import { underHeadline } from "../command-error.js";
 import type { CommandContext, CommandSpec, OptionSpec } from "../command-spec.js";
 import { domainJson } from "../render/json.js";

@@ -1,5 +1,5 @@
 import { EXIT } from "../../core/errors/index.js";
-import type { PruneResult } from "../../core/operations/results.js";
+import type { PruneResult } from "../../core/operations/shared/results.js";
 import { RETENTION_RULES, type RetentionPolicy } from "../../core/rules/index.js";
 import { usageError } from "../command-error.js";
 import type { CommandArguments } from "../grammar/command-arguments.js";

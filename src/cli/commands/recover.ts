@@ -1,5 +1,5 @@
 import { EXIT } from "../../core/errors/index.js";
-import type { Recovery } from "../../core/operations/results.js";
+import type { Recovery } from "../../core/operations/shared/results.js";
 import type { CommandSpec } from "../command-spec.js";
 import { safeText } from "../render/display-text.js";
 import { DOMAIN } from "./common-options.js";

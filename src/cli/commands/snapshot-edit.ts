@@ -1,5 +1,5 @@
 import { asDomsnapError, type DomsnapError } from "../../core/errors/index.js";
-import type { CreateResult } from "../../core/operations/results.js";
+import type { CreateResult } from "../../core/operations/shared/results.js";
 import type { Domain } from "../../core/model/index.js";
 import { asCommandError, CommandError, usageError } from "../command-error.js";
 import type { CommandContext, CommandResult, CommandSpec } from "../command-spec.js";

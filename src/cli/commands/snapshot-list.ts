@@ -1,5 +1,5 @@
 import type { ListFlags, SnapshotHead, Domain } from "../../core/model/index.js";
-import type { SnapshotListing } from "../../core/operations/results.js";
+import type { SnapshotListing } from "../../core/operations/shared/results.js";
 import { usageError } from "../command-error.js";
 import type { CommandContext, CommandSpec } from "../command-spec.js";
 import type { CommandArguments } from "../grammar/command-arguments.js";

@@ -1,6 +1,6 @@
 import { asDomsnapError } from "../../core/errors/index.js";
 import type { Domain, RevertFlags } from "../../core/model/index.js";
-import type { RevertResult } from "../../core/operations/results.js";
+import type { RevertResult } from "../../core/operations/shared/results.js";
 import { underHeadline } from "../command-error.js";
 import type { CommandContext, CommandSpec } from "../command-spec.js";
 import { changeOutput } from "./change-output.js";

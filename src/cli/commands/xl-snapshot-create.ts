@@ -1,8 +1,8 @@
 import { join, resolve } from "node:path";
 
-import type { CreateFlags, Domain } from "../../core/model/index.js";
-import { stillWarning } from "../../core/operations/still-warning.js";
-import type { SnapshotConfig, SnapshotWish } from "../../plugins/lib/xl-snapshot/index.js";
+import { domsnapRules, type CreateFlags, type Domain } from "../../core/model/index.js";
+import { stillWarning } from "../../core/operations/create/still-warning.js";
+import type { SnapshotConfig, SnapshotWish } from "../../xl-snapshot/index.js";
 import { usageError } from "../command-error.js";
 import type { CommandArguments } from "../grammar/command-arguments.js";
 import type { CommandContext, CommandSpec } from "../command-spec.js";
@@ -83,7 +83,7 @@ async function readRequest(context: CommandContext, domain: Domain): Promise<Req
   if (path === undefined) return requestOf(context, domain, { wish: { disks: [] }, warnings: [] });
   const bytes = await readBytes(path);
   if (isXml(bytes)) return xmlRequest(context.args, bytes);
-  const { parseSnapshotConfig } = await import("../../plugins/lib/xl-snapshot/index.js");
+  const { parseSnapshotConfig } = await import("../../xl-snapshot/index.js");
   return requestOf(context, domain, parseSnapshotConfig(Buffer.from(bytes).toString(), path));
 }
 
@@ -112,7 +112,7 @@ async function requestOf(
   { wish: told, warnings }: SnapshotConfig,
 ): Promise<Request> {
   const service = await context.service();
-  const xl = await import("../../plugins/lib/xl-snapshot/index.js");
+  const xl = await import("../../xl-snapshot/index.js");
   const wish = withOptions(told, context.args);
   const captured = xl.wantsMemory(wish, domain);
   // Saving live needs a file; where that is not possible anyway, nothing else has to change for it.
@@ -159,7 +159,7 @@ function assertSameName(option: string, told: string | undefined): void {
 
 /** Needed here only for the name of the file that memory goes to. */
 async function defaultName({ service }: CommandContext, domain: Domain): Promise<string> {
-  const { domsnapRules, defaultSnapshotName } = await import("../../core/rules/index.js");
+  const { defaultSnapshotName } = await import("../../core/rules/index.js");
   const { heads } = await (await service()).list(domain.uuid);
   const taken = new Set(heads.map(({ name }) => name));
   return defaultSnapshotName(BigInt(Math.floor(Date.now() / 1000)), taken, domsnapRules);

@@ -1,6 +1,6 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { DiskSnapshot, Domain, SnapshotHead, SnapshotState } from "../../core/model/index.js";
-import type { SnapshotListing } from "../../core/operations/results.js";
+import type { SnapshotListing } from "../../core/operations/shared/results.js";
 import type { CommandContext, CommandSpec } from "../command-spec.js";
 import { safeText } from "../render/display-text.js";
 import { formatColumns } from "../render/table.js";

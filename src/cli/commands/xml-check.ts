@@ -1,5 +1,5 @@
 import type { DomainState } from "../../core/model/index.js";
-import type { DriverRules } from "../../core/rules/driver-rules.js";
+import type { DriverRules } from "../../core/model/driver-rules.js";
 import { usageError } from "../command-error.js";
 import type { CommandSpec } from "../command-spec.js";
 import type { CommandArguments } from "../grammar/command-arguments.js";
@@ -75,7 +75,7 @@ export const xmlCheck: CommandSpec = {
     const current = args.text("current-snapshot");
     const rules = await rulesOf(choice(args, "rules", RULES));
     const { checkSnapshotXml } = await import("../../xml/check.js");
-    const { probeFile } = await import("../../plugins/lib/probe-file.js");
+    const { probeFile } = await import("../../host/probe-file.js");
     const { snapshot, xml } = checkSnapshotXml({
       document,
       domain: { xml: domainXml, ...(state !== undefined && { state }) },
@@ -102,6 +102,6 @@ function choice<Value extends string>(
 }
 
 async function rulesOf(name: DriverRules["name"] = "qemu"): Promise<DriverRules> {
-  const { domsnapRules, qemuRules, testRules } = await import("../../core/rules/driver-rules.js");
+  const { domsnapRules, qemuRules, testRules } = await import("../../core/model/driver-rules.js");
   return { qemu: qemuRules, test: testRules, domsnap: domsnapRules }[name];
 }

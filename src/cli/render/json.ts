@@ -1,8 +1,8 @@
 import type { DomsnapError } from "../../core/errors/index.js";
 import type { Domain, SnapshotHead } from "../../core/model/index.js";
 import { isExternalSnapshot } from "../../core/model/index.js";
-import type { ChangeResult } from "../../core/operations/results.js";
-import type { Operation, Plan } from "../../core/plan/operation.js";
+import type { ChangeResult } from "../../core/operations/shared/results.js";
+import type { Operation, Plan } from "../../core/model/operation.js";
 import type { OperationMeasures } from "../../core/ports/index.js";
 
 /**

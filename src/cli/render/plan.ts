@@ -1,5 +1,5 @@
-import type { ChangeResult } from "../../core/operations/results.js";
-import type { Capture, Operation, OperationOf, Plan } from "../../core/plan/operation.js";
+import type { ChangeResult } from "../../core/operations/shared/results.js";
+import type { Capture, Operation, OperationOf, Plan } from "../../core/model/operation.js";
 import { formatMib } from "./amount.js";
 import { safeText } from "./display-text.js";
 

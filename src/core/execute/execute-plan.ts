@@ -1,5 +1,5 @@
 import { asDomsnapError, DomsnapError } from "../errors/index.js";
-import type { OperationKind, Plan } from "../plan/operation.js";
+import type { OperationKind, Plan } from "../model/operation.js";
 import type { Journal, JournalEntry, OperationContext } from "../ports/index.js";
 import { bindHandler, type Handlers } from "./handlers.js";
 import type { ProgressEvent } from "./progress-event.js";

@@ -4,7 +4,7 @@ import type {
   DomainOperation,
   Operation,
   OperationOf,
-} from "../plan/operation.js";
+} from "../model/operation.js";
 import type { OperationHandler } from "../ports/operation-handler.js";
 
 export type RecordOperation = OperationOf<

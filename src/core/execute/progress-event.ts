@@ -1,4 +1,4 @@
-import type { OperationKind } from "../plan/operation.js";
+import type { OperationKind } from "../model/operation.js";
 import type { ExportProgress } from "../ports/export-format.js";
 import type { OperationMeasures, OperationProgress } from "../ports/operation-handler.js";
 

@@ -1,4 +1,4 @@
-import type { SnapshotMode } from "./snapshot.js";
+import type { SnapshotMode } from "./snapshot-mode.js";
 import type { DiskSource, ImageFormat, StorageType } from "./storage.js";
 
 /** libvirt's domain states. */

@@ -1,9 +1,6 @@
 import type { DomainDefinition } from "./domain.js";
+import type { SnapshotMode } from "./snapshot-mode.js";
 import type { DiskSource, ImageFormat, StorageType } from "./storage.js";
-
-/** Whether and where a disk's state is kept: `disk/@snapshot` of libvirt. */
-export const SNAPSHOT_MODES = ["no", "internal", "external", "manual"] as const;
-export type SnapshotMode = (typeof SNAPSHOT_MODES)[number];
 
 /** libvirt's snapshot states in its enum order; `nostate` is only ever an input to refuse. */
 export const SNAPSHOT_STATES = [

@@ -1,23 +1,23 @@
 import type { DomainRegistry } from "../ports/index.js";
-import { readDomain, type ServiceContext } from "./context.js";
-import { checkDomains, repairDomain } from "./check-domain.js";
-import { createSnapshot } from "./create-snapshot.js";
-import { defineDomain } from "./define-domain.js";
-import { deleteSnapshot } from "./delete-snapshot.js";
-import { diskCapabilities } from "./disk-capabilities.js";
+import { readDomain, type ServiceContext } from "./shared/context.js";
+import { checkDomains, repairDomain } from "./check/check-domain.js";
+import { createSnapshot, takeSnapshot } from "./create/create-snapshot.js";
+import { defineDomain } from "./domain/define-domain.js";
+import { deleteSnapshot } from "./delete/delete-snapshot.js";
+import { diskCapabilities } from "./look/disk-capabilities.js";
 import {
   currentSnapshot,
   listSnapshots,
   parentOfSnapshot,
   snapshotInfo,
-} from "./list-snapshots.js";
-import { exportSnapshots } from "./export-snapshots.js";
-import { importSnapshots } from "./import-snapshots.js";
-import { pruneSnapshots } from "./prune-snapshots.js";
-import { listLocks, recoverDomains } from "./recover-domains.js";
-import { revertToSnapshot } from "./revert-snapshot.js";
-import { undefineDomain } from "./undefine-domain.js";
-import { switchPower } from "./switch-power.js";
+} from "./look/list-snapshots.js";
+import { exportSnapshots } from "./exchange/export-snapshots.js";
+import { importSnapshots } from "./exchange/import-snapshots.js";
+import { pruneSnapshots } from "./delete/prune-snapshots.js";
+import { listLocks, recoverDomains } from "./domain/recover-domains.js";
+import { revertToSnapshot } from "./revert/revert-snapshot.js";
+import { undefineDomain } from "./domain/undefine-domain.js";
+import { switchPower } from "./domain/switch-power.js";
 import type { SnapshotService } from "./snapshot-service.js";
 
 /** The use cases, bound to one connection. Holds no state of its own. */
@@ -42,7 +42,7 @@ export function createSnapshotService(context: ServiceContext): SnapshotService 
     current: (domain) => currentSnapshot(context, domain),
     parent: (...args) => parentOfSnapshot(context, ...args),
     delete: (...args) => deleteSnapshot(context, ...args),
-    revert: (...args) => revertToSnapshot(context, ...args),
+    revert: (...args) => revertToSnapshot(context, takeSnapshot, ...args),
     check: (domain) => checkDomains(context, domain),
     repair: (...args) => repairDomain(context, ...args),
     prune: (...args) => pruneSnapshots(context, ...args),

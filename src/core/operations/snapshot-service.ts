@@ -7,7 +7,7 @@ import type {
 } from "../model/index.js";
 import type { DefinitionProblem, DomainRegistry } from "../ports/index.js";
 import type { Finding } from "../rules/index.js";
-import type { PowerAction } from "./power-action.js";
+import type { PowerAction } from "./domain/power-action.js";
 import type {
   ChangeOptions,
   ChangeResult,
@@ -29,7 +29,7 @@ import type {
   SnapshotInfo,
   SnapshotListing,
   UndefineOptions,
-} from "./results.js";
+} from "./shared/results.js";
 
 /**
  * The face of all use cases of one connection, for the command line, a library's user and a

@@ -1,6 +1,6 @@
 import type { Domain, DomainDefinition, DomainSnapshot } from "../model/index.js";
 import { renameFiles } from "./disk-images.js";
-import type { Operation, Plan, SnapshotStep } from "./operation.js";
+import type { Operation, Plan, SnapshotStep } from "../model/operation.js";
 import {
   planLiveCreate,
   snapshotOperations,

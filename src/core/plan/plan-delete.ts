@@ -1,6 +1,6 @@
 import type { Domain, DomainDefinition, DomainSnapshot, ImageRef } from "../model/index.js";
 import { groupBy } from "./disk-images.js";
-import type { BackendId, MergeStep, Operation, Plan, RemoveStep } from "./operation.js";
+import type { BackendId, MergeStep, Operation, Plan, RemoveStep } from "../model/operation.js";
 
 /** A record that changes, and what to put back if the very first write of a plan fails. */
 export interface RecordUpdate {

@@ -1,5 +1,5 @@
 import type { Domain, DomainSnapshot } from "../model/index.js";
-import type { Plan } from "./operation.js";
+import type { Plan } from "../model/operation.js";
 
 export interface ImportFacts {
   readonly domain: Domain;

@@ -1,6 +1,6 @@
 import type { Domain, DomainSnapshot } from "../model/index.js";
 import { groupBy } from "./disk-images.js";
-import type { BackendId, Capture, Operation, SnapshotStep } from "./operation.js";
+import type { BackendId, Capture, Operation, SnapshotStep } from "../model/operation.js";
 
 /** One disk with the backend that freezes it. */
 export interface AssignedStep extends SnapshotStep {

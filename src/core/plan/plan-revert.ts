@@ -1,6 +1,6 @@
 import type { Domain, DomainDefinition, DomainSnapshot, ImageRef } from "../model/index.js";
 import { groupBy } from "./disk-images.js";
-import type { BackendId, Operation, Plan, RevertStep, StartMemory } from "./operation.js";
+import type { BackendId, Operation, Plan, RevertStep, StartMemory } from "../model/operation.js";
 
 /** One disk with the backend that puts it back. */
 export interface AssignedRevert extends RevertStep {

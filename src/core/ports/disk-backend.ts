@@ -1,5 +1,5 @@
 import type { DiskSnapshot, DomainDisk, ImageFormat, ImageRef } from "../model/index.js";
-import type { BackendId, DiskOperation } from "../plan/operation.js";
+import type { BackendId, DiskOperation } from "../model/operation.js";
 import type { OperationHandler } from "./operation-handler.js";
 
 /** A snapshot that an image itself contains; the fields of QEMU's SnapshotInfo. */

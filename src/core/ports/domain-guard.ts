@@ -1,4 +1,4 @@
-import type { Plan } from "../plan/operation.js";
+import type { Plan } from "../model/operation.js";
 
 /** A plan that was begun and not ended, and how far it got. */
 export interface JournalEntry {

@@ -1,5 +1,5 @@
 import type { Consistency, Domain } from "../model/index.js";
-import type { Operation } from "../plan/operation.js";
+import type { Operation } from "../model/operation.js";
 
 /** How far one operation got; `bytesTotal` is missing where it cannot be known. */
 export interface OperationProgress {

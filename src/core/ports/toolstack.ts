@@ -1,6 +1,6 @@
 import type { Domain, DomainDisk } from "../model/index.js";
-import type { DomainOperation } from "../plan/operation.js";
-import type { DriverRules } from "../rules/driver-rules.js";
+import type { DomainOperation } from "../model/operation.js";
+import type { DriverRules } from "../model/driver-rules.js";
 import type { DiskVerdict, DiskWish } from "./disk-backend.js";
 import type { OperationHandler } from "./operation-handler.js";
 

@@ -11,7 +11,7 @@ import {
 } from "../model/index.js";
 import type { FileProbe, ParsedSnapshot, ParseSnapshotOptions } from "../ports/index.js";
 import { alignDisks } from "./align-disks.js";
-import { disksStandAlone, type DriverRules } from "./driver-rules.js";
+import { disksStandAlone, type DriverRules } from "../model/driver-rules.js";
 import { assertDomainState, assertLiveIsPossible } from "./domain-state.js";
 import { assertCreateFlags } from "./flags.js";
 import { assertFeasible } from "./feasibility.js";

@@ -7,7 +7,7 @@ import {
   type SnapshotHead,
   type SnapshotTree,
 } from "../model/index.js";
-import type { DriverRules } from "./driver-rules.js";
+import type { DriverRules } from "../model/driver-rules.js";
 import { assertDeleteFlags } from "./flags.js";
 
 export interface DeleteRequest {

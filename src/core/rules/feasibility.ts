@@ -9,7 +9,7 @@ import {
 } from "../model/index.js";
 import type { FileProbe } from "../ports/index.js";
 import type { DecidedDisk } from "./align-disks.js";
-import { disksStandAlone, type DriverRules } from "./driver-rules.js";
+import { disksStandAlone, type DriverRules } from "../model/driver-rules.js";
 
 /** A snapshot whose kind, disks and files are decided, about to be taken. */
 export interface FeasibilityQuestion {

@@ -10,7 +10,7 @@ import {
   type ListFlags,
   type RevertFlags,
 } from "../model/index.js";
-import type { CallRules, DriverRules } from "./driver-rules.js";
+import type { CallRules, DriverRules } from "../model/driver-rules.js";
 
 /** One of libvirt's flag enums: where its names begin and which bits it has. */
 interface FlagEnum<Flag extends string> {

@@ -7,7 +7,6 @@ export * from "./check-images.js";
 export * from "./check-records.js";
 export * from "./create-snapshot.js";
 export * from "./delete-rules.js";
-export * from "./driver-rules.js";
 export * from "./external-file-name.js";
 export * from "./feasibility.js";
 export { assertOwnGuest, withoutForeignGuest } from "./foreign-guest.js";

@@ -9,7 +9,7 @@ import type { FileProbe, ParsedSnapshot } from "../ports/index.js";
 import { assertAbiStable } from "./abi-stability.js";
 import { alignDisks } from "./align-disks.js";
 import { assertParsed, type CreateCall } from "./create-snapshot.js";
-import { disksStandAlone } from "./driver-rules.js";
+import { disksStandAlone } from "../model/driver-rules.js";
 
 export interface RedefineRequest extends CreateCall {
   /** Parsed with `redefine`. */

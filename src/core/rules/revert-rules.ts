@@ -5,7 +5,7 @@ import {
   type DomainSnapshot,
   type RevertFlags,
 } from "../model/index.js";
-import type { DriverRules } from "./driver-rules.js";
+import type { DriverRules } from "../model/driver-rules.js";
 import { assertRevertFlags } from "./flags.js";
 
 export interface RevertRequest {

@@ -1,5 +1,5 @@
 import { DomsnapError } from "../errors/index.js";
-import type { DriverRules } from "./driver-rules.js";
+import type { DriverRules } from "../model/driver-rules.js";
 
 /**
  * Refuses names that a driver which keeps a file for each snapshot cannot hold. Throws

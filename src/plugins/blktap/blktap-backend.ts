@@ -1,8 +1,14 @@
 import type { DiskSnapshot, DomainDisk, ImageRef } from "../../core/model/index.js";
 import type { DiskBackend, DiskVerdict, DiskWish, ImageInfo } from "../../core/ports/index.js";
-import { readCopySource } from "../lib/copy-file.js";
-import { claimingBackend } from "../lib/disk-claims.js";
-import { generalRefusal, imageOfDisk, POSSIBLE, refuse, refuseFor } from "../lib/disk-verdict.js";
+import { readCopySource } from "../../host/copy-file.js";
+import { claimingBackend } from "../../plugin-kit/disk-claims.js";
+import {
+  generalRefusal,
+  imageOfDisk,
+  POSSIBLE,
+  refuse,
+  refuseFor,
+} from "../../plugin-kit/disk-verdict.js";
 import {
   findChildren,
   hostImageFiles,
@@ -11,7 +17,7 @@ import {
   openChainImage,
   parentOf,
   type ImageFiles,
-} from "../lib/vhd/index.js";
+} from "../../formats/vhd/index.js";
 import { BlktapHandler } from "./blktap-handler.js";
 import { ImageUsers } from "./image-users.js";
 import { assertExtensible, chainFormat } from "./new-overlay.js";

@@ -1,8 +1,8 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { ImageRef } from "../../core/model/index.js";
-import type { DiskOperation } from "../../core/plan/operation.js";
+import type { DiskOperation } from "../../core/model/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
-import { findChildren, type ImageFiles } from "../lib/vhd/index.js";
+import { findChildren, type ImageFiles } from "../../formats/vhd/index.js";
 import { DiskFreezer } from "./freeze-disks.js";
 import type { ImageUsers } from "./image-users.js";
 import type { MergeEngine } from "./merge-engine.js";

@@ -1,9 +1,9 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { ImageRef } from "../../core/model/index.js";
-import type { SnapshotStep } from "../../core/plan/operation.js";
+import type { SnapshotStep } from "../../core/model/operation.js";
 import type { OperationContext } from "../../core/ports/index.js";
-import { fileExists } from "../lib/new-file.js";
-import { isPortableParent, mergeIntoParent, type ImageFiles } from "../lib/vhd/index.js";
+import { fileExists } from "../../host/new-file.js";
+import { isPortableParent, mergeIntoParent, type ImageFiles } from "../../formats/vhd/index.js";
 import type { ImageUsers } from "./image-users.js";
 import {
   assertExtensible,

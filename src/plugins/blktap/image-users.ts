@@ -1,5 +1,5 @@
 import { asDomsnapError, DomsnapError } from "../../core/errors/index.js";
-import type { ImageFiles } from "../lib/vhd/index.js";
+import type { ImageFiles } from "../../formats/vhd/index.js";
 import { findOpenFileUsers } from "./open-files.js";
 import { isPaused, TapCtl, type Tapdisk } from "./tap-ctl.js";
 

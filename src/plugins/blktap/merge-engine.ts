@@ -1,5 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import { isToolInstalled, runTool } from "../lib/run-tool.js";
+import { isToolInstalled, runTool } from "../../host/run-tool.js";
 import {
   assertMergeable,
   assertMerged,
@@ -10,7 +10,7 @@ import {
   type ImageFiles,
   type MergeOptions,
   type MergeTarget,
-} from "../lib/vhd/index.js";
+} from "../../formats/vhd/index.js";
 
 /** Who copies what an overlay holds down into the image below it; the rest is always our own. */
 export interface MergeEngine {

@@ -1,8 +1,8 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { ImageRef } from "../../core/model/index.js";
-import type { MergeStep } from "../../core/plan/operation.js";
+import type { MergeStep } from "../../core/model/operation.js";
 import type { OperationContext } from "../../core/ports/index.js";
-import { assertRoom } from "../lib/durable-files.js";
+import { assertRoom } from "../../host/durable-files.js";
 import {
   changeIdentity,
   findChildren,
@@ -15,7 +15,7 @@ import {
   type ImageFiles,
   type MergeTarget,
   type Vhd,
-} from "../lib/vhd/index.js";
+} from "../../formats/vhd/index.js";
 import type { ImageUsers } from "./image-users.js";
 import type { MergeEngine } from "./merge-engine.js";
 import { OverlayParts } from "./overlay-parts.js";

@@ -15,7 +15,7 @@ import {
   type ChainFormat,
   type FileIdentity,
   type ImageFiles,
-} from "../lib/vhd/index.js";
+} from "../../formats/vhd/index.js";
 
 /** An empty overlay that is to stand at `path`. */
 export interface NewOverlay {

@@ -1,8 +1,8 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { ImageRef } from "../../core/model/index.js";
-import type { MergeStep, SnapshotStep } from "../../core/plan/operation.js";
+import type { MergeStep, SnapshotStep } from "../../core/model/operation.js";
 import type { OperationContext } from "../../core/ports/index.js";
-import { openVhd, type ImageFiles } from "../lib/vhd/index.js";
+import { openVhd, type ImageFiles } from "../../formats/vhd/index.js";
 import { DiskFreezer } from "./freeze-disks.js";
 import type { ImageUsers } from "./image-users.js";
 import { standsOn, temporaryPath } from "./new-overlay.js";

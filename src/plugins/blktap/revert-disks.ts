@@ -1,6 +1,6 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { RevertStep } from "../../core/plan/operation.js";
-import type { ImageFiles } from "../lib/vhd/index.js";
+import type { RevertStep } from "../../core/model/operation.js";
+import type { ImageFiles } from "../../formats/vhd/index.js";
 import type { ImageUsers } from "./image-users.js";
 import { assertExtensible, standsOn, temporaryPath, writeOverlay } from "./new-overlay.js";
 

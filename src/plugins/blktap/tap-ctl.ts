@@ -1,5 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import { isToolInstalled, runTool } from "../lib/run-tool.js";
+import { isToolInstalled, runTool } from "../../host/run-tool.js";
 
 /** One disk that a tapdisk process serves, as `tap-ctl list` tells it. */
 export interface Tapdisk {

@@ -8,8 +8,8 @@ import type {
   ExportOptions,
   ExportTree,
 } from "../../core/ports/index.js";
-import { formatExisting } from "../lib/metadata-document.js";
-import { makeFolder, writeOutput } from "../lib/output-folder.js";
+import { formatExisting } from "../../xml/libvirt-metadata.js";
+import { makeFolder, writeOutput } from "../../host/output-folder.js";
 import { sha256Of } from "./checksum.js";
 import { collectImages, removablePaths, type ChainedImage } from "./collect-images.js";
 import { copyPayload, relink, type CopyOptions } from "./copy-payload.js";

@@ -9,8 +9,8 @@ import type {
   RecordProblem,
 } from "../../core/ports/index.js";
 import { parseDomain, SnapshotReader } from "../../xml/index.js";
-import { kindOfSource, readSourceFile } from "../lib/read-source-file.js";
-import { systemError } from "../lib/system-error.js";
+import { kindOfSource, readSourceFile } from "../../host/read-source-file.js";
+import { systemError } from "../../host/system-error.js";
 import { sha256Of, sha256OfFile } from "./checksum.js";
 import { isCopyLeftover } from "./copy-payload.js";
 import { MANIFEST, parseManifest, type Manifest, type Payload } from "./manifest.js";

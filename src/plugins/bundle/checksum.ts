@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 
-import { PROGRESS_INTERVAL_MS } from "../lib/copy-file.js";
-import { systemError } from "../lib/system-error.js";
+import { PROGRESS_INTERVAL_MS } from "../../host/copy-file.js";
+import { systemError } from "../../host/system-error.js";
 
 export function sha256Of(data: string | Uint8Array): string {
   return createHash("sha256").update(data).digest("hex");

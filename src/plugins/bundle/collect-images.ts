@@ -2,8 +2,8 @@ import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainDefinition, ImageRef } from "../../core/model/index.js";
 import { definitionsOf, knownImages } from "../../core/plan/image-references.js";
 import type { ExportTree } from "../../core/ports/index.js";
-import { readOwnHeader } from "../lib/backing-chain.js";
-import { imageBelow } from "../lib/definition-below.js";
+import { readOwnHeader } from "../../qemu-images/backing-chain.js";
+import { imageBelow } from "../../qemu-images/definition-below.js";
 
 /** An image of the bundle with the one that it stands on. */
 export interface ChainedImage {

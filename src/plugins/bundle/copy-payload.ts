@@ -8,11 +8,16 @@ import {
   copySparsely,
   readCopySource,
   type CopyOptions as FileCopyOptions,
-} from "../lib/copy-file.js";
-import { createExclusively, renameDurably, syncFile, unlinkDurably } from "../lib/durable-files.js";
-import { runTool } from "../lib/run-tool.js";
-import { readStateFile, writeStateFile } from "../lib/state-files.js";
-import { systemError } from "../lib/system-error.js";
+} from "../../host/copy-file.js";
+import {
+  createExclusively,
+  renameDurably,
+  syncFile,
+  unlinkDurably,
+} from "../../host/durable-files.js";
+import { runTool } from "../../host/run-tool.js";
+import { readStateFile, writeStateFile } from "../../host/state-files.js";
+import { systemError } from "../../host/system-error.js";
 import { sha256OfFile } from "./checksum.js";
 import type { ChainedImage } from "./collect-images.js";
 import type { Payload } from "./manifest.js";

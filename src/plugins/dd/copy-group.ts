@@ -6,9 +6,9 @@ import {
   readCopySource,
   type CopyOptions,
   type CopySource,
-} from "../lib/copy-file.js";
-import { assertRoom, type FileOwner } from "../lib/durable-files.js";
-import { beginFile, unmakeFile, type FileBefore, type NewFile } from "../lib/new-file.js";
+} from "../../host/copy-file.js";
+import { assertRoom, type FileOwner } from "../../host/durable-files.js";
+import { beginFile, unmakeFile, type FileBefore, type NewFile } from "../../host/new-file.js";
 
 export interface CopyJob {
   /** The disk's target, for progress. */

@@ -1,11 +1,17 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { DiskSnapshot, DomainDisk, ImageRef } from "../../core/model/index.js";
 import type { DiskBackend, DiskVerdict, DiskWish, ImageInfo } from "../../core/ports/index.js";
-import { findBackedBy } from "../lib/backing-chain.js";
-import { readCopySource } from "../lib/copy-file.js";
-import { claimingBackend } from "../lib/disk-claims.js";
-import { generalRefusal, imageOfDisk, POSSIBLE, refuse, refuseFor } from "../lib/disk-verdict.js";
-import { assertNotBackedOn } from "../lib/image-guard.js";
+import { findBackedBy } from "../../qemu-images/backing-chain.js";
+import { readCopySource } from "../../host/copy-file.js";
+import { claimingBackend } from "../../plugin-kit/disk-claims.js";
+import {
+  generalRefusal,
+  imageOfDisk,
+  POSSIBLE,
+  refuse,
+  refuseFor,
+} from "../../plugin-kit/disk-verdict.js";
+import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
 import { DdHandler } from "./dd-handler.js";
 
 export interface DdBackendOptions {

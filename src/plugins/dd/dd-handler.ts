@@ -5,17 +5,17 @@ import type {
   RemoveStep,
   RevertStep,
   SnapshotStep,
-} from "../../core/plan/operation.js";
+} from "../../core/model/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
-import { realImagePath } from "../lib/backing-chain.js";
-import { copyOntoDevice, readCopySource, type CopySource } from "../lib/copy-file.js";
-import { isVacant, renameDurably, unlinkDurably } from "../lib/durable-files.js";
-import { everyAsync } from "../lib/every-async.js";
-import { assertNotBackedOn } from "../lib/image-guard.js";
-import { dropPartial, fileExists, unmakeFile, type FileBefore } from "../lib/new-file.js";
-import { probeFile } from "../lib/probe-file.js";
-import { startsWithContent } from "../lib/same-content.js";
-import { isGone, isUnlinkedOrNeeded, unlinkUnneeded } from "../lib/unlink-unneeded.js";
+import { realImagePath } from "../../qemu-images/backing-chain.js";
+import { copyOntoDevice, readCopySource, type CopySource } from "../../host/copy-file.js";
+import { isVacant, renameDurably, unlinkDurably } from "../../host/durable-files.js";
+import { everyAsync } from "../../host/every-async.js";
+import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
+import { dropPartial, fileExists, unmakeFile, type FileBefore } from "../../host/new-file.js";
+import { probeFile } from "../../host/probe-file.js";
+import { startsWithContent } from "../../host/same-content.js";
+import { isGone, isUnlinkedOrNeeded, unlinkUnneeded } from "../../qemu-images/unlink-unneeded.js";
 import { copyGroup, copyOptions, type CopyJob } from "./copy-group.js";
 
 /** Carries out the disk operations by whole copies. */

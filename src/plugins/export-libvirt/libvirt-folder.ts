@@ -4,8 +4,8 @@ import type {
   ExportOptions,
   ExportTree,
 } from "../../core/ports/index.js";
-import { writeOutput } from "../lib/output-folder.js";
-import { formatMetadata } from "../lib/metadata-document.js";
+import { writeOutput } from "../../host/output-folder.js";
+import { formatMetadata } from "../../xml/libvirt-metadata.js";
 
 /**
  * The folder in which libvirt's QEMU driver keeps the snapshots of a domain, for it to load at its

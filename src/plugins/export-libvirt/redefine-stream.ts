@@ -4,9 +4,9 @@ import type {
   ExportOptions,
   ExportTree,
 } from "../../core/ports/index.js";
-import { writeOutput } from "../lib/output-folder.js";
+import { writeOutput } from "../../host/output-folder.js";
 import { warningsFor } from "./libvirt-folder.js";
-import { formatExisting } from "../lib/metadata-document.js";
+import { formatExisting } from "../../xml/libvirt-metadata.js";
 
 /**
  * Documents in the order in which a running libvirt takes them, parents first, and a script that

@@ -7,8 +7,8 @@ import {
   type ExportOptions,
   type ExportTree,
 } from "../../core/ports/index.js";
-import { writeOutput } from "../lib/output-folder.js";
-import { formatInformationFile, toToolstackSnapshot } from "../lib/xl-snapshot/index.js";
+import { writeOutput } from "../../host/output-folder.js";
+import { formatInformationFile, toToolstackSnapshot } from "../../xl-snapshot/index.js";
 
 /** `snapshotdata-NAME.xl` files with the keys of the third proposal for snapshots in xl (2014). */
 export class InformationFilesFormat implements ExportFormat {

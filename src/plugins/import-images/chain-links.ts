@@ -2,8 +2,8 @@ import { stat } from "node:fs/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import type { ImageRef } from "../../core/model/index.js";
-import { imageBelow } from "../lib/definition-below.js";
-import { findChildren, hostImageFiles, openChain, unixSeconds } from "../lib/vhd/index.js";
+import { imageBelow } from "../../qemu-images/definition-below.js";
+import { findChildren, hostImageFiles, openChain, unixSeconds } from "../../formats/vhd/index.js";
 
 /** One overlay of a disk's chain and the image that it froze. */
 export interface Link {

@@ -8,7 +8,7 @@ import type {
   ImportSource,
   RecordProblem,
 } from "../../core/ports/index.js";
-import { imageOfDisk } from "../lib/disk-verdict.js";
+import { imageOfDisk } from "../../plugin-kit/disk-verdict.js";
 import { momentNotes, problemOf, WORD } from "./found-item.js";
 import { findChained } from "./chained-images.js";
 import { unseenSnapshots } from "./unseen-snapshots.js";

@@ -1,7 +1,7 @@
 import type { DomainDefinition } from "../../core/model/index.js";
-import { imageBelow } from "../lib/definition-below.js";
-import { imageOfDisk } from "../lib/disk-verdict.js";
-import { readImageHeader } from "../lib/qcow2-header.js";
+import { imageBelow } from "../../qemu-images/definition-below.js";
+import { imageOfDisk } from "../../plugin-kit/disk-verdict.js";
+import { readImageHeader } from "../../formats/qcow2/header.js";
 
 /**
  * Images below those of a domain that hold internal snapshots, a sentence each. They are not taken

@@ -10,9 +10,9 @@ import type {
   RecordProblem,
 } from "../../core/ports/index.js";
 import { decodeXmlBytes, isSnapshotText, SnapshotReader, splitDocuments } from "../../xml/index.js";
-import { kindOfSource, peekSourceFile, readSourceFile } from "../lib/read-source-file.js";
-import { runTool } from "../lib/run-tool.js";
-import { systemError } from "../lib/system-error.js";
+import { kindOfSource, peekSourceFile, readSourceFile } from "../../host/read-source-file.js";
+import { runTool } from "../../host/run-tool.js";
+import { systemError } from "../../host/system-error.js";
 import { readDriverDefinition } from "./driver-definition.js";
 
 const SUFFIX = ".xml";

@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 
-import { strerror } from "../lib/system-error.js";
+import { strerror } from "../../host/system-error.js";
 import type { DomainDefinition } from "../../core/model/index.js";
 import type { ImportItem } from "../../core/ports/index.js";
 import { decodeXmlBytes, parseDomain } from "../../xml/index.js";
-import { kindOfSource, readSourceFile } from "../lib/read-source-file.js";
+import { kindOfSource, readSourceFile } from "../../host/read-source-file.js";
 
 /** At most the one or the other. */
 interface DriverDefinition {

@@ -7,7 +7,7 @@ import type {
   RecordProblem,
 } from "../../core/ports/index.js";
 import { canonicalUuid, parseDomain } from "../../xml/index.js";
-import { runTool } from "../lib/run-tool.js";
+import { runTool } from "../../host/run-tool.js";
 import { readStream } from "./documents-source.js";
 
 const URI = /^[a-z][a-z0-9+.-]*:\/\/[^]*$/i;

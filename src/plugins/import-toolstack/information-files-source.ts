@@ -10,17 +10,16 @@ import type {
   RecordProblem,
 } from "../../core/ports/index.js";
 import { canonicalUuid } from "../../xml/index.js";
-import { definitionHolding } from "../lib/definition-below.js";
-import { kindOfSource, readSourceFile } from "../lib/read-source-file.js";
-import { systemError } from "../lib/system-error.js";
+import { definitionHolding } from "../../qemu-images/definition-below.js";
+import { overlaysOf, withDefinitionOf } from "../../qemu-images/foreign-snapshot.js";
+import { kindOfSource, readSourceFile } from "../../host/read-source-file.js";
+import { systemError } from "../../host/system-error.js";
 import {
   fromToolstackSnapshot,
-  overlaysOf,
   parseInformationFile,
   parseInformationFileName,
   parseLibxlSnapshot,
-  withDefinitionOf,
-} from "../lib/xl-snapshot/index.js";
+} from "../../xl-snapshot/index.js";
 
 const LIMIT_BYTES = 1024 * 1024;
 

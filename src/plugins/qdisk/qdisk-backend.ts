@@ -6,11 +6,17 @@ import {
   MAX_CHAIN_IMAGES,
   readOwnHeader,
   realImagePath,
-} from "../lib/backing-chain.js";
-import { claimingBackend } from "../lib/disk-claims.js";
-import { generalRefusal, imageOfDisk, POSSIBLE, refuse, refuseFor } from "../lib/disk-verdict.js";
-import { assertNotBackedOn } from "../lib/image-guard.js";
-import { QemuImg } from "../lib/qemu-img.js";
+} from "../../qemu-images/backing-chain.js";
+import { claimingBackend } from "../../plugin-kit/disk-claims.js";
+import {
+  generalRefusal,
+  imageOfDisk,
+  POSSIBLE,
+  refuse,
+  refuseFor,
+} from "../../plugin-kit/disk-verdict.js";
+import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
+import { QemuImg } from "../../clients/qemu-img.js";
 import { QdiskHandler } from "./qdisk-handler.js";
 
 export interface QdiskBackendOptions {

@@ -5,15 +5,15 @@ import type {
   RemoveStep,
   RevertStep,
   SnapshotStep,
-} from "../../core/plan/operation.js";
+} from "../../core/model/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
-import { everyAsync } from "../lib/every-async.js";
-import { assertNotBackedOn } from "../lib/image-guard.js";
-import type { QemuImg } from "../lib/qemu-img.js";
-import { isUnlinkedOrNeeded, unlinkUnneeded } from "../lib/unlink-unneeded.js";
-import { InternalSnapshots } from "../lib/internal-snapshots.js";
-import { OverlayMerger } from "../lib/merge-overlay.js";
-import { OverlayFiles, type OverlayStep } from "../lib/overlay-files.js";
+import { everyAsync } from "../../host/every-async.js";
+import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
+import type { QemuImg } from "../../clients/qemu-img.js";
+import { isUnlinkedOrNeeded, unlinkUnneeded } from "../../qemu-images/unlink-unneeded.js";
+import { InternalSnapshots } from "../../qemu-images/internal-snapshots.js";
+import { OverlayMerger } from "../../qemu-images/merge-overlay.js";
+import { OverlayFiles, type OverlayStep } from "../../qemu-images/overlay-files.js";
 
 export interface QdiskTools {
   readonly qemuImg: QemuImg;

@@ -3,17 +3,17 @@ import { open, rm, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import type { Plan } from "../../core/plan/operation.js";
+import type { Plan } from "../../core/model/operation.js";
 import type { Journal, JournalEntry } from "../../core/ports/index.js";
-import { unlinkDurably } from "../lib/durable-files.js";
+import { unlinkDurably } from "../../host/durable-files.js";
 import {
   assertRealFolder,
   ensureStateFolder,
   hasTemporaries,
   readStateFile,
   writeStateFile,
-} from "../lib/state-files.js";
-import { systemError } from "../lib/system-error.js";
+} from "../../host/state-files.js";
+import { systemError } from "../../host/system-error.js";
 import {
   formatBeginning,
   formatMark,

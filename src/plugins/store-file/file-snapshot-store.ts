@@ -10,15 +10,15 @@ import type {
   SnapshotStore,
   StoredFile,
 } from "../../core/ports/index.js";
-import { unlinkDurably } from "../lib/durable-files.js";
+import { unlinkDurably } from "../../host/durable-files.js";
 import {
   assertRealFolder,
   ensureStateFolder,
   readStateFile,
   writeStateFile,
   writeStateFiles,
-} from "../lib/state-files.js";
-import { errnoOf, strerror, systemError } from "../lib/system-error.js";
+} from "../../host/state-files.js";
+import { errnoOf, strerror, systemError } from "../../host/system-error.js";
 import { SnapshotReader } from "../../xml/index.js";
 import { formatRecord, readRecord, readRecordHead } from "./read-record.js";
 import { assertRecordName, RECORD_SUFFIX, recordNameProblem } from "./record-name.js";

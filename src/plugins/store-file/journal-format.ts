@@ -1,5 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { Operation, Plan } from "../../core/plan/operation.js";
+import type { Operation, Plan } from "../../core/model/operation.js";
 import type { JournalEntry } from "../../core/ports/index.js";
 
 const FORMAT_VERSION = 1;

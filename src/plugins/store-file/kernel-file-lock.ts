@@ -5,10 +5,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainLock, LockHolder, LockOptions } from "../../core/ports/index.js";
-import { ensureStateFolder, readStateFile, removeTemporaries } from "../lib/state-files.js";
-import { whileHolding } from "../lib/held-lock.js";
-import { errnoOf, systemError } from "../lib/system-error.js";
-import { throwIfAborted, TurnQueue } from "../lib/turn-queue.js";
+import { ensureStateFolder, readStateFile, removeTemporaries } from "../../host/state-files.js";
+import { whileHolding } from "../../host/held-lock.js";
+import { errnoOf, systemError } from "../../host/system-error.js";
+import { throwIfAborted, TurnQueue } from "../../host/turn-queue.js";
 import { domainFolder } from "./state-folder.js";
 
 const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;

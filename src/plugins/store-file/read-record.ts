@@ -2,7 +2,7 @@ import { DomsnapError } from "../../core/errors/index.js";
 import { CONSISTENCIES, type DomainSnapshot, type SnapshotHead } from "../../core/model/index.js";
 import type { ParsedSnapshot, SnapshotDocuments } from "../../core/ports/index.js";
 import { parseSnapshotHead, type SnapshotReader } from "../../xml/index.js";
-import { withStateFile } from "../lib/state-files.js";
+import { withStateFile } from "../../host/state-files.js";
 import { assertRecordName } from "./record-name.js";
 
 /** A record holds two domain definitions; virsh refuses a document above 10 MiB. */

@@ -1,5 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import { TEMPORARY_SUFFIX } from "../lib/state-files.js";
+import { TEMPORARY_SUFFIX } from "../../host/state-files.js";
 
 export const RECORD_SUFFIX = ".xml";
 

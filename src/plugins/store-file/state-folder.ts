@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import { errnoOf, systemError } from "../lib/system-error.js";
+import { errnoOf, systemError } from "../../host/system-error.js";
 import { RECORD_SUFFIX } from "./record-name.js";
 
 const CANONICAL_UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

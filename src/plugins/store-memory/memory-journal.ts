@@ -1,5 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { Plan } from "../../core/plan/operation.js";
+import type { Plan } from "../../core/model/operation.js";
 import type { Journal, JournalEntry } from "../../core/ports/index.js";
 
 interface OpenEntry extends JournalEntry {

@@ -1,5 +1,5 @@
 import type { DomainLock, LockHolder, LockOptions } from "../../core/ports/index.js";
-import { TurnQueue } from "../lib/turn-queue.js";
+import { TurnQueue } from "../../host/turn-queue.js";
 
 const BUSY = "the snapshots of the domain are being changed by this process";
 

@@ -1,9 +1,9 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { DomainOperation } from "../../core/plan/operation.js";
+import type { DomainOperation } from "../../core/model/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
-import type { DefinitionFolder } from "../lib/definition-folder.js";
-import { unlinkDurably } from "../lib/durable-files.js";
-import { isGone } from "../lib/unlink-unneeded.js";
+import type { DefinitionFolder } from "../../plugin-kit/definition-folder.js";
+import { unlinkDurably } from "../../host/durable-files.js";
+import { isGone } from "../../qemu-images/unlink-unneeded.js";
 
 /**
  * Replaces definitions, and discards memory that another connection or libvirt has saved; refuses

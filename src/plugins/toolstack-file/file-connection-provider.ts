@@ -7,8 +7,8 @@ import {
   type Connection,
   type ConnectionProvider,
 } from "../../core/ports/index.js";
-import { folderOfUri } from "../lib/uri-path.js";
-import { DefinitionFolder } from "../lib/definition-folder.js";
+import { folderOfUri } from "../../host/uri-path.js";
+import { DefinitionFolder } from "../../plugin-kit/definition-folder.js";
 import { FileToolstack } from "./file-toolstack.js";
 
 const SCHEME = "file";

@@ -1,7 +1,7 @@
 import type { Domain, DomainDefinition } from "../../core/model/index.js";
 import type { DefinitionProblem, DomainRegistry, Toolstack } from "../../core/ports/index.js";
-import { domsnapRules } from "../../core/rules/driver-rules.js";
-import type { DefinitionFolder } from "../lib/definition-folder.js";
+import { domsnapRules } from "../../core/model/driver-rules.js";
+import type { DefinitionFolder } from "../../plugin-kit/definition-folder.js";
 import { DefinitionHandler } from "./definition-handler.js";
 
 /**

@@ -1,5 +1,5 @@
 import type { OperationContext } from "../../core/ports/index.js";
-import { FileSystemFreeze, type FreezePlace } from "../lib/guest-agent/index.js";
+import { FileSystemFreeze, type FreezePlace } from "../../clients/guest-agent/index.js";
 import type { Guest } from "./guest.js";
 
 /** Carries out `domain.quiesce` and `domain.thaw` through the agent in a guest. */

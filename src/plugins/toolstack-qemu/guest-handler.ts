@@ -1,10 +1,10 @@
 import { isActive, type DomainState } from "../../core/model/index.js";
-import type { DomainOperation, OperationOf } from "../../core/plan/operation.js";
+import type { DomainOperation, OperationOf } from "../../core/model/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
-import type { DefinitionFolder } from "../lib/definition-folder.js";
-import { unlinkDurably } from "../lib/durable-files.js";
-import { GuestCapture, GuestImages } from "../lib/live/index.js";
-import { probeFile } from "../lib/probe-file.js";
+import type { DefinitionFolder } from "../../plugin-kit/definition-folder.js";
+import { unlinkDurably } from "../../host/durable-files.js";
+import { GuestCapture, GuestImages } from "../../qemu-images/live/index.js";
+import { probeFile } from "../../host/probe-file.js";
 import { GuestFreeze } from "./guest-freeze.js";
 import type { Guest } from "./guest.js";
 

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import { withQmp } from "../lib/qmp/index.js";
-import { toolMissing } from "../lib/run-tool.js";
-import { readStateFile } from "../lib/state-files.js";
-import { errnoOf, systemError } from "../lib/system-error.js";
+import { withQmp } from "../../clients/qmp/index.js";
+import { toolMissing } from "../../host/run-tool.js";
+import { readStateFile } from "../../host/state-files.js";
+import { errnoOf, systemError } from "../../host/system-error.js";
 import type { GuestCommandLine } from "./command-line.js";
 import { argumentsOf, identifyProcess, isAlive, type ProcessIdentity } from "./process-facts.js";
 import type { RunFolder } from "./run-folder.js";

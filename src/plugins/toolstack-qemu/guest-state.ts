@@ -1,7 +1,7 @@
 import { looseObject, string } from "valibot";
 
 import type { DomainState } from "../../core/model/index.js";
-import { parseBlockDevices, readReply, type QmpClient } from "../lib/qmp/index.js";
+import { parseBlockDevices, readReply, type QmpClient } from "../../clients/qmp/index.js";
 import { targetOfDeviceId } from "./disk-arguments.js";
 
 /** What QEMU says of its guest. */

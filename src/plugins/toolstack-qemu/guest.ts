@@ -9,13 +9,13 @@ import {
   type DomainDefinition,
   type DomainDisk,
 } from "../../core/model/index.js";
-import type { StartMemory } from "../../core/plan/operation.js";
+import type { StartMemory } from "../../core/model/operation.js";
 import { parseDomain, relocateDisks } from "../../xml/index.js";
-import { assertSafeChain } from "../lib/backing-chain.js";
-import { loadInternal, type LiveGuest } from "../lib/live/index.js";
-import { assertSocketPath, withQmp, type QmpClient } from "../lib/qmp/index.js";
-import { ensureStateFolder, readStateFile, writeStateFile } from "../lib/state-files.js";
-import { systemError } from "../lib/system-error.js";
+import { assertSafeChain } from "../../qemu-images/backing-chain.js";
+import { loadInternal, type LiveGuest } from "../../qemu-images/live/index.js";
+import { assertSocketPath, withQmp, type QmpClient } from "../../clients/qmp/index.js";
+import { ensureStateFolder, readStateFile, writeStateFile } from "../../host/state-files.js";
+import { systemError } from "../../host/system-error.js";
 import { formatCommandLine } from "./command-line.js";
 import { endGuest, findGuestProcess, lastWords, launchGuest } from "./guest-process.js";
 import { queryGuest, type GuestState } from "./guest-state.js";

@@ -8,8 +8,8 @@ import {
   type Connection,
   type ConnectionProvider,
 } from "../../core/ports/index.js";
-import { DefinitionFolder } from "../lib/definition-folder.js";
-import { folderOfUri } from "../lib/uri-path.js";
+import { DefinitionFolder } from "../../plugin-kit/definition-folder.js";
+import { folderOfUri } from "../../host/uri-path.js";
 
 const SCHEME = "qemu+dir";
 

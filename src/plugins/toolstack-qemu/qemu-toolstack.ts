@@ -6,9 +6,9 @@ import type {
   DomainRegistry,
   Toolstack,
 } from "../../core/ports/index.js";
-import { domsnapRules } from "../../core/rules/driver-rules.js";
+import { domsnapRules } from "../../core/model/driver-rules.js";
 import { readXml } from "../../xml/index.js";
-import type { DefinitionFolder } from "../lib/definition-folder.js";
+import type { DefinitionFolder } from "../../plugin-kit/definition-folder.js";
 import { hasAgentChannel } from "./command-line.js";
 import { GuestHandler } from "./guest-handler.js";
 import { GuestPower } from "./guest-power.js";

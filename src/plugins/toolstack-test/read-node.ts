@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import { strerror } from "../lib/system-error.js";
+import { strerror } from "../../host/system-error.js";
 import { DEFAULT_NODE } from "./default-domain.js";
 import { parseNode, type NodeDomain } from "./parse-node.js";
 

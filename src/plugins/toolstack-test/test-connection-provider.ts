@@ -6,7 +6,7 @@ import {
   type ConnectionProvider,
   type SnapshotStore,
 } from "../../core/ports/index.js";
-import { pathOfUri } from "../lib/uri-path.js";
+import { pathOfUri } from "../../host/uri-path.js";
 import type { NodeDomain } from "./parse-node.js";
 
 const SCHEME = "test";

@@ -1,7 +1,7 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { DomainOperation } from "../../core/plan/operation.js";
+import type { DomainOperation } from "../../core/model/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
-import { noSuchDomain } from "../lib/domain-list.js";
+import { noSuchDomain } from "../../plugin-kit/domain-list.js";
 import type { TestDomain } from "./test-domain.js";
 
 /** Carries out `domain.*` on simulated domains. Throws `no-domain`. */

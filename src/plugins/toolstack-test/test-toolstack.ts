@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 
 import type { Domain } from "../../core/model/index.js";
 import type { DomainRegistry, Toolstack } from "../../core/ports/index.js";
-import { testRules } from "../../core/rules/driver-rules.js";
+import { testRules } from "../../core/model/driver-rules.js";
 import { canonicalUuid, parseDomain } from "../../xml/index.js";
-import { assertDefinable, noSuchDomain } from "../lib/domain-list.js";
+import { assertDefinable, noSuchDomain } from "../../plugin-kit/domain-list.js";
 import type { NodeDomain } from "./parse-node.js";
 import { TestDomain } from "./test-domain.js";
 import { TestDomainHandler } from "./test-domain-handler.js";

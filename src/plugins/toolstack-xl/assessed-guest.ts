@@ -1,7 +1,7 @@
 import { asDomsnapError } from "../../core/errors/index.js";
 import type { Domain, DomainDefinition, DomainDisk } from "../../core/model/index.js";
-import { imageIdentity } from "../lib/live/index.js";
-import { queryBlockGraph, type BlockGraph } from "../lib/qmp/index.js";
+import { imageIdentity } from "../../qemu-images/live/index.js";
+import { queryBlockGraph, type BlockGraph } from "../../clients/qmp/index.js";
 import type { AssessedGuest } from "./disk-assessment.js";
 import type { XenDomains } from "./xen-domains.js";
 import { guestOfLibxl } from "./xen-guest.js";

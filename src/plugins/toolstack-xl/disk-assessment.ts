@@ -1,7 +1,7 @@
 import type { DomainDisk } from "../../core/model/index.js";
 import type { DiskVerdict, DiskWish } from "../../core/ports/index.js";
-import { refuse } from "../lib/disk-verdict.js";
-import { isBlockTap, type XlDisk } from "../lib/xl-disk/index.js";
+import { refuse } from "../../plugin-kit/disk-verdict.js";
+import { isBlockTap, type XlDisk } from "../../formats/xl-disk/index.js";
 import type { XenGuest } from "./xen-guest.js";
 
 /** What is known of a guest beside its definition. */

@@ -1,12 +1,12 @@
 import type { DomainDisk } from "../../core/model/index.js";
-import { probeFile } from "../lib/probe-file.js";
+import { probeFile } from "../../host/probe-file.js";
 import {
   domainDiskOfXlDisk,
   readBlockTap,
   type XlBackend,
   type XlDisk,
-} from "../lib/xl-disk/index.js";
-import { virtualDeviceNumber, type XlBlockRow } from "../lib/xl/index.js";
+} from "../../formats/xl-disk/index.js";
+import { virtualDeviceNumber, type XlBlockRow } from "../../clients/xl/index.js";
 
 /** What serves disks, by xenstore's names. */
 const SERVERS: Readonly<Record<string, XlBackend>> = { qdisk: "qdisk", vbd: "phy", vbd3: "tap" };

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainDisk } from "../../core/model/index.js";
-import { probeFile } from "../lib/probe-file.js";
-import { runTool } from "../lib/run-tool.js";
-import { readXenstore, virtualDeviceNumber } from "../lib/xl/index.js";
+import { probeFile } from "../../host/probe-file.js";
+import { runTool } from "../../host/run-tool.js";
+import { readXenstore, virtualDeviceNumber } from "../../clients/xl/index.js";
 import { withMonitorOf } from "./xen-guest-monitor.js";
 
 const TIMEOUT_MS = 30_000;

@@ -1,6 +1,6 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { ImageFormat } from "../../core/model/index.js";
-import { editXlCfg, parseXlCfg, xlList } from "../lib/xl-cfg/index.js";
+import { editXlCfg, parseXlCfg, xlList } from "../../formats/xl-cfg/index.js";
 import {
   formatBlockTapTarget,
   formatXlDisk,
@@ -9,8 +9,8 @@ import {
   readBlockTap,
   type XlDisk,
   type XlDiskFormat,
-} from "../lib/xl-disk/index.js";
-import { XL_DISK_FORMATS } from "../lib/xl-disk/xl-disk.js";
+} from "../../formats/xl-disk/index.js";
+import { XL_DISK_FORMATS } from "../../formats/xl-disk/xl-disk.js";
 
 /** The image that a disk is to be on. */
 export interface DiskImage {

@@ -1,17 +1,17 @@
 import { join } from "node:path";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import type { ImageMove } from "../lib/live/index.js";
-import { replaceFile } from "../lib/replace-file.js";
-import { readStateFile } from "../lib/state-files.js";
-import { changeConfigDisks, type DiskChange } from "../lib/xen-save-file/index.js";
+import type { ImageMove } from "../../qemu-images/live/index.js";
+import { replaceFile } from "../../host/replace-file.js";
+import { readStateFile } from "../../host/state-files.js";
+import { changeConfigDisks, type DiskChange } from "../../formats/xen-save-file/index.js";
 import {
   parseLibxlConfig,
   readXenstore,
   virtualDeviceNumber,
   withLibxlLock,
   writeXenstore,
-} from "../lib/xl/index.js";
+} from "../../clients/xl/index.js";
 import { moveCfgDisks, xlFormatOf } from "./move-disks.js";
 
 const LIBXL_FOLDER = "/var/lib/xen";

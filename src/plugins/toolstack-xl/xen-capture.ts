@@ -1,12 +1,17 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { Capture, OperationOf } from "../../core/plan/operation.js";
+import type { Capture, OperationOf } from "../../core/model/operation.js";
 import type { OperationContext } from "../../core/ports/index.js";
-import { InternalSnapshots } from "../lib/internal-snapshots.js";
-import { GuestCapture, GuestImages, type ImageMove, type LiveGuest } from "../lib/live/index.js";
-import { beginFile, continueFile, unmakeFile, type NewFile } from "../lib/new-file.js";
-import { probeFile } from "../lib/probe-file.js";
-import { QemuImg } from "../lib/qemu-img.js";
-import type { XlListRow } from "../lib/xl/index.js";
+import { InternalSnapshots } from "../../qemu-images/internal-snapshots.js";
+import {
+  GuestCapture,
+  GuestImages,
+  type ImageMove,
+  type LiveGuest,
+} from "../../qemu-images/live/index.js";
+import { beginFile, continueFile, unmakeFile, type NewFile } from "../../host/new-file.js";
+import { probeFile } from "../../host/probe-file.js";
+import { QemuImg } from "../../clients/qemu-img.js";
+import type { XlListRow } from "../../clients/xl/index.js";
 import { disksOfQemu, findOpenTwice } from "./assessed-guest.js";
 import { drainDisks } from "./drain-disks.js";
 import { StoredConfig } from "./stored-config.js";

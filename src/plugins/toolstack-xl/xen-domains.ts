@@ -1,8 +1,8 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { Domain, DomainState } from "../../core/model/index.js";
 import { canonicalUuid } from "../../xml/index.js";
-import { noSuchDomain } from "../lib/domain-list.js";
-import type { LibxlDomain, Xl, XlListRow, XlState } from "../lib/xl/index.js";
+import { noSuchDomain } from "../../plugin-kit/domain-list.js";
+import type { LibxlDomain, Xl, XlListRow, XlState } from "../../clients/xl/index.js";
 import { definitionOfFile, type ConfigFolder } from "./config-folder.js";
 import { domainDisksOf } from "./disk-servers.js";
 import { defineGuest } from "./domain-xml.js";

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import type { LiveGuest } from "../lib/live/index.js";
-import { withQmp, type QmpClient } from "../lib/qmp/index.js";
+import type { LiveGuest } from "../../qemu-images/live/index.js";
+import { withQmp, type QmpClient } from "../../clients/qmp/index.js";
 
 /** libxl keeps the other socket for itself; each serves one client at a time. */
 const SOCKET = "/run/xen/qmp-libxenstat-";

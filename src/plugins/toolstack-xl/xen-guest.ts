@@ -1,6 +1,6 @@
-import type { LibxlConfig } from "../lib/xl/index.js";
-import { parseXlCfg, xlList, xlNumber, xlText, type XlConfig } from "../lib/xl-cfg/index.js";
-import { parseXlDisk, xlDiskFromJson, type XlDisk } from "../lib/xl-disk/index.js";
+import type { LibxlConfig } from "../../clients/xl/index.js";
+import { parseXlCfg, xlList, xlNumber, xlText, type XlConfig } from "../../formats/xl-cfg/index.js";
+import { parseXlDisk, xlDiskFromJson, type XlDisk } from "../../formats/xl-disk/index.js";
 
 /** What a domain's definition is made of, whether it is from libxl or from a file. */
 export interface XenGuest {

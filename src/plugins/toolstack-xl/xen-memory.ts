@@ -2,20 +2,20 @@ import { join } from "node:path";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainDefinition } from "../../core/model/index.js";
-import type { Capture, OperationOf } from "../../core/plan/operation.js";
+import type { Capture, OperationOf } from "../../core/model/operation.js";
 import type { OperationContext } from "../../core/ports/index.js";
-import { assertRoom, unlinkDurably } from "../lib/durable-files.js";
-import type { FileBefore } from "../lib/new-file.js";
-import { probeFile } from "../lib/probe-file.js";
-import { ensureStateFolder } from "../lib/state-files.js";
+import { assertRoom, unlinkDurably } from "../../host/durable-files.js";
+import type { FileBefore } from "../../host/new-file.js";
+import { probeFile } from "../../host/probe-file.js";
+import { ensureStateFolder } from "../../host/state-files.js";
 import {
   assertCompleteSaveFile,
   changeConfigDisks,
   renewGenerationId,
   rewriteSaveFile,
   type DiskChange,
-} from "../lib/xen-save-file/index.js";
-import { parseLibxlConfig, type LibxlConfig, type XlListRow } from "../lib/xl/index.js";
+} from "../../formats/xen-save-file/index.js";
+import { parseLibxlConfig, type LibxlConfig, type XlListRow } from "../../clients/xl/index.js";
 import { xlFormatOf } from "./move-disks.js";
 import { unseenByXl } from "./watching-xl.js";
 import type { XenDomains } from "./xen-domains.js";

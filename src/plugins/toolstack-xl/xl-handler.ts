@@ -1,9 +1,9 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import { isActive, type DomainState } from "../../core/model/index.js";
-import type { DomainOperation, OperationOf } from "../../core/plan/operation.js";
+import type { DomainOperation, OperationOf } from "../../core/model/operation.js";
 import type { OperationContext, OperationHandler } from "../../core/ports/index.js";
-import { unlinkDurably } from "../lib/durable-files.js";
-import { probeFile } from "../lib/probe-file.js";
+import { unlinkDurably } from "../../host/durable-files.js";
+import { probeFile } from "../../host/probe-file.js";
 import { XenCapture } from "./xen-capture.js";
 import { domainStateOf, type XenDomains } from "./xen-domains.js";
 

@@ -1,6 +1,6 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainPower } from "../../core/ports/index.js";
-import type { XlListRow } from "../lib/xl/index.js";
+import type { XlListRow } from "../../clients/xl/index.js";
 import { awaitQemuEnd } from "./xen-guest-monitor.js";
 import type { XenDomains } from "./xen-domains.js";
 

@@ -5,7 +5,7 @@ import { executePlan, type ExecutionEnvironment } from "../../../src/core/execut
 import type { Handlers } from "../../../src/core/execute/handlers.js";
 import type { ProgressEvent } from "../../../src/core/execute/progress-event.js";
 import { recoverDomain } from "../../../src/core/execute/recover.js";
-import type { Operation, Plan } from "../../../src/core/plan/operation.js";
+import type { Operation, Plan } from "../../../src/core/model/operation.js";
 import type { Journal, OperationHandler } from "../../../src/core/ports/index.js";
 import { MemoryJournal } from "../../../src/plugins/store-memory/memory-journal.js";
 

@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import { DomsnapError } from "../../../src/core/errors/index.js";
 import { executePlan } from "../../../src/core/execute/execute-plan.js";
-import type { Operation, Plan } from "../../../src/core/plan/operation.js";
+import type { Operation, Plan } from "../../../src/core/model/operation.js";
 import type { OperationHandler } from "../../../src/core/ports/index.js";
 import { MemoryJournal } from "../../../src/plugins/store-memory/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
 import type { Domain, DomainDefinition, DomainSnapshot } from "../../../src/core/model/index.js";
-import type { Plan } from "../../../src/core/plan/operation.js";
+import type { Plan } from "../../../src/core/model/operation.js";
 import { planCreate } from "../../../src/core/plan/plan-create.js";
 import { planDelete } from "../../../src/core/plan/plan-delete.js";
 import { planRevert } from "../../../src/core/plan/plan-revert.js";

@@ -8,13 +8,15 @@ import type {
 } from "../../../src/core/model/index.js";
 import type { FileFact } from "../../../src/core/ports/index.js";
 import {
-  assertCreateCall,
   domsnapRules,
   domsnapXenRules,
-  parseOptionsOf,
-  prepareCreate,
   qemuRules,
   testRules,
+} from "../../../src/core/model/index.js";
+import {
+  assertCreateCall,
+  parseOptionsOf,
+  prepareCreate,
   type CreateRequest,
 } from "../../../src/core/rules/index.js";
 import {

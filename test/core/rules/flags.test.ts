@@ -1,15 +1,13 @@
 import { expect } from "chai";
+import { domsnapRules, qemuRules, testRules } from "../../../src/core/model/index.js";
 import {
   assertCreateFlags,
   assertDeleteFlags,
   assertListFlags,
   assertRevertFlags,
-  domsnapRules,
   FLAG_ENUMS,
   flagBits,
   formatFlags,
-  qemuRules,
-  testRules,
 } from "../../../src/core/rules/index.js";
 import { expectFailure } from "./support/rules-samples.js";
 

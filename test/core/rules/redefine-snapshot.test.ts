@@ -1,11 +1,7 @@
 import { expect } from "chai";
 import type { DomainSnapshot, SnapshotHead } from "../../../src/core/model/index.js";
-import {
-  domsnapRules,
-  prepareRedefine,
-  qemuRules,
-  type RedefineRequest,
-} from "../../../src/core/rules/index.js";
+import { domsnapRules, qemuRules } from "../../../src/core/model/index.js";
+import { prepareRedefine, type RedefineRequest } from "../../../src/core/rules/index.js";
 import {
   expectFailure,
   sampleDefinition,

@@ -1,11 +1,7 @@
 import { expect } from "chai";
 import type { DomainSnapshot } from "../../../src/core/model/index.js";
-import {
-  domsnapRules,
-  qemuRules,
-  revertTarget,
-  type RevertRequest,
-} from "../../../src/core/rules/index.js";
+import { domsnapRules, qemuRules } from "../../../src/core/model/index.js";
+import { revertTarget, type RevertRequest } from "../../../src/core/rules/index.js";
 import { expectFailure, sampleDefinition, sampleDomain } from "./support/rules-samples.js";
 
 function record(over: Partial<DomainSnapshot> = {}): DomainSnapshot {

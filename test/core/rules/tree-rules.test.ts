@@ -6,13 +6,10 @@ import {
   type ListFlags,
   type SnapshotHead,
   type SnapshotState,
-} from "../../../src/core/model/index.js";
-import {
-  deleteEffect,
   domsnapRules,
-  filterSnapshots,
   qemuRules,
-} from "../../../src/core/rules/index.js";
+} from "../../../src/core/model/index.js";
+import { deleteEffect, filterSnapshots } from "../../../src/core/rules/index.js";
 import { expectFailure } from "./support/rules-samples.js";
 
 function head(name: string, parent?: string, over: Partial<SnapshotHead> = {}): SnapshotHead {

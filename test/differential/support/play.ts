@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FileProbe } from "../../../src/core/ports/index.js";
-import type { DriverRules } from "../../../src/core/rules/index.js";
+import type { DriverRules } from "../../../src/core/model/index.js";
 import { sketchedDocument } from "./document-arbitrary.js";
 import {
   answerOf,

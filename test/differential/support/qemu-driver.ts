@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NOBODY, QEMU_CONF } from "../../../scripts/embedded-libvirt.mjs";
-import { qemuRules } from "../../../src/core/rules/index.js";
+import { qemuRules } from "../../../src/core/model/index.js";
 import { formatElement } from "../../../src/xml/index.js";
 import { IMAGE_FILES, sketchedDomainXml } from "./domain-arbitrary.js";
 import { rememberFolder } from "./files.js";

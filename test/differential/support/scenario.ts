@@ -1,8 +1,12 @@
 import fc from "fast-check";
-import type { CreateFlags, DomainSnapshot, DomainState } from "../../../src/core/model/index.js";
+import type {
+  CreateFlags,
+  DomainSnapshot,
+  DomainState,
+  DriverRules,
+} from "../../../src/core/model/index.js";
 import type { FileProbe } from "../../../src/core/ports/index.js";
 import { DomsnapError } from "../../../src/core/errors/index.js";
-import type { DriverRules } from "../../../src/core/rules/index.js";
 import { parseDomain, relocateDisks } from "../../../src/xml/index.js";
 import { checkSnapshotXml, type CheckedSnapshot } from "../../../src/xml/check.js";
 import { errorIn, quoted } from "./virsh.js";

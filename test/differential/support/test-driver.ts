@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { testRules } from "../../../src/core/rules/index.js";
+import { testRules } from "../../../src/core/model/index.js";
 import { element, formatElement, type XmlElement } from "../../../src/xml/index.js";
 import { IMAGE_FILES, sketchedDomainXml } from "./domain-arbitrary.js";
 import { probeHostFile } from "./files.js";

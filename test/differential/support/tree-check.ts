@@ -4,8 +4,9 @@ import {
   type DomainSnapshot,
   type ListFlag,
   type ListFlags,
+  type DriverRules,
 } from "../../../src/core/model/index.js";
-import { deleteEffect, filterSnapshots, type DriverRules } from "../../../src/core/rules/index.js";
+import { deleteEffect, filterSnapshots } from "../../../src/core/rules/index.js";
 import { DomsnapError } from "../../../src/core/errors/index.js";
 import { maybe } from "./domain-arbitrary.js";
 import { errorIn, quoted } from "./virsh.js";

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { openSnapshotService } from "../../../src/container.js";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
 import type { DomainDefinition } from "../../../src/core/model/index.js";
-import { readAsGuest, writeAsGuest } from "../../plugins/lib/vhd/support/guest-vhd.js";
-import { makeDynamic } from "../../plugins/lib/vhd/support/vhd-images.js";
+import { readAsGuest, writeAsGuest } from "../../formats/vhd/support/guest-vhd.js";
+import { makeDynamic } from "../../formats/vhd/support/vhd-images.js";
 import { runDomsnap, tryDomsnap, type CliResult } from "./run-domsnap.js";
 
 /** Ends inside a block. */

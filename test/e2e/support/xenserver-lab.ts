@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { goldenSparse } from "../../plugins/lib/vhd/support/golden-vhd.js";
-import { readAsGuest } from "../../plugins/lib/vhd/support/guest-vhd.js";
+import { goldenSparse } from "../../formats/vhd/support/golden-vhd.js";
+import { readAsGuest } from "../../formats/vhd/support/guest-vhd.js";
 import { runDomsnap, tryDomsnap, type CliResult } from "./run-domsnap.js";
 
 const MIB = 1024 * 1024;

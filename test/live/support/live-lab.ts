@@ -10,7 +10,7 @@ import { expect } from "chai";
 import { openSnapshotService } from "../../../src/container.js";
 import type { Domain } from "../../../src/core/model/index.js";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
-import { DefinitionFolder } from "../../../src/plugins/lib/definition-folder.js";
+import { DefinitionFolder } from "../../../src/plugin-kit/definition-folder.js";
 import type { Guest } from "../../../src/plugins/toolstack-qemu/guest.js";
 import { QemuToolstack } from "../../../src/plugins/toolstack-qemu/qemu-toolstack.js";
 import {

@@ -7,9 +7,9 @@ import { pathToFileURL } from "node:url";
 
 import { openSnapshotService } from "../../../src/container.js";
 import type { DomainSnapshot } from "../../../src/core/model/index.js";
-import type { ImportRequest, ImportResult } from "../../../src/core/operations/results.js";
+import type { ImportRequest, ImportResult } from "../../../src/core/operations/shared/results.js";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
-import { formatMetadata } from "../../../src/plugins/lib/metadata-document.js";
+import { formatMetadata } from "../../../src/xml/libvirt-metadata.js";
 import { parseDomain } from "../../../src/xml/index.js";
 
 export const UUID = "11111111-1111-4111-8111-111111111111";

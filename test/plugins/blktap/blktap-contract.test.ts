@@ -1,6 +1,6 @@
 import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
 import { describeDiskBackend } from "../../../src/testing/disk-backend-contract.js";
-import { vhdImages } from "../lib/vhd/support/vhd-images.js";
+import { vhdImages } from "../../formats/vhd/support/vhd-images.js";
 
 describeDiskBackend("blktap", {
   forms: [

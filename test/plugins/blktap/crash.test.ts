@@ -12,13 +12,13 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
-import type { DiskOperation } from "../../../src/core/plan/operation.js";
+import type { DiskOperation } from "../../../src/core/model/operation.js";
 import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
-import { checkVhd, hostImageFiles, repairVhd } from "../../../src/plugins/lib/vhd/index.js";
+import { checkVhd, hostImageFiles, repairVhd } from "../../../src/formats/vhd/index.js";
 import { makeFolder } from "../support/state-folder.js";
-import { Crash, FaultyFiles, LOSSES, type Loss } from "../lib/vhd/support/faulty-files.js";
-import { writeAsGuest } from "../lib/vhd/support/guest-vhd.js";
-import { makeDynamic } from "../lib/vhd/support/vhd-images.js";
+import { Crash, FaultyFiles, LOSSES, type Loss } from "../../formats/vhd/support/faulty-files.js";
+import { writeAsGuest } from "../../formats/vhd/support/guest-vhd.js";
+import { makeDynamic } from "../../formats/vhd/support/vhd-images.js";
 import { MemoryTapCtl } from "./support/memory-tap-ctl.js";
 import { contextOf, freeze, hashOf, image, mergeStep, operations } from "./support/operations.js";
 

@@ -15,11 +15,11 @@ import { expect } from "chai";
 import type { ErrorCode } from "../../../src/core/errors/index.js";
 import type { DomainDisk } from "../../../src/core/model/index.js";
 import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
-import { checkVhd, hostImageFiles } from "../../../src/plugins/lib/vhd/index.js";
+import { checkVhd, hostImageFiles } from "../../../src/formats/vhd/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";
 import { makeFolder } from "../support/state-folder.js";
-import { writeAsGuest } from "../lib/vhd/support/guest-vhd.js";
-import { makeDynamic } from "../lib/vhd/support/vhd-images.js";
+import { writeAsGuest } from "../../formats/vhd/support/guest-vhd.js";
+import { makeDynamic } from "../../formats/vhd/support/vhd-images.js";
 import { contextOf, freeze, hashOf, image, mergeStep, operations } from "./support/operations.js";
 import type { VhdUtilFault } from "./support/vhd-util.js";
 

@@ -9,11 +9,11 @@ import { expect } from "chai";
 import type { DomainDisk } from "../../../src/core/model/index.js";
 import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
 import { TapCtl } from "../../../src/plugins/blktap/tap-ctl.js";
-import { hostImageFiles, type ImageFiles } from "../../../src/plugins/lib/vhd/index.js";
+import { hostImageFiles, type ImageFiles } from "../../../src/formats/vhd/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";
 import { makeFolder } from "../support/state-folder.js";
-import { readAsGuest, writeAsGuest } from "../lib/vhd/support/guest-vhd.js";
-import { makeDynamic } from "../lib/vhd/support/vhd-images.js";
+import { readAsGuest, writeAsGuest } from "../../formats/vhd/support/guest-vhd.js";
+import { makeDynamic } from "../../formats/vhd/support/vhd-images.js";
 import { contextOf, freeze, hashOf, image, mergeStep, operations } from "./support/operations.js";
 import { TapWorld } from "./support/tap-world.js";
 

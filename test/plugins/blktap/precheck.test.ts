@@ -14,19 +14,19 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
-import type { RevertStep } from "../../../src/core/plan/operation.js";
+import type { RevertStep } from "../../../src/core/model/operation.js";
 import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
 import {
   formatEmptyVhd,
   hostImageFiles,
   MAX_CHAIN_DEPTH,
   openVhd,
-} from "../../../src/plugins/lib/vhd/index.js";
+} from "../../../src/formats/vhd/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";
 import { makeFolder } from "../support/state-folder.js";
-import { FaultyFiles } from "../lib/vhd/support/faulty-files.js";
-import { writeAsGuest } from "../lib/vhd/support/guest-vhd.js";
-import { makeDynamic } from "../lib/vhd/support/vhd-images.js";
+import { FaultyFiles } from "../../formats/vhd/support/faulty-files.js";
+import { writeAsGuest } from "../../formats/vhd/support/guest-vhd.js";
+import { makeDynamic } from "../../formats/vhd/support/vhd-images.js";
 import { contextOf, freeze, hashOf, image, mergeStep, operations } from "./support/operations.js";
 
 const SIZE = 3 * 1024 * 1024;

@@ -5,10 +5,10 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
-import { findChildren, hostImageFiles } from "../../../src/plugins/lib/vhd/index.js";
+import { findChildren, hostImageFiles } from "../../../src/formats/vhd/index.js";
 import { makeFolder } from "../support/state-folder.js";
-import { readAsGuest, writeAsGuest } from "../lib/vhd/support/guest-vhd.js";
-import { makeDynamic } from "../lib/vhd/support/vhd-images.js";
+import { readAsGuest, writeAsGuest } from "../../formats/vhd/support/guest-vhd.js";
+import { makeDynamic } from "../../formats/vhd/support/vhd-images.js";
 import { contextOf, freeze, image, mergeStep, operations } from "./support/operations.js";
 
 const SECTORS = 200;

@@ -15,14 +15,18 @@ import { expect } from "chai";
 import { Container } from "inversify";
 
 import type { ImageRef } from "../../../src/core/model/index.js";
-import type { OperationOf, RevertStep, SnapshotStep } from "../../../src/core/plan/operation.js";
+import type { OperationOf, RevertStep, SnapshotStep } from "../../../src/core/model/operation.js";
 import { DiskBackend, type DiskWish } from "../../../src/core/ports/index.js";
 import { DdBackend, ddModule } from "../../../src/plugins/dd/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";
-import { withLoopDevice, withReflinkFolder, withSmallFolder } from "../lib/support/file-systems.js";
-import { testFolder } from "../lib/support/folder.js";
-import { diskOf, testContext } from "../lib/support/operations.js";
-import { exec } from "../lib/support/qemu-images.js";
+import {
+  withLoopDevice,
+  withReflinkFolder,
+  withSmallFolder,
+} from "../../support/images/file-systems.js";
+import { testFolder } from "../../support/images/folder.js";
+import { diskOf, testContext } from "../../support/images/operations.js";
+import { exec } from "../../support/images/qemu-images.js";
 
 const MIB = 1024 * 1024;
 

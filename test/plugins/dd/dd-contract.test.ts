@@ -1,6 +1,6 @@
 import { DdBackend } from "../../../src/plugins/dd/index.js";
 import { describeDiskBackend } from "../../../src/testing/disk-backend-contract.js";
-import { qemuImages } from "../lib/support/qemu-images.js";
+import { qemuImages } from "../../support/images/qemu-images.js";
 
 describeDiskBackend("dd", {
   forms: [

@@ -4,17 +4,17 @@ import { expect } from "chai";
 import { Container } from "inversify";
 
 import type { ImageFormat, ImageRef } from "../../../src/core/model/index.js";
-import type { MergeStep, OperationOf, SnapshotStep } from "../../../src/core/plan/operation.js";
+import type { MergeStep, OperationOf, SnapshotStep } from "../../../src/core/model/operation.js";
 import { DiskBackend, type DiskWish } from "../../../src/core/ports/index.js";
-import { readImageHeader } from "../../../src/plugins/lib/qcow2-header.js";
-import { QemuImg } from "../../../src/plugins/lib/qemu-img.js";
+import { readImageHeader } from "../../../src/formats/qcow2/header.js";
+import { QemuImg } from "../../../src/clients/qemu-img.js";
 import { QdiskBackend, qdiskModule } from "../../../src/plugins/qdisk/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";
-import { withLoopDevice } from "../lib/support/file-systems.js";
-import { testFolder } from "../lib/support/folder.js";
-import { whileHeld } from "../lib/support/holding-images.js";
-import { diskOf, testContext } from "../lib/support/operations.js";
-import { exec, guestWrites, qemuImages } from "../lib/support/qemu-images.js";
+import { withLoopDevice } from "../../support/images/file-systems.js";
+import { testFolder } from "../../support/images/folder.js";
+import { whileHeld } from "../../support/images/holding-images.js";
+import { diskOf, testContext } from "../../support/images/operations.js";
+import { exec, guestWrites, qemuImages } from "../../support/images/qemu-images.js";
 
 const MIB = 1024 * 1024;
 

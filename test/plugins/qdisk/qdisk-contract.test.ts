@@ -1,6 +1,6 @@
 import { QdiskBackend } from "../../../src/plugins/qdisk/index.js";
 import { describeDiskBackend } from "../../../src/testing/disk-backend-contract.js";
-import { qemuImages } from "../lib/support/qemu-images.js";
+import { qemuImages } from "../../support/images/qemu-images.js";
 
 describeDiskBackend("qdisk", {
   forms: [

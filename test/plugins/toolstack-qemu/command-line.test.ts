@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { formatCommandLine } from "../../../src/plugins/toolstack-qemu/command-line.js";
 import { runFolder } from "../../../src/plugins/toolstack-qemu/run-folder.js";
 import { parseDomain } from "../../../src/xml/index.js";
-import { thrownBy } from "../lib/qmp/support/thrown-by.js";
+import { thrownBy } from "../../clients/qmp/support/thrown-by.js";
 
 interface Parts {
   readonly type?: string;

@@ -30,7 +30,7 @@ import {
   QmpClient,
   runTransaction,
   type QmpEvent,
-} from "../../../src/plugins/lib/qmp/index.js";
+} from "../../../src/clients/qmp/index.js";
 import { storeFileModule } from "../../../src/plugins/store-file/index.js";
 import { endGuest } from "../../../src/plugins/toolstack-qemu/guest-process.js";
 import { queryGuest } from "../../../src/plugins/toolstack-qemu/guest-state.js";

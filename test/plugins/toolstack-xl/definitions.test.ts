@@ -8,11 +8,11 @@ import { domainDisksOf } from "../../../src/plugins/toolstack-xl/disk-servers.js
 import { defineGuest } from "../../../src/plugins/toolstack-xl/domain-xml.js";
 import { domainStateOf } from "../../../src/plugins/toolstack-xl/xen-domains.js";
 import { guestOfLibxl, guestOfXlCfg } from "../../../src/plugins/toolstack-xl/xen-guest.js";
-import { parseBlockList, parseLongList, parseState } from "../../../src/plugins/lib/xl/index.js";
+import { parseBlockList, parseLongList, parseState } from "../../../src/clients/xl/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";
 import { relocateDisks } from "../../../src/xml/index.js";
-import { testFolder } from "../lib/support/folder.js";
-import { readTranscript } from "../lib/xl-client/transcripts.js";
+import { testFolder } from "../../support/images/folder.js";
+import { readTranscript } from "../../clients/xl/transcripts.js";
 
 const UUID = "3b7c6be4-1c1d-4e5f-8a6b-0123456789ab";
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
 import type { DiskWish } from "../../../src/core/ports/index.js";
-import { parseXlDisk } from "../../../src/plugins/lib/xl-disk/index.js";
+import { parseXlDisk } from "../../../src/formats/xl-disk/index.js";
 import {
   assessXenDisk,
   type AssessedGuest,

@@ -19,10 +19,7 @@ import { build } from "esbuild";
 import { ensureBuilt } from "../../../scripts/ensure-built.mjs";
 import type { DomsnapError } from "../../../src/core/errors/index.js";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
-import {
-  formatInformationView,
-  parseInformationFile,
-} from "../../../src/plugins/lib/xl-snapshot/index.js";
+import { formatInformationView, parseInformationFile } from "../../../src/xl-snapshot/index.js";
 import type { SweepGuest } from "../../sweep/support/sweep-guest.js";
 import { sweep } from "../../sweep/support/sweep.js";
 import { openWithViews } from "./support/view-connection.js";

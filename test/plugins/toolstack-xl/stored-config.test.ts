@@ -4,12 +4,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "chai";
 
-import type { ImageMove } from "../../../src/plugins/lib/live/index.js";
-import { parseLongList, withLibxlLock } from "../../../src/plugins/lib/xl/index.js";
+import type { ImageMove } from "../../../src/qemu-images/live/index.js";
+import { parseLongList, withLibxlLock } from "../../../src/clients/xl/index.js";
 import { StoredConfig } from "../../../src/plugins/toolstack-xl/stored-config.js";
 import { expectError } from "../../../src/testing/expect-error.js";
-import { testFolder } from "../lib/support/folder.js";
-import { readTranscript } from "../lib/xl-client/transcripts.js";
+import { testFolder } from "../../support/images/folder.js";
+import { readTranscript } from "../../clients/xl/transcripts.js";
 
 const UUID = "3b7c6be4-1c1d-4e5f-8a6b-0123456789ab";
 const ID = 2;

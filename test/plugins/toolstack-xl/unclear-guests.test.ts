@@ -2,12 +2,12 @@ import { chmodSync, writeFileSync } from "node:fs";
 
 import { expect } from "chai";
 
-import { Xl } from "../../../src/plugins/lib/xl/index.js";
+import { Xl } from "../../../src/clients/xl/index.js";
 import { ConfigFolder } from "../../../src/plugins/toolstack-xl/config-folder.js";
 import { XenDomains } from "../../../src/plugins/toolstack-xl/xen-domains.js";
 import { XlToolstack } from "../../../src/plugins/toolstack-xl/xl-toolstack.js";
 import { expectError } from "../../../src/testing/expect-error.js";
-import { testFolder } from "../lib/support/folder.js";
+import { testFolder } from "../../support/images/folder.js";
 
 const UUID = "3b7c6be4-1c1d-4e5f-8a6b-0123456789ab";
 

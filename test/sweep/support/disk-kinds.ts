@@ -1,8 +1,8 @@
 import { createContainer } from "../../../src/container.js";
 import type { DomainDisk, ImageFormat, ImageRef } from "../../../src/core/model/index.js";
 import { DiskBackend } from "../../../src/core/ports/index.js";
-import { qemuImages } from "../../plugins/lib/support/qemu-images.js";
-import { vhdImages } from "../../plugins/lib/vhd/support/vhd-images.js";
+import { qemuImages } from "../../support/images/qemu-images.js";
+import { vhdImages } from "../../formats/vhd/support/vhd-images.js";
 
 /** A disk that a guest can have. */
 export interface DiskKind {

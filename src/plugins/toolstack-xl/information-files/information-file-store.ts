@@ -6,7 +6,8 @@ import type {
   SnapshotStore,
   StoredFile,
 } from "../../../core/ports/index.js";
-import { parseInformationFileName, withDefinitionOf } from "../../lib/xl-snapshot/index.js";
+import { withDefinitionOf } from "../../../qemu-images/foreign-snapshot.js";
+import { parseInformationFileName } from "../../../xl-snapshot/index.js";
 import type { InformationFolder } from "./information-folder.js";
 import type { InformationViews } from "./record-views.js";
 

@@ -2,8 +2,8 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import type { DomainSnapshot } from "../../../core/model/index.js";
-import { readStateFile, assertRealFolder } from "../../lib/state-files.js";
-import { errnoOf, systemError } from "../../lib/system-error.js";
+import { readStateFile, assertRealFolder } from "../../../host/state-files.js";
+import { errnoOf, systemError } from "../../../host/system-error.js";
 import {
   fromToolstackSnapshot,
   informationFileName,
@@ -12,7 +12,7 @@ import {
   parseInformationFileName,
   parseLibxlSnapshot,
   prototypeFileName,
-} from "../../lib/xl-snapshot/index.js";
+} from "../../../xl-snapshot/index.js";
 
 const RECORD_SUFFIX = ".xml";
 /** A view that is complete, while its record is being written. */

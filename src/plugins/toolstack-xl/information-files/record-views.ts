@@ -3,9 +3,9 @@ import { rename } from "node:fs/promises";
 import { asDomsnapError } from "../../../core/errors/index.js";
 import type { DomainSnapshot, SnapshotHead } from "../../../core/model/index.js";
 import type { RecordViews, SnapshotStore, ViewProblem } from "../../../core/ports/index.js";
-import { renameDurably, unlinkDurably } from "../../lib/durable-files.js";
-import { ensureStateFolder, writeStateFile, writeStateFiles } from "../../lib/state-files.js";
-import { formatInformationView, isInformationView } from "../../lib/xl-snapshot/index.js";
+import { renameDurably, unlinkDurably } from "../../../host/durable-files.js";
+import { ensureStateFolder, writeStateFile, writeStateFiles } from "../../../host/state-files.js";
+import { formatInformationView, isInformationView } from "../../../xl-snapshot/index.js";
 import type { InformationFolder, InformationListing } from "./information-folder.js";
 
 /**

@@ -1,4 +1,4 @@
-import { readAsGuest, writeAsGuest } from "../../lib/vhd/support/guest-vhd.js";
+import { readAsGuest, writeAsGuest } from "../../../formats/vhd/support/guest-vhd.js";
 import { TapCtl, type Tapdisk } from "../../../../src/plugins/blktap/tap-ctl.js";
 
 /** One running disk without a program behind it, for tests that pause it very often. */

@@ -6,9 +6,9 @@ import type {
   MergeStep,
   RevertStep,
   SnapshotStep,
-} from "../../../../src/core/plan/operation.js";
+} from "../../../../src/core/model/operation.js";
 import type { OperationContext } from "../../../../src/core/ports/index.js";
-import { readAsGuest } from "../../lib/vhd/support/guest-vhd.js";
+import { readAsGuest } from "../../../formats/vhd/support/guest-vhd.js";
 
 /** Plain disk operations, as the planner makes them for paths that stay. */
 export const operations = {

@@ -9,7 +9,7 @@ import {
   parentByPath,
   readAsGuest,
   writeAsGuest,
-} from "../../lib/vhd/support/guest-vhd.js";
+} from "../../../formats/vhd/support/guest-vhd.js";
 
 /** What a test orders to go wrong. */
 export interface VhdUtilFault {

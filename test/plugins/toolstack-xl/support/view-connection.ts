@@ -5,7 +5,7 @@ import { ContainerModule } from "inversify";
 import { createContainer, openSnapshotService } from "../../../../src/container.js";
 import type { SnapshotService } from "../../../../src/core/operations/snapshot-service.js";
 import { ConnectionProvider, FilePersistence } from "../../../../src/core/ports/index.js";
-import { DefinitionFolder } from "../../../../src/plugins/lib/definition-folder.js";
+import { DefinitionFolder } from "../../../../src/plugin-kit/definition-folder.js";
 import { FileToolstack } from "../../../../src/plugins/toolstack-file/file-toolstack.js";
 import { withInformationFiles } from "../../../../src/plugins/toolstack-xl/information-files/index.js";
 

@@ -1,0 +1,191 @@
+import { asDomsnapError } from "../../errors/index.js";
+import type { Domain, DomainSnapshot } from "../../model/index.js";
+import {
+  checkFiles,
+  checkImages,
+  checkRecords,
+  type Finding,
+  type Repair,
+} from "../../rules/index.js";
+import { heldDisks, lookAtFiles, lookAtImages } from "./check-facts.js";
+import { changeDomain, type ServiceContext } from "../shared/context.js";
+import { foreignPathsOf } from "../shared/foreign-paths.js";
+import { readHeads } from "../shared/records.js";
+import type { ChangeOptions, CheckReport } from "../shared/results.js";
+
+/** See `SnapshotService.check`. */
+export async function checkDomains(
+  context: ServiceContext,
+  reference?: string,
+): Promise<CheckReport[]> {
+  const { toolstack } = context.connection;
+  if (reference !== undefined)
+    return [await checkOne(context, await toolstack.findDomain(reference))];
+  const domains = await toolstack.listDomains();
+  const reports: CheckReport[] = [];
+  for (const domain of domains) reports.push(await checkOne(context, domain, domains));
+  return [
+    ...reports,
+    ...(await unreadableReports(context)),
+    ...(await strayReports(context, domains)),
+  ];
+}
+
+/** See `SnapshotService.repair`. */
+export async function repairDomain(
+  context: ServiceContext,
+  reference: string,
+  accepted: readonly Finding[],
+  options: ChangeOptions = {},
+): Promise<CheckReport> {
+  return changeDomain(context, reference, options, async (domain) => {
+    const agreed = new Set(accepted.map(keyOf));
+    const { findings } = await checkOne(context, domain);
+    for (const finding of findings)
+      if (finding.repair && agreed.has(keyOf(finding)))
+        await repair(context, domain, finding.repair);
+    return checkOne(context, domain);
+  });
+}
+
+/** Only what was shown is repaired, also if the world has changed since. */
+function keyOf({ code, subject }: Finding): string {
+  return `${code}\0${subject}`;
+}
+
+async function repair(
+  { connection, files }: ServiceContext,
+  { uuid }: Domain,
+  wanted: Repair,
+): Promise<void> {
+  const { store } = connection;
+  switch (wanted.kind) {
+    case "recover":
+      // Taking the lock has done it.
+      return;
+    case "make-root": {
+      const { parent: _lost, ...snapshot } = await store.read(uuid, wanted.snapshot);
+      return store.write(uuid, snapshot);
+    }
+    case "clear-current":
+      return store.setCurrent(uuid, undefined);
+    case "renew-view":
+      return store.views?.renew(uuid, wanted.snapshot);
+    case "restrict-file":
+      return files.restrict(wanted.path);
+    case "remove-file":
+      return files.remove(wanted.path);
+  }
+}
+
+/** `everyDomain` are those of the toolstack, where they were asked for already. */
+async function checkOne(
+  context: ServiceContext,
+  domain: Domain,
+  everyDomain?: readonly Domain[],
+): Promise<CheckReport> {
+  const interruption = await openChange(context, domain);
+  // Until it is settled, nothing else can be told from what it has left half done.
+  if (interruption) return { domain, findings: [interruption] };
+  const heads = await readHeads(context, domain.uuid);
+  const { records, findings } = await readRecords(context, domain, [...heads.tree.byName.keys()]);
+  const { definition, inactiveDefinition } = domain;
+  const definitions = [definition, ...(inactiveDefinition ? [inactiveDefinition] : [])];
+  const touches = context.connection.toolstack.touchesImages;
+  const held = touches ? heldDisks(context, records) : [];
+  const images = touches
+    ? await lookAtImages(context, records, definitions)
+    : new Map<string, never>();
+  const domains = everyDomain ?? (await context.connection.toolstack.listDomains());
+  const foreignPaths = foreignPathsOf(domains, domain);
+  return {
+    domain,
+    findings: [
+      ...checkRecords(heads),
+      ...findings,
+      ...(await checkViews(context, domain)),
+      ...checkImages({ images, held, foreignPaths }),
+      ...checkFiles(await lookAtFiles(context, domain.uuid, images, held, records)),
+    ],
+  };
+}
+
+async function openChange(
+  { connection: { journal, lock } }: ServiceContext,
+  { uuid, name }: Domain,
+): Promise<Finding | undefined> {
+  try {
+    const entry = await journal.read(uuid);
+    if (!entry) return undefined;
+    const holder = await lock.holder(uuid);
+    const { verb, snapshot } = entry.plan;
+    const by = holder ? `under way by ${holder.description}` : "interrupted";
+    return {
+      code: "interrupted",
+      subject: name,
+      detail: `${verb} of snapshot '${snapshot}' is ${by}`,
+      ...(holder ? {} : { repair: { kind: "recover" } }),
+    };
+  } catch (thrown) {
+    const { message } = asDomsnapError(thrown);
+    return { code: "journal-unreadable", subject: name, detail: message };
+  }
+}
+
+/** The records that can be read, and findings about the others. */
+async function readRecords(
+  { connection: { store } }: ServiceContext,
+  { uuid }: Domain,
+  names: readonly string[],
+): Promise<{ records: DomainSnapshot[]; findings: Finding[] }> {
+  const records: DomainSnapshot[] = [];
+  const findings: Finding[] = [];
+  for (const name of names)
+    try {
+      records.push(await store.read(uuid, name));
+    } catch (thrown) {
+      const { message } = asDomsnapError(thrown);
+      findings.push({ code: "record-unreadable", subject: name, detail: message });
+    }
+  return { records, findings };
+}
+
+async function checkViews(
+  { connection: { store } }: ServiceContext,
+  { uuid }: Domain,
+): Promise<Finding[]> {
+  const problems = (await store.views?.check(uuid)) ?? [];
+  return problems.map(({ path, reason, snapshot }) => {
+    const repair = { kind: "renew-view", snapshot } as const;
+    return { code: "view-stale", subject: path, detail: reason, repair };
+  });
+}
+
+/** Records of domains that are not defined. */
+async function unreadableReports({ connection }: ServiceContext): Promise<CheckReport[]> {
+  const problems = (await connection.toolstack.listProblems?.()) ?? [];
+  return problems.map(({ definition, reason }) => ({
+    domain: { uuid: "", name: definition.slice(definition.lastIndexOf("/") + 1) },
+    findings: [{ code: "definition-unreadable", subject: definition, detail: reason }],
+  }));
+}
+
+async function strayReports(
+  { connection }: ServiceContext,
+  domains: readonly Domain[],
+): Promise<CheckReport[]> {
+  const defined = new Set(domains.map(({ uuid }) => uuid));
+  const strays: CheckReport[] = [];
+  for (const uuid of await connection.store.domains()) {
+    if (defined.has(uuid)) continue;
+    const { heads, problems } = await connection.store.index(uuid);
+    const count = heads.length + problems.length;
+    if (count === 0) continue;
+    const detail = `${count} records are kept for it`;
+    strays.push({
+      domain: { uuid, name: uuid },
+      findings: [{ code: "domain-unknown", subject: uuid, detail }],
+    });
+  }
+  return strays;
+}

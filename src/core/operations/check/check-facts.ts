@@ -1,0 +1,159 @@
+import { asDomsnapError } from "../../errors/index.js";
+import type { DomainDefinition, DomainSnapshot, ImageRef } from "../../model/index.js";
+import { fileOfDiskSnapshot, findDisk, imageOfDisk, isTaken } from "../../plan/disk-images.js";
+import { definitionsOf } from "../../plan/image-references.js";
+import type { DiskBackend, ImageInfo } from "../../ports/index.js";
+import type { FileFacts, HeldDisk, ImageFact, StateFile } from "../../rules/index.js";
+import { selectBackend } from "../shared/choose-backend.js";
+import type { ServiceContext } from "../shared/context.js";
+
+/** An image that somebody names, with the backend that can look into it. */
+interface NamedImage {
+  readonly image: ImageRef;
+  readonly backend: DiskBackend | undefined;
+  readonly opened: boolean;
+}
+
+/** The disks of all records with the images that hold their states. */
+export function heldDisks(
+  { backends }: ServiceContext,
+  records: readonly DomainSnapshot[],
+): HeldDisk[] {
+  return records.flatMap((snapshot) =>
+    snapshot.disks.filter(isTaken).flatMap((disk): HeldDisk[] => {
+      const domainDisk = findDisk(snapshot.domain, disk.name);
+      const image = imageOfDisk(domainDisk);
+      const backend = domainDisk && selectBackend(backends, domainDisk, disk);
+      if (!image || !backend) return [];
+      // Where paths stay, a revert puts the overlay of another snapshot under the same name.
+      const file = backend.keepsPaths === true ? undefined : fileOfDiskSnapshot(disk);
+      const held = { snapshot, target: disk.name, mode: disk.mode, image };
+      return [{ ...held, externalKind: backend.externalKind, ...(file ? { file } : {}) }];
+    }),
+  );
+}
+
+/** Looks into every image that a record or a definition of the domain names. */
+export async function lookAtImages(
+  context: ServiceContext,
+  records: readonly DomainSnapshot[],
+  definitions: readonly DomainDefinition[],
+): Promise<Map<string, ImageFact>> {
+  const named = namedImages(context, records, definitions);
+  const facts = new Map<string, ImageFact>();
+  for (const [path, one] of named) facts.set(path, await lookAt(one));
+  const known = new Set([...named.keys(), ...[...facts.values()].flatMap(({ chain }) => chain)]);
+  for (const [path, { image, backend }] of named) {
+    const fact = facts.get(path);
+    const above = (await backend?.findDependents(image, [...known]).catch(() => [])) ?? [];
+    const strangers = above.filter((candidate) => !known.has(candidate));
+    if (fact && strangers.length > 0) facts.set(path, { ...fact, strangers });
+  }
+  return facts;
+}
+
+function namedImages(
+  { backends }: ServiceContext,
+  records: readonly DomainSnapshot[],
+  definitions: readonly DomainDefinition[],
+): Map<string, NamedImage> {
+  const named = new Map<string, NamedImage>();
+  for (const { disks, revertDisks = [], domain } of records)
+    for (const disk of [...disks, ...revertDisks]) {
+      const file = fileOfDiskSnapshot(disk);
+      const domainDisk = findDisk(domain, disk.name);
+      const backend = domainDisk && selectBackend(backends, domainDisk, disk);
+      if (file) named.set(file.path, { image: file, backend, opened: false });
+    }
+  for (const { disks } of [...records.flatMap(definitionsOf), ...definitions])
+    for (const disk of disks) {
+      const image = imageOfDisk(disk);
+      const backend = selectBackend(backends, disk, { mode: "internal" });
+      if (image && !disk.readonly) named.set(image.path, { image, backend, opened: true });
+    }
+  return named;
+}
+
+async function lookAt({ image, backend, opened }: NamedImage): Promise<ImageFact> {
+  const limit = backend?.longestChain;
+  const fact = {
+    image,
+    opened,
+    strangers: [],
+    ...(limit === undefined ? {} : { longestChain: limit }),
+  };
+  const below: string[] = [];
+  try {
+    const info = await backend?.inspect(image);
+    const loops = backend && info ? await followChain(backend, info, below) : false;
+    return { ...fact, ...(info ? { info } : {}), chain: below, loops };
+  } catch (thrown) {
+    return { ...fact, chain: below, loops: false, error: asDomsnapError(thrown) };
+  }
+}
+
+/** Collects the images below; true if they stand on one another in a circle. */
+async function followChain(
+  backend: DiskBackend,
+  top: ImageInfo,
+  below: string[],
+): Promise<boolean> {
+  const seen = new Set([top.path]);
+  for (let { backing } = top; backing;) {
+    if (seen.has(backing.path)) return true;
+    seen.add(backing.path);
+    below.push(backing.path);
+    const format = backing.format ?? "raw";
+    ({ backing } = await backend.inspect({ path: backing.path, type: "file", format }));
+  }
+  return false;
+}
+
+function filesOfRecord({ memory, disks, revertDisks = [] }: DomainSnapshot): string[] {
+  const images = [...disks, ...revertDisks].map(({ source }) => source?.path);
+  return [memory?.file, ...images].filter((path) => path !== undefined);
+}
+
+/** Looks at the files of the records, at those of snapshots, and at what lies beside them. */
+export async function lookAtFiles(
+  { connection, files }: ServiceContext,
+  domainUuid: string,
+  images: ReadonlyMap<string, ImageFact>,
+  held: readonly HeldDisk[],
+  records: readonly DomainSnapshot[],
+): Promise<FileFacts> {
+  const stateFiles: StateFile[] = [];
+  // Snapshots may keep their files beside their records.
+  const ofRecords = new Set(records.flatMap(filesOfRecord));
+  for (const { path, known } of await connection.store.files(domainUuid)) {
+    const file = await files.look(path);
+    if (file) stateFiles.push({ ...file, known: known || ofRecords.has(path) });
+  }
+  const paths = [...new Set(held.flatMap(({ file }) => (file ? [file.path] : [])))];
+  const looked = await Promise.all(paths.map((path) => files.look(path)));
+  const memory = connection.toolstack.touchesImages ? records.flatMap(memoryOf) : [];
+  const lookedMemory = await Promise.all(memory.map(({ path }) => files.look(path)));
+  const folders = new Set([...images.keys()].map((path) => path.slice(0, path.lastIndexOf("/"))));
+  const neighbours = await Promise.all([...folders].map((folder) => files.list(folder || "/")));
+  return {
+    stateFiles,
+    snapshotFiles: [...looked, ...lookedMemory].filter((file) => file !== undefined),
+    missingMemory: memory.filter((_file, at) => lookedMemory[at] === undefined),
+    neighbours: neighbours.flat(),
+    stems: [...images.keys()].map(stemOf),
+    named: new Set([...ofRecords, ...[...images].flatMap(([path, { chain }]) => [path, ...chain])]),
+    rawImages: [...images].flatMap(([path, { image, info }]) =>
+      image.format === "raw" && info
+        ? [{ stem: stemOf(path), sizeBytes: info.virtualSizeBytes }]
+        : [],
+    ),
+  };
+}
+
+function memoryOf({ name, memory }: DomainSnapshot): { snapshot: string; path: string }[] {
+  return memory?.file === undefined ? [] : [{ snapshot: name, path: memory.file }];
+}
+
+function stemOf(path: string): string {
+  return `${path.replace(/\.[^./]*$/, "")}.`;
+}

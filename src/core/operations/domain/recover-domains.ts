@@ -1,0 +1,89 @@
+import { asDomsnapError } from "../../errors/index.js";
+import { recoverDomain } from "../../execute/recover.js";
+import type { JournalEntry } from "../../ports/index.js";
+import {
+  awaitSettled,
+  environmentFor,
+  lockOptionsOf,
+  type ServiceContext,
+} from "../shared/context.js";
+import type { ChangeOptions, LockInfo, OpenOperation, Recovery } from "../shared/results.js";
+
+/** See `SnapshotService.recover`. */
+export async function recoverDomains(
+  context: ServiceContext,
+  reference: string | undefined,
+  options: ChangeOptions = {},
+): Promise<Recovery[]> {
+  const { journal, toolstack } = context.connection;
+  const uuids =
+    reference === undefined ? await journal.list() : [(await toolstack.findDomain(reference)).uuid];
+  const recoveries: Recovery[] = [];
+  for (const uuid of uuids) {
+    const recovery = await recoverOne(context, uuid, options);
+    if (recovery) recoveries.push(recovery);
+  }
+  return recoveries;
+}
+
+/** One that fails does not keep the next domain from being recovered. */
+async function recoverOne(
+  context: ServiceContext,
+  uuid: string,
+  options: ChangeOptions,
+): Promise<Recovery | undefined> {
+  const { journal, lock } = context.connection;
+  let found: Recovery = { domain: { uuid, name: uuid } };
+  try {
+    return await lock.run(uuid, lockOptionsOf(options), async () => {
+      const entry = await journal.read(uuid);
+      if (!entry) return undefined;
+      found = { domain: entry.plan.domain, operation: openOperation(entry) };
+      if (options.dryRun) return found;
+      await awaitSettled(context, uuid, options);
+      const outcome = await recoverDomain(uuid, environmentFor(context, options));
+      return outcome && { ...found, outcome };
+    });
+  } catch (thrown) {
+    return { ...found, error: asDomsnapError(thrown) };
+  }
+}
+
+/** See `SnapshotService.locks`. */
+export async function listLocks(context: ServiceContext): Promise<LockInfo[]> {
+  const { journal, toolstack } = context.connection;
+  const names = new Map((await toolstack.listDomains()).map(({ uuid, name }) => [uuid, name]));
+  const uuids = new Set([...names.keys(), ...(await journal.list())]);
+  const infos: LockInfo[] = [];
+  for (const uuid of uuids) {
+    const state = await lockState(context, uuid);
+    if (state) infos.push({ domain: { uuid, name: names.get(uuid) ?? uuid }, ...state });
+  }
+  return infos;
+}
+
+async function lockState(
+  { connection: { journal, lock } }: ServiceContext,
+  uuid: string,
+): Promise<Omit<LockInfo, "domain"> | undefined> {
+  const holder = await lock.holder(uuid);
+  const held = holder ? { holder } : {};
+  try {
+    const entry = await journal.read(uuid);
+    if (entry) return { ...held, operation: openOperation(entry) };
+    return holder && held;
+  } catch (thrown) {
+    return { ...held, error: asDomsnapError(thrown) };
+  }
+}
+
+function openOperation({ plan, owner, started, finished }: JournalEntry): OpenOperation {
+  return {
+    verb: plan.verb,
+    snapshot: plan.snapshot,
+    owner,
+    finished: finished.size,
+    total: plan.operations.length,
+    next: started.has(plan.commitAt) ? "completed" : "rolled-back",
+  };
+}

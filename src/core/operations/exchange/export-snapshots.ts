@@ -1,0 +1,73 @@
+import { DomsnapError } from "../../errors/index.js";
+import { childrenOf, isActive, type DomainSnapshot, type SnapshotTree } from "../../model/index.js";
+import type { ExportFormat } from "../../ports/index.js";
+import { lockOptionsOf, readDomain, type ServiceContext } from "../shared/context.js";
+import { readAllRecords, readHeads } from "../shared/records.js";
+import type { ChangeOptions, ExportRequest, ExportResult } from "../shared/results.js";
+
+/** See `SnapshotService.export`. Holds the domain's lock, so that nothing moves meanwhile. */
+export async function exportSnapshots(
+  context: ServiceContext,
+  reference: string,
+  request: ExportRequest,
+  options: ChangeOptions = {},
+): Promise<ExportResult> {
+  const format = await findFormat(context, request);
+  const { domain, unsettled } = await readDomain(context, reference);
+  if (unsettled) throw unsettled;
+  if (request.images && isActive(domain))
+    throw new DomsnapError("operation-invalid", `domain '${domain.name}' is active`, {
+      hint: "shut it down first, so that its images do not change while they are copied",
+    });
+  return context.connection.lock.run(domain.uuid, lockOptionsOf(options), async () => {
+    const heads = await readHeads(context, domain.uuid);
+    const records = await readAllRecords(context, domain.uuid, heads);
+    const { files, warnings } = await format.write(
+      {
+        domain,
+        snapshots: parentsFirst(heads.tree, records),
+        ...(heads.current && { current: heads.current.name }),
+      },
+      request.folder,
+      {
+        images: request.images ?? false,
+        dryRun: options.dryRun ?? false,
+        signal: options.signal ?? new AbortController().signal,
+        progress: (progress) => options.onProgress?.({ type: "export-progress", ...progress }),
+      },
+    );
+    return { domain, files, warnings, snapshots: records.length, executed: !options.dryRun };
+  });
+}
+
+async function findFormat(
+  { exchange }: ServiceContext,
+  request: ExportRequest,
+): Promise<ExportFormat> {
+  const { exportFormats } = await exchange();
+  const format = exportFormats.find(({ id }) => id === request.format);
+  const known = exportFormats.map(({ id, summary }) => `${id} (${summary})`).join("; ");
+  if (!format)
+    throw new DomsnapError("invalid-argument", `there is no export format '${request.format}'`, {
+      hint: `there are: ${known}`,
+    });
+  if (request.images && !format.copiesImages)
+    throw new DomsnapError("invalid-argument", `the format '${format.id}' holds no images`, {
+      hint: "use --to bundle",
+    });
+  return format;
+}
+
+/** Level by level, the oldest of siblings first: the order in which they are linked again. */
+function parentsFirst(tree: SnapshotTree, records: readonly DomainSnapshot[]): DomainSnapshot[] {
+  const byName = new Map(records.map((record) => [record.name, record]));
+  const ordered: DomainSnapshot[] = [];
+  // Grows while it is walked.
+  const waiting = tree.roots.toReversed();
+  for (const { name } of waiting) {
+    const record = byName.get(name);
+    if (record) ordered.push(record);
+    for (const child of childrenOf(tree, name).toReversed()) waiting.push(child);
+  }
+  return ordered;
+}

@@ -1,0 +1,171 @@
+import { asDomsnapError, DomsnapError } from "../../errors/index.js";
+import type { ExecutionEnvironment } from "../../execute/execute-plan.js";
+import { executePlan } from "../../execute/execute-plan.js";
+import { createRecordHandler } from "../../execute/record-handler.js";
+import { recoverDomain } from "../../execute/recover.js";
+import type { Consistency, Domain } from "../../model/index.js";
+import type { BackendId, Plan } from "../../model/operation.js";
+import type {
+  Connection,
+  DiskBackend,
+  FileProbe,
+  HostFiles,
+  LockOptions,
+  OperationMeasures,
+  SnapshotDocuments,
+  SnapshotExchange,
+} from "../../ports/index.js";
+import type { ChangeOptions } from "./results.js";
+
+/** What every use case works with: one connection and the plugins around it. */
+export interface ServiceContext {
+  readonly connection: Connection;
+  readonly backends: readonly DiskBackend[];
+  readonly documents: SnapshotDocuments;
+  readonly probe: FileProbe;
+  readonly files: HostFiles;
+  /** Loaded when it is first asked for, as few calls need it. */
+  readonly exchange: () => Promise<SnapshotExchange>;
+  /** Seconds since the epoch. */
+  readonly nowSeconds: () => bigint;
+}
+
+const DEFAULT_LOCK_TIMEOUT_MS = 30_000;
+/** A program of a domsnap that was killed may still be ending, and holds the lock until it has. */
+const READER_PATIENCE_MS = 1000;
+
+/**
+ * Runs a change of one domain: resolves the domain, takes its lock, settles what an earlier process
+ * left, and resolves again, since both may have changed it.
+ */
+export async function changeDomain<Result>(
+  context: ServiceContext,
+  reference: string,
+  options: ChangeOptions,
+  work: (domain: Domain) => Promise<Result>,
+): Promise<Result> {
+  const { lock, toolstack } = context.connection;
+  const { uuid } = await toolstack.findDomain(reference);
+  return lock.run(uuid, lockOptionsOf(options), async () => {
+    await awaitSettled(context, uuid, options);
+    await recoverDomain(uuid, environmentFor(context, options));
+    return work(await toolstack.findDomain(uuid));
+  });
+}
+
+/** Waits until no other tool is just starting or ending a domain; see `Toolstack.awaitSettled`. */
+export async function awaitSettled(
+  { connection: { toolstack } }: ServiceContext,
+  uuid: string,
+  { signal }: Pick<ChangeOptions, "signal">,
+): Promise<void> {
+  if (!toolstack.awaitSettled) return;
+  const known = (await toolstack.listDomains()).find((domain) => domain.uuid === uuid);
+  if (known) await toolstack.awaitSettled(known, signal);
+}
+
+export function lockOptionsOf({ lockTimeoutMs, signal }: ChangeOptions): LockOptions {
+  return {
+    timeoutMs: lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS,
+    ...(signal ? { signal } : {}),
+  };
+}
+
+/** A domain as it can be read, and why an interrupted operation on it could not be settled. */
+export interface ReadableDomain {
+  readonly domain: Domain;
+  readonly unsettled?: DomsnapError;
+}
+
+/**
+ * Resolves a domain for reading. If an earlier process was interrupted on it, that is settled
+ * first. While another process is at work, or when settling fails, the committed records are shown
+ * as they are: reading never depends on a repair.
+ */
+export async function readDomain(
+  context: ServiceContext,
+  reference: string,
+): Promise<ReadableDomain> {
+  const { lock, journal, toolstack } = context.connection;
+  const domain = await toolstack.findDomain(reference);
+  try {
+    if (!(await journal.read(domain.uuid))) return { domain };
+    await lock.run(domain.uuid, { timeoutMs: READER_PATIENCE_MS }, async () => {
+      await awaitSettled(context, domain.uuid, {});
+      await recoverDomain(domain.uuid, environmentFor(context, {}));
+    });
+    return { domain: await toolstack.findDomain(domain.uuid) };
+  } catch (thrown) {
+    const error = asDomsnapError(thrown);
+    return error.code === "locked" ? { domain } : { domain, unsettled: error };
+  }
+}
+
+/** Runs the plan, or only returns for a dry run. */
+export async function runUnlessDry(
+  context: ServiceContext,
+  plan: Plan,
+  options: ChangeOptions,
+): Promise<void> {
+  if (!options.dryRun) await executePlan(plan, environmentFor(context, options));
+}
+
+/** Collects what handlers warned of and measured, beside passing every event on. */
+export function collectWarnings(options: ChangeOptions): {
+  readonly options: ChangeOptions;
+  readonly warnings: string[];
+  /** What was measured so far; `consistency` is told with it, if anything was measured. */
+  readonly measures: (consistency?: Consistency) => { readonly measures?: OperationMeasures };
+} {
+  const warnings: string[] = [];
+  let measures: OperationMeasures | undefined;
+  return {
+    warnings,
+    measures: (consistency) =>
+      measures ? { measures: { ...measures, ...(consistency && { consistency }) } } : {},
+    options: {
+      ...options,
+      onProgress: (event) => {
+        if (event.type === "warning") warnings.push(event.message);
+        if (event.type === "measured") measures = addMeasures(measures, event.measures);
+        options.onProgress?.(event);
+      },
+    },
+  };
+}
+
+/** Times and bytes of the parts of a change are summed up; of consistencies the last one holds. */
+function addMeasures(
+  before: OperationMeasures | undefined,
+  next: OperationMeasures,
+): OperationMeasures {
+  const sum = (key: "pauseMs" | "frozenMs" | "bytesWritten") =>
+    before?.[key] === undefined && next[key] === undefined
+      ? {}
+      : { [key]: (before?.[key] ?? 0) + (next[key] ?? 0) };
+  return { ...before, ...next, ...sum("pauseMs"), ...sum("frozenMs"), ...sum("bytesWritten") };
+}
+
+export function findBackend(context: ServiceContext, id: BackendId): DiskBackend {
+  const backend = context.backends.find((candidate) => candidate.id === id);
+  if (backend) return backend;
+  throw new DomsnapError("tool-missing", `no disk backend named '${id}' is installed`, {
+    hint: "install the plugin that made this snapshot",
+  });
+}
+
+export function environmentFor(
+  { connection, ...context }: ServiceContext,
+  options: ChangeOptions,
+): ExecutionEnvironment {
+  return {
+    journal: connection.journal,
+    signal: options.signal ?? new AbortController().signal,
+    emit: options.onProgress ?? (() => undefined),
+    handlers: {
+      disks: (id) => findBackend({ connection, ...context }, id).handler,
+      domain: connection.toolstack.handler,
+      records: createRecordHandler(connection.store),
+    },
+  };
+}

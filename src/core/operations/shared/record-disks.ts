@@ -1,0 +1,18 @@
+import type { DiskSnapshot, DomainSnapshot } from "../../model/index.js";
+
+/** The record without the overlays of a revert that its children did not stand on. */
+export function withoutRevertDisks({
+  revertDisks: _dropped,
+  ...snapshot
+}: DomainSnapshot): DomainSnapshot {
+  return snapshot;
+}
+
+/** The disks with some replaced by others of the same name. */
+export function replaceDisks(
+  disks: readonly DiskSnapshot[],
+  replacements: readonly DiskSnapshot[],
+): DiskSnapshot[] {
+  const byName = new Map(replacements.map((disk) => [disk.name, disk]));
+  return disks.map((disk) => byName.get(disk.name) ?? disk);
+}

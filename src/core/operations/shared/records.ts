@@ -1,0 +1,80 @@
+import { asDomsnapError, DomsnapError } from "../../errors/index.js";
+import {
+  buildSnapshotTree,
+  type Domain,
+  type DomainSnapshot,
+  type SnapshotHead,
+  type SnapshotTree,
+} from "../../model/index.js";
+import type { RecordProblem } from "../../ports/index.js";
+import type { ServiceContext } from "./context.js";
+
+/** The heads of a domain's snapshots, linked. */
+export interface Heads {
+  readonly tree: SnapshotTree;
+  readonly current?: SnapshotHead;
+  readonly problems: readonly RecordProblem[];
+}
+
+export async function readHeads(
+  { connection }: ServiceContext,
+  domainUuid: string,
+): Promise<Heads> {
+  const index = await connection.store.index(domainUuid);
+  const tree = buildSnapshotTree(index.heads);
+  const current = index.current === undefined ? undefined : tree.byName.get(index.current);
+  return { tree, problems: index.problems, ...(current ? { current } : {}) };
+}
+
+/**
+ * Every record, complete. Needed before an image is merged or unlinked: a record that cannot be
+ * read may name it, so one such record stops the operation (`record-unreadable`).
+ */
+export async function readAllRecords(
+  { connection }: ServiceContext,
+  domainUuid: string,
+  { tree, problems }: Heads,
+): Promise<DomainSnapshot[]> {
+  const [problem] = problems;
+  if (problem) throw unknownReferences(problem.record, problem.reason);
+  const records: DomainSnapshot[] = [];
+  for (const name of tree.byName.keys()) {
+    try {
+      records.push(await connection.store.read(domainUuid, name));
+    } catch (thrown) {
+      throw unknownReferences(name, asDomsnapError(thrown).message);
+    }
+  }
+  return records;
+}
+
+/**
+ * Throws `record-unreadable` for a name whose record is there and cannot be read: it may be all that
+ * is left of a snapshot, and a new one would replace it.
+ */
+export function assertNoDamagedRecord({ problems }: Pick<Heads, "problems">, name: string): void {
+  const problem = problems.find(({ snapshot }) => snapshot === name);
+  if (!problem) return;
+  throw new DomsnapError(
+    "record-unreadable",
+    `the record '${problem.record}' of a snapshot '${name}' cannot be read: ${problem.reason}`,
+    { hint: "repair it or move it away first, or choose another name" },
+  );
+}
+
+function unknownReferences(record: string, reason: string): DomsnapError {
+  return new DomsnapError(
+    "record-unreadable",
+    `cannot tell which images record '${record}' needs: ${reason}`,
+    { hint: "repair or remove that record first; images stay untouched until then" },
+  );
+}
+
+/** The current snapshot's record, complete; missing when none is current. */
+export async function readCurrent(
+  { connection }: ServiceContext,
+  { uuid }: Pick<Domain, "uuid">,
+  { current }: Heads,
+): Promise<DomainSnapshot | undefined> {
+  return current && connection.store.read(uuid, current.name);
+}

@@ -1,0 +1,294 @@
+import { rm } from "node:fs/promises";
+
+import { DomsnapError } from "../../core/errors/index.js";
+import type { Capture, SnapshotStep } from "../../core/model/operation.js";
+import type { OperationContext } from "../../core/ports/index.js";
+import { assertSafeChain } from "../backing-chain.js";
+import { readCopySource } from "../../host/copy-file.js";
+import { everyAsync } from "../../host/every-async.js";
+import { InternalSnapshots } from "../internal-snapshots.js";
+import { OverlayMerger } from "../merge-overlay.js";
+import { beginFile, unmakeFile, type NewFile } from "../../host/new-file.js";
+import { OverlayFiles, type OverlayStep } from "../overlay-files.js";
+import { probeFile } from "../../host/probe-file.js";
+import { QemuImg } from "../../clients/qemu-img.js";
+import {
+  attachOverlay,
+  openMemorySink,
+  queryBlockGraph,
+  runTransaction,
+  takeInternalSnapshot,
+  waitForStandstill,
+  type MemorySink,
+  type QmpClient,
+} from "../../clients/qmp/index.js";
+import { findLiveDisks, type LiveDisk } from "./find-live-disks.js";
+import { disksWith, removeInternal, saveInternal, vmStateBytes } from "./internal-live.js";
+import { formatNodeOf, goOn, imageIdentity, isRunning, type LiveGuest } from "./live-guest.js";
+import { mergeOpenOverlay } from "./merge-live.js";
+import { closeImage, isInChain, openOverlay } from "./overlay-nodes.js";
+import { watchPause } from "./pause-watch.js";
+import { saveMemory } from "./save-memory.js";
+
+type External = SnapshotStep & { readonly file: NonNullable<SnapshotStep["file"]> };
+
+/** Takes snapshots of guests that QEMU runs; see `domain.prepare-capture` and `domain.capture`. */
+export class GuestCapture {
+  readonly #overlays: OverlayFiles;
+  readonly #merger: OverlayMerger;
+  readonly #internal: InternalSnapshots;
+
+  constructor(private readonly qemuImg = new QemuImg()) {
+    this.#overlays = new OverlayFiles(qemuImg);
+    this.#merger = new OverlayMerger(qemuImg, []);
+    this.#internal = new InternalSnapshots(qemuImg);
+  }
+
+  /** Makes overlays and opens them beside the guest's images. */
+  async prepare(guest: LiveGuest, capture: Capture, context: OperationContext): Promise<void> {
+    assertPreparable(capture);
+    for (const step of externalOf(capture))
+      await this.#overlays.assertPossible(overlayStep(step), { shared: true });
+    for (const { image } of internalOf(capture)) await assertSafeChain(image);
+    await guest.withMonitor(async (client) => {
+      const disks = await findDisks(client, capture);
+      await assertTagIsFree(client, capture);
+      for (const step of externalOf(capture)) {
+        await this.#overlays.make(overlayStep(step), context);
+        const disk = disks.get(step.target);
+        if (disk) await openOverlay(client, disk, step.file);
+      }
+    });
+  }
+
+  async undoPrepare(guest: LiveGuest, capture: Capture): Promise<void> {
+    const external = externalOf(capture).filter(isMade);
+    if (guest.alive && external.length > 0)
+      await guest.withMonitor(async (client) => {
+        for (const { file } of external)
+          if (!(await closeImage(client, file.path)))
+            throw new DomsnapError("image-in-use", `QEMU still has image '${file.path}' open`);
+      });
+    for (const step of externalOf(capture)) await this.#overlays.takeBack(overlayStep(step));
+  }
+
+  isPrepared(capture: Capture): Promise<boolean> {
+    return everyAsync(externalOf(capture), (step) => this.#overlays.isMade(overlayStep(step)));
+  }
+
+  /**
+   * The one instant. `stoppedAtUs`: since when the guest stands still for this. The guest goes on
+   * whatever happens, unless its monitor is lost: then `undo` sees to it.
+   */
+  async take(
+    guest: LiveGuest,
+    capture: Capture,
+    context: OperationContext,
+    stoppedAtUs?: number,
+  ): Promise<void> {
+    const memory = capture.memory?.mode === "external" ? capture.memory : undefined;
+    if (!memory) return this.#take(guest, capture, context, { stoppedAtUs });
+    const file = await beginFile(memory.file, memory.fileBefore, { owner: await ownerOf(capture) });
+    const sink = await openMemorySink(file.partial, memorySocketOf(guest));
+    try {
+      await this.#take(guest, capture, context, { stoppedAtUs, sink, file });
+    } finally {
+      await sink.close();
+      await file.discard();
+    }
+  }
+
+  async #take(
+    guest: LiveGuest,
+    capture: Capture,
+    context: OperationContext,
+    {
+      stoppedAtUs,
+      sink,
+      file,
+    }: {
+      readonly stoppedAtUs?: number | undefined;
+      readonly sink?: MemorySink;
+      readonly file?: NewFile;
+    },
+  ): Promise<void> {
+    const measured = await guest.withMonitor(async (client) => {
+      const disks = await findDisks(client, capture);
+      const takeDisks = await diskTransaction(client, capture, disks);
+      const running = capture.resume && (stoppedAtUs !== undefined || (await isRunning(client)));
+      const watch = watchPause(client, stoppedAtUs);
+      try {
+        if (sink) await saveMemory(client, { ...capture, sink, running, takeDisks }, context);
+        else if (capture.memory)
+          await saveInternal(client, capture.disks, capture.snapshot, progressOf(context));
+        else await takeDisks();
+      } finally {
+        await goOn(guest, client, capture.resume);
+      }
+      const bytesWritten = capture.memory ? await vmStateBytes(client, capture.snapshot) : 0;
+      return { pauseMs: watch.pauseMs, bytesWritten };
+    });
+    const memoryBytes = await sink?.finish();
+    await file?.publish();
+    context.report?.({
+      pauseMs: measured.pauseMs,
+      bytesWritten: memoryBytes ?? measured.bytesWritten,
+    });
+  }
+
+  /** Merges attached overlays back, deletes what was saved, and lets the guest go on. */
+  async undo(guest: LiveGuest, capture: Capture, context: OperationContext): Promise<void> {
+    if (guest.alive)
+      await guest.withMonitor((client) => this.#undoLive(guest, client, capture, context));
+    else await this.#undoOffline(capture, context);
+    const { memory } = capture;
+    if (memory?.mode !== "external") return;
+    await unmakeFile(memory.file, memory.fileBefore);
+    await rm(memorySocketOf(guest), { force: true });
+  }
+
+  async #undoLive(
+    guest: LiveGuest,
+    client: QmpClient,
+    capture: Capture,
+    context: OperationContext,
+  ): Promise<void> {
+    await waitForStandstill(client);
+    try {
+      await removeInternal(client, internalOf(capture), capture.snapshot);
+      for (const step of externalOf(capture))
+        if (await isInChain(client, step.file.path))
+          await mergeOpenOverlay(
+            guest,
+            client,
+            mergeStep(step),
+            { resume: capture.resume, qemuImg: this.qemuImg },
+            context,
+          );
+    } finally {
+      await goOn(guest, client, capture.resume);
+    }
+  }
+
+  /** QEMU has died: what the guest wrote to an overlay goes into its image. */
+  async #undoOffline(capture: Capture, context: OperationContext): Promise<void> {
+    for (const step of externalOf(capture).filter(isMade))
+      if (await this.#overlays.isMade(overlayStep(step)))
+        await this.#merger.merge(mergeStep(step), context);
+    for (const step of internalOf(capture))
+      if (await this.#internal.isHeld(step, capture.snapshot))
+        await this.#internal.remove(step, capture.snapshot, context);
+  }
+
+  async isTaken(guest: LiveGuest, capture: Capture): Promise<boolean> {
+    const { memory } = capture;
+    if (memory?.mode === "external" && probeFile(memory.file).kind === "absent") return false;
+    if (!guest.alive) return false;
+    return guest.withMonitor(async (client) => {
+      const internal = internalOf(capture);
+      const held = await disksWith(client, internal, capture.snapshot);
+      return (
+        held.length === internal.length &&
+        (await everyAsync(externalOf(capture), ({ file }) => isInChain(client, file.path)))
+      );
+    });
+  }
+}
+
+function assertPreparable({ disks, memory }: Capture): void {
+  if (disks.some(({ fileBefore }) => fileBefore === "reused"))
+    throw new DomsnapError(
+      "operation-unsupported",
+      "overlays that exist already cannot be given to a running guest",
+      { hint: "Leave --reuse-external out, or shut the domain down first." },
+    );
+  if (memory?.mode !== "external") return;
+  const fact = probeFile(memory.file);
+  const vacant = fact.kind === "absent" || (fact.kind === "regular" && fact.sizeBytes === 0);
+  if (!vacant)
+    throw new DomsnapError("image-conflict", `file '${memory.file}' already exists`, {
+      hint: "Remove it, or name another file for the memory.",
+    });
+}
+
+async function findDisks(client: QmpClient, { disks }: Capture): Promise<Map<string, LiveDisk>> {
+  const graph = await queryBlockGraph(client);
+  const found = findLiveDisks(graph, disks, imageIdentity);
+  return new Map(found.map((disk) => [disk.target, disk]));
+}
+
+async function assertTagIsFree(client: QmpClient, capture: Capture): Promise<void> {
+  const [taken] = await disksWith(client, internalOf(capture), capture.snapshot);
+  if (taken)
+    throw new DomsnapError(
+      "image-conflict",
+      `image '${taken.image.path}' holds a snapshot '${capture.snapshot}' already`,
+      { hint: "Choose another name." },
+    );
+}
+
+/** All that has to be asked is asked here, before the guest stands still. */
+async function diskTransaction(
+  client: QmpClient,
+  capture: Capture,
+  disks: ReadonlyMap<string, LiveDisk>,
+): Promise<() => Promise<void>> {
+  const graph = await queryBlockGraph(client);
+  const actions = capture.disks.map(({ target, file }) => {
+    const node = disks.get(target)?.node.name ?? "";
+    return file
+      ? attachOverlay(node, formatNodeOf(graph, file.path).name)
+      : takeInternalSnapshot(node, capture.snapshot);
+  });
+  return async () => {
+    if (actions.length > 0) await runTransaction(client, actions);
+  };
+}
+
+function progressOf({ signal, progress }: OperationContext) {
+  return {
+    signal,
+    onProgress: ({
+      progressDone,
+      progressTotal,
+    }: {
+      progressDone: number;
+      progressTotal: number;
+    }) => {
+      progress({ bytesDone: progressDone, bytesTotal: progressTotal, subject: "memory" });
+    },
+  };
+}
+
+/** Where QEMU sends the guest's memory to. */
+function memorySocketOf({ folder }: LiveGuest): string {
+  return `${folder}/memory`;
+}
+
+/** The memory belongs to whom the disks belong to. */
+async function ownerOf({ disks }: Capture): Promise<{ uid: number; gid: number }> {
+  const [first] = disks;
+  return first
+    ? readCopySource(first.image.path)
+    : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+}
+
+function isMade({ file }: External): boolean {
+  return probeFile(file.path).kind !== "absent";
+}
+
+function internalOf({ disks }: Capture): SnapshotStep[] {
+  return disks.filter(({ mode }) => mode === "internal");
+}
+
+function externalOf({ disks }: Capture): External[] {
+  return disks.filter((step): step is External => step.mode === "external" && !!step.file);
+}
+
+function overlayStep({ target, image, file, fileBefore }: External): OverlayStep {
+  return { target, base: image, overlay: file, before: fileBefore ?? "absent" };
+}
+
+function mergeStep({ target, image, file }: External) {
+  return { target, base: image, overlay: file, relink: [] };
+}

@@ -1,0 +1,187 @@
+import { DomsnapError } from "../../core/errors/index.js";
+import type { ImageRef } from "../../core/model/index.js";
+import type { MergeStep } from "../../core/model/operation.js";
+import type { OperationContext } from "../../core/ports/index.js";
+import { backsOn } from "../backing-chain.js";
+import { syncFile, unlinkDurably } from "../../host/durable-files.js";
+import type { QemuImg } from "../../clients/qemu-img.js";
+import {
+  cancelJob,
+  completeJob,
+  concludeJob,
+  findJob,
+  queryBlockGraph,
+  startJob,
+  waitForJob,
+  type BlockDevice,
+  type BlockGraph,
+  type JobRequest,
+  type QmpClient,
+  type QmpJob,
+} from "../../clients/qmp/index.js";
+import { formatNodeOf, goOn, imageIdentity, standStill, type LiveGuest } from "./live-guest.js";
+import { MergeConvergence } from "./merge-convergence.js";
+import { closeImage, isInChain } from "./overlay-nodes.js";
+import { watchPause } from "./pause-watch.js";
+
+/**
+ * Merges an overlay that the guest has open with the image below, and closes the one of the two that
+ * is left over. Attaches to the job of an earlier call. Does nothing but tidy up when it has happened.
+ *
+ * When the guest writes to the overlay itself and that goes down, it stands still while it changes
+ * over, and the overlay is unlinked before it goes on: from then on the image below is the newer
+ * one, and after a crash the overlay must not be taken for it. On abort the job is cancelled and
+ * `cancelled` thrown; the guest goes on in its overlay, and another call begins anew.
+ */
+export async function mergeOpenOverlay(
+  guest: LiveGuest,
+  client: QmpClient,
+  step: MergeStep,
+  { resume, qemuImg }: { readonly resume: boolean; readonly qemuImg: QemuImg },
+  context: OperationContext,
+): Promise<void> {
+  const id = `domsnap-merge-${step.target}`;
+  const { path: emptied } = step.streamOnto ? step.base : step.overlay;
+  const watch = watchPause(client);
+  let bytesWritten = 0;
+  try {
+    if (!(await findJob(client, id)) && (await isInChain(client, emptied)))
+      await startJob(client, requestFor(id, step, await queryBlockGraph(client)));
+    if (await findJob(client, id)) bytesWritten = await finishJob(guest, client, id, step, context);
+    if (await isInChain(client, emptied)) throw notMerged(step, emptied);
+    if (!step.streamOnto) await followDown(guest, step, qemuImg, context);
+  } finally {
+    await goOn(guest, client, resume);
+    watch.stop();
+  }
+  // Where the host runs the processors, QEMU does not know how long they stood still.
+  context.report?.({ bytesWritten, ...(guest.processors ? {} : { pauseMs: watch.pauseMs }) });
+  await closeImage(client, emptied);
+}
+
+/** What named the overlay names the image below from now on. */
+async function followDown(
+  guest: LiveGuest,
+  step: MergeStep,
+  qemuImg: QemuImg,
+  context: OperationContext,
+): Promise<void> {
+  const { target, overlay, base, relink: others } = step;
+  try {
+    await guest.follow?.([{ target, from: overlay, to: base }]);
+  } finally {
+    for (const image of others) await relink(qemuImg, image, step, context);
+    if (others.length === 0) await unlinkDurably(overlay.path);
+  }
+}
+
+function requestFor(id: string, step: MergeStep, graph: BlockGraph): JobRequest {
+  return step.streamOnto
+    ? streamRequest(id, step, step.streamOnto, graph)
+    : commitRequest(id, step, graph);
+}
+
+/** QEMU writes the new backing image into the overlay's header when all is pulled up. */
+function streamRequest(
+  id: string,
+  { overlay }: MergeStep,
+  onto: ImageRef,
+  graph: BlockGraph,
+): JobRequest {
+  return {
+    id,
+    command: "block-stream",
+    arguments: {
+      device: formatNodeOf(graph, overlay.path).name,
+      "base-node": formatNodeOf(graph, onto.path).name,
+      "backing-file": onto.path,
+      "auto-dismiss": false,
+    },
+  };
+}
+
+function commitRequest(id: string, { base, overlay, target }: MergeStep, graph: BlockGraph) {
+  const identity = imageIdentity(overlay.path);
+  const inChain = ({ chain = [] }: BlockDevice) =>
+    chain.some((name) => imageIdentity(name) === identity);
+  const device = graph.devices.find(inChain);
+  const [top] = device?.chain ?? [];
+  if (top === undefined) throw new DomsnapError("operation-failed", `disk '${target}' is not open`);
+  const isTop = imageIdentity(top) === identity;
+  const nodes = {
+    device: formatNodeOf(graph, top).name,
+    "base-node": formatNodeOf(graph, base.path).name,
+  };
+  const between = { "top-node": formatNodeOf(graph, overlay.path).name, "backing-file": base.path };
+  return {
+    id,
+    command: "block-commit",
+    arguments: { ...nodes, ...(isTop ? {} : between), "auto-dismiss": false },
+  } satisfies JobRequest;
+}
+
+/** Gives the bytes that were copied. */
+async function finishJob(
+  guest: LiveGuest,
+  client: QmpClient,
+  id: string,
+  step: MergeStep,
+  context: OperationContext,
+): Promise<number> {
+  const job = await awaitReady(client, id, step, context);
+  if (job.status === "ready") {
+    await standStill(guest, client);
+    await completeJob(client, id);
+    await waitForJob(client, id, ["concluded"]);
+  }
+  await concludeJob(client, { id, command: step.streamOnto ? "block-stream" : "block-commit" });
+  await syncFile(step.streamOnto ? step.overlay.path : step.base.path);
+  // A job that is never ready counts what it skips as well.
+  const most = job.status === "ready" ? Infinity : (step.bytes ?? Infinity);
+  return Math.min(job.progressDone, most);
+}
+
+async function awaitReady(
+  client: QmpClient,
+  id: string,
+  { target }: MergeStep,
+  { signal, progress, warn }: OperationContext,
+): Promise<QmpJob> {
+  const convergence = new MergeConvergence(target);
+  try {
+    return await waitForJob(client, id, ["ready"], {
+      signal,
+      onProgress: ({ progressDone, progressTotal }) => {
+        progress({ bytesDone: progressDone, bytesTotal: progressTotal, subject: target });
+        const warning = convergence.update(progressDone, progressTotal, performance.now());
+        if (warning !== undefined) warn(warning);
+      },
+    });
+  } catch (thrown) {
+    if (!(thrown instanceof DomsnapError) || thrown.code !== "cancelled") throw thrown;
+    await cancelJob(client, id);
+    throw new DomsnapError("cancelled", `merging disk '${target}' was cancelled`, {
+      cause: thrown,
+      hint: "The guest goes on as it is",
+    });
+  }
+}
+
+/** QEMU has written the headers of the images that it has open; others are on other branches. */
+async function relink(
+  qemuImg: QemuImg,
+  image: MergeStep["overlay"],
+  { base }: MergeStep,
+  { signal }: OperationContext,
+): Promise<void> {
+  if (await backsOn(image.path, base.path)) return;
+  await qemuImg.rebase(image, base, { contentSame: true, signal });
+  await syncFile(image.path);
+}
+
+function notMerged({ target }: MergeStep, path: string): DomsnapError {
+  return new DomsnapError(
+    "operation-failed",
+    `disk '${target}': QEMU still uses image '${path}' after merging it`,
+  );
+}

@@ -1,0 +1,104 @@
+import { DomsnapError } from "../core/errors/index.js";
+import type { ImageRef } from "../core/model/index.js";
+import type { OperationContext } from "../core/ports/index.js";
+import { assertSafeChain, backsOn } from "./backing-chain.js";
+import { readCopySource } from "../host/copy-file.js";
+import { isVacant, syncFile } from "../host/durable-files.js";
+import {
+  beginFile,
+  dropPartial,
+  fileExists,
+  unmakeFile,
+  type FileBefore,
+} from "../host/new-file.js";
+import { probeFile } from "../host/probe-file.js";
+import type { QemuImg } from "../clients/qemu-img.js";
+
+/** An overlay to make. */
+export interface OverlayStep {
+  readonly target: string;
+  /** The image below, which freezes. */
+  readonly base: ImageRef;
+  readonly overlay: ImageRef;
+  readonly before: FileBefore;
+}
+
+/**
+ * Overlays above frozen images. Whether an overlay was made by an earlier call is told by its
+ * header: it names the image below.
+ */
+export class OverlayFiles {
+  constructor(private readonly qemuImg: QemuImg) {}
+
+  /**
+   * Throws unless the overlay can be made or is made already: `image-missing`, `image-in-use` for
+   * the image below (unless `shared`: a guest has it open), `image-conflict` for a foreign file in
+   * the way, `disk-unsupported`.
+   */
+  async assertPossible(
+    step: OverlayStep,
+    options: { readonly shared?: boolean } = {},
+  ): Promise<void> {
+    await assertSafeChain(step.base);
+    await this.qemuImg.info(step.base, options);
+    await assertPlace(step);
+  }
+
+  /** Makes the overlay, private and owned like the image below; one that is made stays. */
+  async make(step: OverlayStep, context: OperationContext): Promise<void> {
+    if (step.before === "reused" || (await isOverlayOf(step))) return;
+    if (probeFile(step.overlay.path).kind === "block") {
+      await this.fill(step, step.overlay.path, context);
+      await syncFile(step.overlay.path);
+      return;
+    }
+    const owner = await readCopySource(step.base.path);
+    const file = await beginFile(step.overlay.path, step.before, { owner });
+    try {
+      await this.fill(step, file.partial, context);
+      await file.publish();
+    } finally {
+      await file.discard();
+    }
+  }
+
+  /** Takes back what `make` did. A file that is no overlay of the image below stays. */
+  async takeBack(step: OverlayStep): Promise<void> {
+    if (step.before === "reused") return;
+    if (probeFile(step.overlay.path).kind === "block") return;
+    if (await isOverlayOf(step)) await unmakeFile(step.overlay.path, step.before);
+    else await dropPartial(step.overlay.path);
+  }
+
+  isMade(step: OverlayStep): Promise<boolean> {
+    if (step.before === "reused")
+      return Promise.resolve(probeFile(step.overlay.path).kind !== "absent");
+    return isOverlayOf(step);
+  }
+
+  private fill(step: OverlayStep, path: string, context: OperationContext): Promise<void> {
+    const overlay = { path, format: step.overlay.format };
+    return this.qemuImg.createOverlay(overlay, step.base, { signal: context.signal });
+  }
+}
+
+/** Throws unless the place of the overlay is as it was planned, or taken by the overlay itself. */
+async function assertPlace(step: OverlayStep): Promise<void> {
+  const { path } = step.overlay;
+  if (step.before === "absent" && (await isVacant(path))) return;
+  const fact = probeFile(path);
+  if (step.before !== "absent" && fact.kind === "absent")
+    throw new DomsnapError(
+      "image-missing",
+      `missing existing file for disk ${step.target}: ${path}`,
+    );
+  if (step.before === "reused") return;
+  const isEmpty = fact.kind === "block" || (fact.kind === "regular" && fact.sizeBytes === 0);
+  if (step.before === "empty" && isEmpty) return;
+  if (!(await isOverlayOf(step))) throw fileExists(step.overlay);
+}
+
+async function isOverlayOf(step: OverlayStep): Promise<boolean> {
+  if (probeFile(step.overlay.path).kind === "absent") return false;
+  return backsOn(step.overlay.path, step.base.path);
+}

@@ -1,12 +1,6 @@
-import { createRequire } from "node:module";
+import { VERSION } from "../host/package-version.js";
 
-/** The version of this package; the bundle has it built in. */
-export const VERSION: string = process.env["DOMSNAP_VERSION"] ?? readPackageVersion();
-
-function readPackageVersion(): string {
-  const require = createRequire(import.meta.url);
-  return (require("../../package.json") as { version: string }).version;
-}
+export { VERSION };
 
 /** What `--version` prints: the number alone, or with what it runs on. */
 export function formatVersion(type: "short" | "long" | undefined): string {

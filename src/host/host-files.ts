@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import type { HostFile, HostFiles } from "../core/ports/index.js";
 import { unlinkDurably } from "./durable-files.js";
+import { identifyPlace } from "./file-identity.js";
 import { errnoOf, systemError } from "./system-error.js";
 
 const OWNER_ONLY = 0o700;
@@ -18,6 +19,8 @@ export const hostFiles: HostFiles = {
       throw systemError(thrown, `cannot stat file '${path}'`);
     }
   },
+
+  identify: identifyPlace,
 
   async list(folder) {
     const names = await readdir(folder).catch((thrown: unknown) => {

@@ -1,7 +1,8 @@
 import { realpath, stat, truncate } from "node:fs/promises";
 
 import { DomsnapError } from "../core/errors/index.js";
-import type { ImageRef } from "../core/model/index.js";
+import type { FileBefore, ImageRef } from "../core/model/index.js";
+import type { Evidence } from "../core/ports/index.js";
 import {
   createExclusively,
   isVacant,
@@ -11,11 +12,9 @@ import {
   unlinkDurably,
   type FileOwner,
 } from "./durable-files.js";
+import { identifyEntry, identifyFile, unlinkKnown } from "./file-identity.js";
 import { probeFile } from "./probe-file.js";
 import { systemError } from "./system-error.js";
-
-/** What stood at the place of a new file when it was planned; see `SnapshotStep.fileBefore`. */
-export type FileBefore = "absent" | "empty" | "reused";
 
 /** A file in the making. It has another name until it is complete. */
 export interface NewFile {
@@ -31,60 +30,76 @@ export interface NewFile {
 }
 
 /**
- * Begins a file beside its final place; remains of an interrupted attempt are removed. A file that
- * is to be replaced (`before` other than `absent`) hands down its owner and mode. Throws
- * `system-error`, `image-missing` when the file to replace is gone.
+ * Begins a file beside its final place, and tells the evidence which one it is; what this plan left
+ * of an interrupted attempt is removed. A file that is to be replaced (`before` other than `absent`)
+ * hands down its owner and mode. Throws `system-error`, `image-missing` when the file to replace is
+ * gone.
  */
 export async function beginFile(
   path: string,
   before: FileBefore,
   made: { readonly owner: FileOwner; readonly mode?: number },
+  evidence: Evidence,
 ): Promise<NewFile> {
   const place = before === "absent" ? { path, ...made } : await existingPlace(path);
-  const file = newFile(path, before, place.path);
-  await unlinkDurably(file.partial);
-  await createExclusively(file.partial, place);
-  return file;
+  await dropPartial(path, evidence);
+  const partial = partialPath(place.path, evidence);
+  await createExclusively(partial, place);
+  const identity = await identifyFile(partial);
+  if (identity === undefined)
+    throw new DomsnapError("system-error", `cannot stat file '${partial}': it is gone`);
+  await evidence.record(path, identity);
+  return newFile(path, before, place.path, evidence);
 }
 
-/** Goes on with a file that an earlier operation began and wrote. Throws as `beginFile`. */
-export async function continueFile(path: string, before: FileBefore): Promise<NewFile> {
-  return newFile(path, before, before === "absent" ? path : (await existingPlace(path)).path);
+/** Goes on with a file that an earlier operation of the plan began and wrote. Throws as `beginFile`. */
+export async function continueFile(
+  path: string,
+  before: FileBefore,
+  evidence: Evidence,
+): Promise<NewFile> {
+  const place = before === "absent" ? path : (await existingPlace(path)).path;
+  return newFile(path, before, place, evidence);
 }
 
-function newFile(path: string, before: FileBefore, place: string): NewFile {
-  const partial = partialPath(place);
+function newFile(path: string, before: FileBefore, place: string, evidence: Evidence): NewFile {
+  const partial = partialPath(place, evidence);
   let published = false;
   return {
     partial,
     publish: async () => {
       await syncFile(partial);
+      await assertOwn(partial, path, evidence);
       if (before === "absent") await publishNew(partial, path);
-      else await replace(partial, place, before);
+      else await replace(partial, path, place, before, evidence);
       published = true;
     },
     discard: async () => {
-      if (!published) await unlinkDurably(partial);
+      if (!published) await unlinkKnown(partial, evidence.made(path));
     },
   };
 }
 
 /**
- * Takes back a file that `beginFile` and `publish` made: removes it, empties it if it was empty
- * before, and leaves what was to be reused.
+ * Takes back a file that `beginFile` and `publish` made: removes it, empties it if an empty one was
+ * replaced by it, and leaves what was to be reused. Whatever else has its name by now stays.
  */
-export async function unmakeFile(path: string, before: FileBefore): Promise<void> {
-  await dropPartial(path);
-  if (before === "absent") await unlinkDurably(path);
-  if (before === "empty") await emptyFile(path);
+export async function unmakeFile(
+  path: string,
+  before: FileBefore,
+  evidence: Evidence,
+): Promise<void> {
+  await dropPartial(path, evidence);
+  if (before === "absent") await unlinkKnown(path, evidence.made(path));
+  if (before === "empty" && (await isMade(path, evidence))) await emptyFile(path);
 }
 
-/** Removes what an interrupted attempt to make a file left beside it. */
-export async function dropPartial(path: string): Promise<void> {
-  await unlinkDurably(partialPath(path));
-  // A file that is replaced is replaced behind its links.
-  const real = await realpath(path).catch(() => path);
-  if (real !== path) await unlinkDurably(partialPath(real));
+/** Whether the file that a name leads to was made for it by this plan. */
+export async function isMade(path: string, evidence: Evidence): Promise<boolean> {
+  const made = evidence.made(path);
+  if (made.length === 0) return false;
+  const identity = await identifyFile(path);
+  return identity !== undefined && made.includes(identity);
 }
 
 /** The error for a new file in whose place another stands. */
@@ -94,18 +109,65 @@ export function fileExists(file: Pick<ImageRef, "path">): DomsnapError {
   });
 }
 
+/** Removes what an interrupted attempt of this plan to make a file left beside it. */
+async function dropPartial(path: string, evidence: Evidence): Promise<void> {
+  await dropOne(path, path, evidence);
+  // A file that is replaced is replaced behind its links.
+  const real = await realpath(path).catch(() => path);
+  if (real !== path) await dropOne(path, real, evidence);
+}
+
+/** A partial file that the evidence does not know was made right before a crash: it is empty. */
+async function dropOne(path: string, place: string, evidence: Evidence): Promise<void> {
+  const partial = partialPath(place, evidence);
+  if (await unlinkKnown(partial, evidence.made(path))) return;
+  const fact = probeFile(partial);
+  if (fact.kind === "regular" && fact.sizeBytes === 0) await unlinkDurably(partial);
+}
+
+async function assertOwn(partial: string, path: string, evidence: Evidence): Promise<void> {
+  const identity = await identifyEntry(partial);
+  if (identity !== undefined && evidence.made(path).includes(identity)) return;
+  throw new DomsnapError(
+    "operation-failed",
+    `file '${partial}' was removed or replaced by another program before it was complete`,
+    { hint: "Keep other programs from the folder, and repeat." },
+  );
+}
+
 async function publishNew(partial: string, path: string): Promise<void> {
   if (!(await isVacant(path))) throw fileExists({ path });
   await publishDurably(partial, path);
 }
 
-async function replace(partial: string, path: string, before: FileBefore): Promise<void> {
+async function replace(
+  partial: string,
+  path: string,
+  place: string,
+  before: FileBefore,
+  evidence: Evidence,
+): Promise<void> {
+  await assertReplaceable(path, place, before, evidence);
   try {
-    await renameDurably(partial, path);
+    await renameDurably(partial, place);
   } catch (error) {
-    if (before === "empty") await emptyFile(path);
+    if (before === "empty" && (await isMade(path, evidence))) await emptyFile(path);
     throw error;
   }
+}
+
+/** The file to replace is still the one that the plan was made for, or empty where an empty one was. */
+async function assertReplaceable(
+  path: string,
+  place: string,
+  before: FileBefore,
+  evidence: Evidence,
+): Promise<void> {
+  const fact = probeFile(place);
+  if (before === "empty" && fact.kind === "regular" && fact.sizeBytes === 0) return;
+  const known = [evidence.found(place), ...evidence.made(path)];
+  if (before === "reused" && known.includes(await identifyFile(place))) return;
+  throw fileExists({ path });
 }
 
 async function existingPlace(
@@ -132,6 +194,6 @@ async function emptyFile(path: string): Promise<void> {
 }
 
 /** The name that a file has while it is not complete. */
-function partialPath(path: string): string {
-  return `${path}.domsnap-partial`;
+function partialPath(path: string, { token }: Evidence): string {
+  return `${path}.domsnap-partial-${token}`;
 }

@@ -1,6 +1,5 @@
 import { DomsnapError } from "../core/errors/index.js";
-import type { ImageRef } from "../core/model/index.js";
-import type { MergeStep } from "../core/model/operation.js";
+import type { ImageRef, MergeStep } from "../core/model/index.js";
 import type { OperationContext } from "../core/ports/index.js";
 import { assertSafeChain, backsOn } from "./backing-chain.js";
 import { readCopySource } from "../host/copy-file.js";

@@ -1,16 +1,10 @@
 import { DomsnapError } from "../core/errors/index.js";
-import type { ImageRef } from "../core/model/index.js";
-import type { OperationContext } from "../core/ports/index.js";
+import type { FileBefore, ImageRef } from "../core/model/index.js";
+import type { Evidence, OperationContext } from "../core/ports/index.js";
 import { assertSafeChain, backsOn } from "./backing-chain.js";
 import { readCopySource } from "../host/copy-file.js";
 import { isVacant, syncFile } from "../host/durable-files.js";
-import {
-  beginFile,
-  dropPartial,
-  fileExists,
-  unmakeFile,
-  type FileBefore,
-} from "../host/new-file.js";
+import { beginFile, fileExists, isMade, unmakeFile } from "../host/new-file.js";
 import { probeFile } from "../host/probe-file.js";
 import type { QemuImg } from "../clients/qemu-img.js";
 
@@ -24,8 +18,8 @@ export interface OverlayStep {
 }
 
 /**
- * Overlays above frozen images. Whether an overlay was made by an earlier call is told by its
- * header: it names the image below.
+ * Overlays above frozen images. Whether an overlay was made by an earlier call of the plan is told
+ * by the plan's evidence; of a device, which is written in place, by its header.
  */
 export class OverlayFiles {
   constructor(private readonly qemuImg: QemuImg) {}
@@ -37,23 +31,24 @@ export class OverlayFiles {
    */
   async assertPossible(
     step: OverlayStep,
+    evidence: Evidence,
     options: { readonly shared?: boolean } = {},
   ): Promise<void> {
     await assertSafeChain(step.base);
     await this.qemuImg.info(step.base, options);
-    await assertPlace(step);
+    await assertPlace(step, evidence);
   }
 
   /** Makes the overlay, private and owned like the image below; one that is made stays. */
   async make(step: OverlayStep, context: OperationContext): Promise<void> {
-    if (step.before === "reused" || (await isOverlayOf(step))) return;
+    if (step.before === "reused" || (await isOurs(step, context.evidence))) return;
     if (probeFile(step.overlay.path).kind === "block") {
       await this.fill(step, step.overlay.path, context);
       await syncFile(step.overlay.path);
       return;
     }
     const owner = await readCopySource(step.base.path);
-    const file = await beginFile(step.overlay.path, step.before, { owner });
+    const file = await beginFile(step.overlay.path, step.before, { owner }, context.evidence);
     try {
       await this.fill(step, file.partial, context);
       await file.publish();
@@ -62,18 +57,17 @@ export class OverlayFiles {
     }
   }
 
-  /** Takes back what `make` did. A file that is no overlay of the image below stays. */
-  async takeBack(step: OverlayStep): Promise<void> {
+  /** Takes back what `make` did. */
+  async takeBack(step: OverlayStep, evidence: Evidence): Promise<void> {
     if (step.before === "reused") return;
     if (probeFile(step.overlay.path).kind === "block") return;
-    if (await isOverlayOf(step)) await unmakeFile(step.overlay.path, step.before);
-    else await dropPartial(step.overlay.path);
+    await unmakeFile(step.overlay.path, step.before, evidence);
   }
 
-  isMade(step: OverlayStep): Promise<boolean> {
+  isMade(step: OverlayStep, evidence: Evidence): Promise<boolean> {
     if (step.before === "reused")
       return Promise.resolve(probeFile(step.overlay.path).kind !== "absent");
-    return isOverlayOf(step);
+    return isOurs(step, evidence);
   }
 
   private fill(step: OverlayStep, path: string, context: OperationContext): Promise<void> {
@@ -83,7 +77,7 @@ export class OverlayFiles {
 }
 
 /** Throws unless the place of the overlay is as it was planned, or taken by the overlay itself. */
-async function assertPlace(step: OverlayStep): Promise<void> {
+async function assertPlace(step: OverlayStep, evidence: Evidence): Promise<void> {
   const { path } = step.overlay;
   if (step.before === "absent" && (await isVacant(path))) return;
   const fact = probeFile(path);
@@ -95,10 +89,11 @@ async function assertPlace(step: OverlayStep): Promise<void> {
   if (step.before === "reused") return;
   const isEmpty = fact.kind === "block" || (fact.kind === "regular" && fact.sizeBytes === 0);
   if (step.before === "empty" && isEmpty) return;
-  if (!(await isOverlayOf(step))) throw fileExists(step.overlay);
+  if (!(await isOurs(step, evidence))) throw fileExists(step.overlay);
 }
 
-async function isOverlayOf(step: OverlayStep): Promise<boolean> {
-  if (probeFile(step.overlay.path).kind === "absent") return false;
-  return backsOn(step.overlay.path, step.base.path);
+async function isOurs({ overlay, base }: OverlayStep, evidence: Evidence): Promise<boolean> {
+  const { kind } = probeFile(overlay.path);
+  if (kind === "absent") return false;
+  return kind === "block" ? backsOn(overlay.path, base.path) : isMade(overlay.path, evidence);
 }

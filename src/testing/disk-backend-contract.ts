@@ -1,10 +1,9 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 
 import { expect } from "chai";
 
 import { DomsnapError } from "../core/errors/index.js";
-import type { ImageRef } from "../core/model/index.js";
-import type { OperationOf, RevertStep, SnapshotStep } from "../core/model/operation.js";
+import type { ImageRef, OperationOf, RevertStep, SnapshotStep } from "../core/model/index.js";
 import type { DiskVerdict } from "../core/ports/index.js";
 import {
   CONTENT_BYTES,
@@ -183,8 +182,35 @@ function describeFiles(world: WorldOf): void {
   it("makes files that only their owner reads", async () => {
     const { operation } = await world().planSnapshot(2);
     await world().run(operation);
-    for (const { file } of operation.disks)
-      expect(file && (await modeOf(file.path)).toString(8)).to.equal("600");
+    for (const step of operation.disks)
+      expect((await modeOf(fileOf(step).path)).toString(8)).to.equal("600");
+  });
+
+  it("never removes a file that took the place of what it made", async () => {
+    const { images, operation, step } = await world().planSnapshot(2);
+    await world().run(operation);
+    const place = fileOf(step(1)).path;
+    await rm(place, { force: true });
+    await writeFile(place, "somebody's");
+    await world().undo(operation);
+    await world().undoElsewhere(operation);
+    expect(await readFile(place, "utf8")).to.equal("somebody's");
+    expect(await world().settle(operation)).to.equal("not-done");
+    expect(await world().hashAll(images)).to.have.length(2);
+  });
+
+  it("leaves a file that took the name of one to discard, and tells", async () => {
+    const { operation, step } = await world().planSnapshot(1);
+    await world().run(operation);
+    const file = fileOf(step(0));
+    const discard = { kind: "disks.discard", backend: world().backend.id, files: [file] } as const;
+    await world().survey(discard);
+    await rm(file.path);
+    await writeFile(file.path, "somebody's");
+    await world().run(discard);
+    expect(await readFile(file.path, "utf8")).to.equal("somebody's");
+    expect(world().warnings.join()).to.include(file.path);
+    expect(await world().settle(discard)).to.equal("done");
   });
 
   it("does not touch a file that stands in the way", async () => {

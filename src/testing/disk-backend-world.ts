@@ -5,16 +5,21 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
-import type { DomainDisk, ImageFormat, ImageRef } from "../core/model/index.js";
 import type {
   DiskOperation,
+  DomainDisk,
+  ImageFormat,
+  ImageRef,
   MergeStep,
   OperationOf,
+  RemoveStep,
   RevertStep,
   SnapshotStep,
-} from "../core/model/operation.js";
-import type { DiskBackend, DiskWish, OperationContext } from "../core/ports/index.js";
+} from "../core/model/index.js";
+import type { DiskBackend, DiskWish, OperationContext, Settled } from "../core/ports/index.js";
+import { tableRunner, type TableRunner } from "./carry-out.js";
 import { SAMPLE_UUID } from "./samples.js";
+import { TestEvidence } from "./test-evidence.js";
 
 /** One way in which a backend keeps states; the suite is run for each. */
 export interface DiskForm {
@@ -60,6 +65,7 @@ export interface PlannedSnapshot {
 /** One test's folder, with a backend and a second one that knows nothing of the first's calls. */
 export class World {
   readonly warnings: string[] = [];
+  readonly #evidence = new TestEvidence();
   private made = 0;
 
   constructor(
@@ -132,9 +138,12 @@ export class World {
   snapshotOf(images: readonly ImageRef[], snapshot = "before"): OperationOf<"disks.snapshot"> {
     const disks = images.map((image, index): SnapshotStep => {
       const target = `vd${String.fromCharCode(97 + index)}`;
-      if (this.form.mode === "internal") return { target, mode: "internal", image };
+      if (this.form.mode === "internal") return { keeps: "inside", target, image };
       const file = this.besides(image, snapshot);
-      return { target, mode: "external", image, file, fileBefore: "absent" };
+      const before = "absent";
+      return this.makesOverlays
+        ? { keeps: "overlay", target, image, overlay: file, before }
+        : { keeps: "copy", target, image, copy: file, before };
     });
     return { kind: "disks.snapshot", backend: this.backend.id, snapshot, disks };
   }
@@ -187,28 +196,41 @@ export class World {
   }
 
   run(operation: DiskOperation, signal?: AbortSignal): Promise<void> {
-    return this.backend.handler.run(operation, this.context(signal));
+    return this.#here().run(operation, this.context(signal));
   }
 
-  /** As a new process would, from the journal: nothing but the data of the operation is known. */
+  /** What a plan with this operation would find before it begins. */
+  survey(operation: DiskOperation): Promise<void> {
+    return this.#evidence.survey(operation);
+  }
+
+  /** As a new process would, from the journal: nothing but the operation and the evidence is known. */
   runElsewhere(operation: DiskOperation): Promise<void> {
-    return this.successor.backend.handler.run(structuredClone(operation), this.context());
+    return this.#elsewhere().run(structuredClone(operation), this.context());
   }
 
   undo(operation: DiskOperation): Promise<void> {
-    return this.backend.handler.undo(operation, this.context());
+    return this.#here().undo(operation, this.context());
   }
 
   undoElsewhere(operation: DiskOperation): Promise<void> {
-    return this.successor.backend.handler.undo(structuredClone(operation), this.context());
+    return this.#elsewhere().undo(structuredClone(operation), this.context());
   }
 
-  settle(operation: DiskOperation): Promise<"done" | "not-done"> {
-    return this.backend.handler.settle(operation, this.context());
+  settle(operation: DiskOperation): Promise<Settled> {
+    return this.#here().settle(operation, this.context());
   }
 
-  settleElsewhere(operation: DiskOperation): Promise<"done" | "not-done"> {
-    return this.successor.backend.handler.settle(structuredClone(operation), this.context());
+  settleElsewhere(operation: DiskOperation): Promise<Settled> {
+    return this.#elsewhere().settle(structuredClone(operation), this.context());
+  }
+
+  #here(): TableRunner {
+    return tableRunner(this.backend.operations, this.#evidence);
+  }
+
+  #elsewhere(): TableRunner {
+    return tableRunner(this.successor.backend.operations, this.#evidence);
   }
 
   guestWrites(step: SnapshotStep, byte: number): Promise<void> {
@@ -259,16 +281,15 @@ export class World {
   private givingUp(step: SnapshotStep, later: PlannedSnapshot): DiskOperation[] {
     const backend = this.backend.id;
     if (!this.makesOverlays)
-      return [{ kind: "disks.remove", backend, snapshot: "before", disks: [step] }];
+      return [{ kind: "disks.remove", backend, snapshot: "before", disks: [removalOf(step)] }];
     const overlay = fileOf(step);
-    const relink = [fileOf(later.step(0))];
-    const keepsPath = this.backend.keepsPaths === true && { keepsPath: true };
+    const keepsPath = this.backend.keepsPaths === true;
     const merge: MergeStep = {
       target: step.target,
       base: step.image,
       overlay,
-      relink,
-      ...keepsPath,
+      relink: [fileOf(later.step(0))],
+      into: keepsPath ? "renamed" : "base",
     };
     return [
       { kind: "disks.merge", backend, snapshot: "before", disks: [merge] },
@@ -277,9 +298,10 @@ export class World {
   }
 
   private revertStep(step: SnapshotStep): RevertStep {
-    const { target, mode, image } = step;
-    if (this.makesOverlays) return { target, mode, image, file: this.besides(image, "again") };
-    return { target, mode, image, ...(step.file && { file: step.file }) };
+    const { target, image } = step;
+    return this.makesOverlays
+      ? { keeps: "overlay", target, image, overlay: this.besides(image, "again") }
+      : removalOf(step);
   }
 
   private besides(image: ImageRef, suffix: string): ImageRef {
@@ -290,6 +312,7 @@ export class World {
   private context(signal = new AbortController().signal): OperationContext {
     return {
       domain: { name: "guest", uuid: SAMPLE_UUID },
+      evidence: this.#evidence,
       signal,
       progress: NO_PROGRESS,
       warn: (message) => this.warnings.push(message),
@@ -303,9 +326,17 @@ export async function openWorld(factory: DiskBackendFactory, form: DiskForm): Pr
 }
 
 /** The file that an external step makes or reads. */
-export function fileOf(step: { readonly target: string; readonly file?: ImageRef }): ImageRef {
-  if (!step.file) throw new Error(`no file for ${step.target}`);
-  return step.file;
+export function fileOf(step: SnapshotStep | RevertStep): ImageRef {
+  if (step.keeps === "inside") throw new Error(`no file for ${step.target}`);
+  return step.keeps === "copy" ? step.copy : step.overlay;
+}
+
+/** A state inside of an image or in a copy is found alike by a revert and by a removal. */
+function removalOf(step: SnapshotStep): RemoveStep {
+  const { target, image } = step;
+  return step.keeps === "copy"
+    ? { keeps: "copy", target, image, copy: step.copy }
+    : { keeps: "inside", target, image };
 }
 
 function at<Item>(items: readonly Item[], index: number): Item {

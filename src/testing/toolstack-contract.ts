@@ -4,8 +4,10 @@ import { isActive, type Domain } from "../core/model/index.js";
 import type { DomainOperation } from "../core/model/operation.js";
 import type { DomainRegistry, OperationContext, Toolstack } from "../core/ports/index.js";
 import { relocateDisks } from "../xml/index.js";
+import { tableRunner, type TableRunner } from "./carry-out.js";
 import { expectError } from "./expect-error.js";
 import { OTHER_UUID } from "./samples.js";
+import { TestEvidence } from "./test-evidence.js";
 
 /** A toolstack with one domain, which has a disk with a file, made anew for each test. */
 export interface ToolstackUnderTest {
@@ -73,7 +75,7 @@ export function describeToolstack(name: string, contract: ToolstackContract): vo
         });
     });
 
-    describe("handler", () => {
+    describe("operations", () => {
       const replacement = (domain: Domain): DomainOperation => {
         const previous = domain.inactiveDefinition ?? domain.definition;
         const [disk] = previous.disks;
@@ -88,7 +90,7 @@ export function describeToolstack(name: string, contract: ToolstackContract): vo
       };
 
       it("replaces the stored definition, and puts it back", async () => {
-        const { handler } = subject.toolstack;
+        const handler = runnerOf(subject.toolstack);
         const domain = await find();
         const context = contextOf(domain);
         const operation = replacement(domain) as Extract<
@@ -113,12 +115,8 @@ export function describeToolstack(name: string, contract: ToolstackContract): vo
       if (contract.runsDomains) describeRunning(() => subject, find);
       else
         for (const operation of RUN_STATES)
-          it(`refuses '${operation.kind}', since domains never run`, async () => {
-            const { handler } = subject.toolstack;
-            const context = contextOf(await find());
-            await expectError(handler.run(operation, context), "operation-unsupported");
-            expect(await handler.settle(operation, context)).to.equal("not-done");
-            await handler.undo(operation, context);
+          it(`has nobody for '${operation.kind}', since domains never run`, () => {
+            expect(subject.toolstack.operations).not.to.have.property(operation.kind);
           });
     });
 
@@ -208,18 +206,20 @@ const STEPS: readonly { readonly operation: DomainOperation; readonly state: Dom
 ];
 
 function describeRunning(subject: () => ToolstackUnderTest, find: () => Promise<Domain>): void {
-  it("starts, pauses, resumes and stops, each also twice and undone", async () => {
-    const { handler } = subject().toolstack;
+  it("starts, pauses, resumes and stops, each also twice, and undoes a pause", async () => {
+    const handler = runnerOf(subject().toolstack);
     const context = contextOf(await find());
     await handler.run({ kind: "domain.stop" }, context);
     for (const { operation, state } of STEPS) {
       const before = await find();
       expect(await handler.settle(operation, context)).to.equal("not-done");
       await handler.run(operation, context);
-      await handler.undo(operation, context);
-      await handler.undo(operation, context);
-      expect((await find()).state, `after undoing ${operation.kind}`).to.equal(before.state);
-      await handler.run(operation, context);
+      if (operation.kind === "domain.pause") {
+        await handler.undo(operation, context);
+        await handler.undo(operation, context);
+        expect((await find()).state, "after undoing a pause").to.equal(before.state);
+        await handler.run(operation, context);
+      }
       await handler.run(operation, context);
       expect(await handler.settle(operation, context)).to.equal("done");
       expect((await find()).state, `after ${operation.kind}`).to.equal(state);
@@ -227,9 +227,16 @@ function describeRunning(subject: () => ToolstackUnderTest, find: () => Promise<
   });
 }
 
+const evidence = new TestEvidence();
+
+function runnerOf({ operations }: Toolstack): TableRunner {
+  return tableRunner(operations, evidence);
+}
+
 function contextOf({ name, uuid }: Domain): OperationContext {
   return {
     domain: { name, uuid },
+    evidence,
     signal: new AbortController().signal,
     progress: () => undefined,
     warn: () => undefined,

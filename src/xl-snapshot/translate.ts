@@ -82,13 +82,14 @@ function planFor(domain: Domain, snapshot: DomainSnapshot): Plan {
     const backend = domainDisk && claimingBackend(domainDisk, disk);
     const file = fileOfDiskSnapshot(disk);
     if (!image || !backend) return [];
-    return [{ target: disk.name, mode: disk.mode, image, backend, ...(file && { file }) }];
+    const step = { target: disk.name, image, backend };
+    if (!file) return [{ ...step, keeps: "inside" }];
+    return backend === "dd"
+      ? [{ ...step, keeps: "copy", copy: file, before: "absent" }]
+      : [{ ...step, keeps: "overlay", overlay: file, before: "absent" }];
   });
-  const copied = new Set(
-    disks.filter(({ backend }) => backend === "dd").map(({ target }) => target),
-  );
   const memory = captureOf(snapshot);
-  const live = { copied, live: false, ...(memory && { memory }) };
+  const live = { live: false, ...(memory && { memory }) };
   return planCreate({
     domain,
     snapshot,
@@ -103,5 +104,5 @@ function planFor(domain: Domain, snapshot: DomainSnapshot): Plan {
 function captureOf({ memory }: DomainSnapshot): LiveFacts["memory"] {
   if (memory?.mode === "internal") return { mode: "internal" };
   if (memory?.file === undefined) return undefined;
-  return { mode: "external", file: memory.file, fileBefore: "absent" };
+  return { mode: "external", file: memory.file, before: "absent" };
 }

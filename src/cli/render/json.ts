@@ -94,8 +94,13 @@ function toMicroseconds(ms: number | undefined): number | undefined {
   return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
 }
 
-export function planJson(plan: Plan): unknown {
-  return { ...plan, operations: plan.operations.map(operationJson) };
+/** Operations from `commitAt` on are carried through, those before it can be undone. */
+export function planJson({ before, after, ...plan }: Plan): unknown {
+  return {
+    ...plan,
+    operations: [...before, ...after].map(operationJson),
+    commitAt: before.length,
+  };
 }
 
 /** Definitions may hold passwords; of them only the disks are told. */

@@ -1,5 +1,14 @@
 import type { ChangeResult } from "../../core/operations/shared/results.js";
-import type { Capture, Operation, OperationOf, Plan } from "../../core/model/operation.js";
+import type {
+  Capture,
+  MergeStep,
+  Operation,
+  OperationOf,
+  Plan,
+  RemoveStep,
+  RevertStep,
+  SnapshotStep,
+} from "../../core/model/index.js";
 import { formatMib } from "./amount.js";
 import { safeText } from "./display-text.js";
 
@@ -14,8 +23,8 @@ export function formatPlans(result: ChangeResult): string {
 
 /** One plan: its title, and a line or more for each operation. */
 export function formatPlan(plan: Plan): string {
-  const steps = plan.operations.flatMap((operation, index) => [
-    ...(index === plan.commitAt ? ["  -- from here on it is carried through --\n"] : []),
+  const steps = [...plan.before, ...plan.after].flatMap((operation, index) => [
+    ...(index === plan.before.length ? ["  -- from here on it is carried through --\n"] : []),
     `  ${index + 1}. ${describe(operation).map(safeText).join("\n       ")}\n`,
   ]);
   const title = `Plan: ${titleOf(plan)}`;
@@ -59,9 +68,7 @@ function describe(operation: Operation): string[] {
     case "disks.remove":
       return [
         `remove snapshots of disks with ${operation.backend}`,
-        ...operation.disks.map(
-          ({ target, mode, image, file }) => `${target}: ${mode} in ${(file ?? image).path}`,
-        ),
+        ...operation.disks.map(describeRemoveStep),
       ];
     case "disks.merge":
       return [
@@ -145,37 +152,50 @@ function describeTaken({ disks, memory }: Capture): string {
   return [...(memory ? ["memory"] : []), ...(targets === "" ? [] : [targets])].join(" and ");
 }
 
-function describeSnapshotStep(step: OperationOf<"disks.snapshot">["disks"][number]): string[] {
-  const { target, mode, image, file, freezeAs } = step;
-  if (file === undefined) return [`${target}: ${mode} in ${image.path}`];
-  if (!freezeAs) return [`${target}: ${mode}, ${image.path} -> ${file.path} (${file.format})`];
-  return [
-    `${target}: ${mode}, ${image.path} becomes ${freezeAs.path}`,
-    `${target}: a new overlay (${file.format}) takes the path ${file.path}`,
-  ];
+function describeSnapshotStep(step: SnapshotStep): string[] {
+  const { target, image } = step;
+  switch (step.keeps) {
+    case "inside":
+      return [`${target}: internal in ${image.path}`];
+    case "copy":
+      return [`${target}: external, ${image.path} -> ${step.copy.path} (${step.copy.format})`];
+    case "overlay":
+      return [
+        `${target}: external, ${image.path} -> ${step.overlay.path} (${step.overlay.format})`,
+      ];
+    case "renamed":
+      return [
+        `${target}: external, ${image.path} becomes ${step.frozen.path}`,
+        `${target}: a new overlay (${step.overlay.format}) takes the path ${step.overlay.path}`,
+      ];
+  }
 }
 
-function describeMergeStep(step: OperationOf<"disks.merge">["disks"][number]): string[] {
-  const { target, base, overlay, relink, keepsPath, streamOnto, bytes } = step;
+function describeMergeStep(step: MergeStep): string[] {
+  const { target, base, overlay, relink, bytes } = step;
   const amount = bytes === undefined ? "" : ` (at most ${formatMib(bytes)})`;
-  if (streamOnto)
+  if (step.into === "overlay")
     return [
       `${target}: stream ${base.path} up into ${overlay.path}${amount}`,
-      `${target}: ${overlay.path} then backs on ${streamOnto.path}`,
+      `${target}: ${overlay.path} then backs on ${step.onto.path}`,
     ];
   const how = bytes === undefined ? "" : "commit ";
   const merge = `${target}: ${how}${overlay.path} -> ${base.path}${amount}`;
-  if (keepsPath === true) return [merge, `${target}: ${base.path} becomes ${overlay.path}`];
+  if (step.into === "renamed") return [merge, `${target}: ${base.path} becomes ${overlay.path}`];
   return [merge, ...relink.map((image) => `${target}: ${image.path} then backs on ${base.path}`)];
 }
 
-function describeRevertStep(
-  step: Extract<Operation, { readonly kind: "disks.revert" }>["disks"][number],
-): string {
-  const { target, mode, image, file } = step;
-  return file === undefined
-    ? `${target}: ${mode} in ${image.path}`
-    : `${target}: ${mode}, ${image.path} and ${file.path} (${file.format})`;
+function describeRevertStep(step: RevertStep): string {
+  const { target, image } = step;
+  if (step.keeps === "inside") return `${target}: internal in ${image.path}`;
+  const file = step.keeps === "copy" ? step.copy : step.overlay;
+  return `${target}: external, ${image.path} and ${file.path} (${file.format})`;
+}
+
+function describeRemoveStep(step: RemoveStep): string {
+  return step.keeps === "inside"
+    ? `${step.target}: internal in ${step.image.path}`
+    : `${step.target}: external in ${step.copy.path}`;
 }
 
 function describeRelocations(

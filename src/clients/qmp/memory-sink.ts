@@ -1,6 +1,6 @@
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
-import { rm, stat } from "node:fs/promises";
+import { lstat, rm, stat } from "node:fs/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import { syncFile } from "../../host/durable-files.js";
@@ -80,11 +80,11 @@ process.stdin.resume().once("end", () => setTimeout(leave, ${LATE_SENDER_MS}));
 
 /**
  * Opens a sink: `file` is an existing empty file, `socketPath` where QEMU is awaited, in a folder
- * that nobody else may look into. To be done before the guest is frozen. Throws `system-error`.
+ * that nobody else may look into, under a name that nothing has and that is used once. To be done
+ * before the guest is frozen. Throws `system-error`.
  */
 export async function openMemorySink(file: string, socketPath: string): Promise<MemorySink> {
   assertSocketPath(socketPath);
-  await rm(socketPath, { force: true });
   const receiver = spawn(process.execPath, ["-e", RECEIVER, socketPath, file], {
     detached: true,
     env: { PATH: process.env["PATH"] ?? "", LC_ALL: "C" },
@@ -109,9 +109,15 @@ export async function openMemorySink(file: string, socketPath: string): Promise<
       receiver.stdout.destroy();
       receiver.stderr.destroy();
       // The receiver has removed it, unless nobody came; it keeps nobody from anything.
-      await rm(socketPath, { force: true }).catch(() => undefined);
+      await dropMemorySocket(socketPath).catch(() => undefined);
     },
   };
+}
+
+/** Removes the socket of a sink whose receiver cannot do it any more. What is no socket stays. */
+export async function dropMemorySocket(path: string): Promise<void> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats?.isSocket()) await rm(path, { force: true });
 }
 
 /** Waits for the receiver's end. Throws what kept it, or tee, from its work. */

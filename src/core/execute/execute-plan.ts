@@ -1,12 +1,15 @@
 import { asDomsnapError, DomsnapError } from "../errors/index.js";
-import type { OperationKind, Plan } from "../model/operation.js";
-import type { Journal, JournalEntry, OperationContext } from "../ports/index.js";
-import { bindHandler, type Handlers } from "./handlers.js";
+import type { Operation, OperationKind, Plan } from "../model/operation.js";
+import type { HostFiles, Journal, JournalEntry, OperationContext } from "../ports/index.js";
+import { assertNoStrangers, survey } from "./known-places.js";
+import { bindWork, type BoundWork, type Handlers } from "./handlers.js";
+import { newToken, PlanEvidence } from "./plan-evidence.js";
 import type { ProgressEvent } from "./progress-event.js";
 
 export interface ExecutionEnvironment {
   readonly handlers: Handlers;
   readonly journal: Journal;
+  readonly identify: HostFiles["identify"];
   readonly signal: AbortSignal;
   readonly emit: (event: ProgressEvent) => void;
 }
@@ -14,9 +17,11 @@ export interface ExecutionEnvironment {
 /**
  * Runs a plan behind its journal. The caller holds the domain's lock.
  *
- * Each operation is written into the journal before it begins. That makes the mark "began
- * operation `commitAt`" the point of no return: whoever finds the journal before it undoes, after
- * it carries on. A failure is handled by the same rule, so a crash and an error end alike.
+ * A plan with an operation that nobody can carry out is refused before anything is written. Each
+ * operation is written into the journal before it begins. That makes the mark of the first
+ * operation after the commit point the point of no return: whoever finds the journal before it
+ * undoes, after it carries on. A failure is handled by the same rule, so a crash and an error end
+ * alike.
  *
  * Right before that point the handlers of all that is left are asked whether anything stands in the
  * way, so that an image that is in use fails a delete while nothing has changed.
@@ -27,8 +32,12 @@ export interface ExecutionEnvironment {
  */
 export async function executePlan(plan: Plan, environment: ExecutionEnvironment): Promise<void> {
   throwIfCancelled(environment.signal);
-  await environment.journal.begin(plan);
-  await carryOut(plan, NOTHING_BEGUN, environment);
+  for (const operation of [...plan.before, ...plan.after])
+    bindWork(environment.handlers, operation);
+  const beginning = { plan, token: newToken(), found: await survey(plan, environment.identify) };
+  await environment.journal.begin(beginning);
+  const nothing = { started: new Set<number>(), finished: new Set<number>() };
+  await new Execution({ ...beginning, made: [] }, environment).carryOut(nothing);
 }
 
 /** Operations that happen at once or not at all, so that failing at the commit point is harmless. */
@@ -42,157 +51,156 @@ const INTERRUPTIBLE: ReadonlySet<OperationKind> = new Set(["domain.merge"]);
 
 type Marks = Pick<JournalEntry, "started" | "finished">;
 
-const NOTHING_BEGUN: Marks = { started: new Set(), finished: new Set() };
+/** One plan under way. Operations are known by their places, the second half behind the first. */
+export class Execution {
+  readonly #plan: Plan;
+  readonly #operations: readonly Operation[];
+  readonly #commitAt: number;
+  readonly #evidence: PlanEvidence;
 
-/** Runs what is not finished yet, in order, and ends the journal. */
-export async function carryOut(
-  plan: Plan,
-  { started, finished }: Marks,
-  environment: ExecutionEnvironment,
-): Promise<void> {
-  for (let index = 0; index < plan.operations.length; index++) {
-    if (finished.has(index)) continue;
-    if (index === plan.commitAt && !started.has(index)) await precheckRest(plan, environment);
+  constructor(
+    entry: Pick<JournalEntry, "plan" | "token" | "found" | "made">,
+    private readonly environment: ExecutionEnvironment,
+  ) {
+    this.#plan = entry.plan;
+    this.#operations = [...entry.plan.before, ...entry.plan.after];
+    this.#commitAt = entry.plan.before.length;
+    this.#evidence = new PlanEvidence(entry, entry.plan.domain.uuid, environment.journal);
+  }
+
+  /** Whether the point of no return was passed. */
+  isCommitted({ started }: Pick<Marks, "started">): boolean {
+    return started.has(this.#commitAt);
+  }
+
+  /** Runs what is not finished yet, in order, and ends the journal. */
+  async carryOut({ started, finished }: Marks): Promise<void> {
+    const { journal, signal } = this.environment;
+    const { uuid } = this.#plan.domain;
+    for (const [index] of this.#operations.entries()) {
+      if (finished.has(index)) continue;
+      if (index === this.#commitAt && !started.has(index)) await this.#precheckRest();
+      try {
+        if (index < this.#commitAt) throwIfCancelled(signal);
+        await journal.started(uuid, index);
+        await this.#run(index);
+        await journal.finished(uuid, index);
+      } catch (thrown) {
+        await this.#fail(index, asDomsnapError(thrown, "operation-failed"));
+      }
+    }
     try {
-      if (index < plan.commitAt) throwIfCancelled(environment.signal);
-      await environment.journal.started(plan.domain.uuid, index);
-      await runOperation(plan, index, environment);
-      await environment.journal.finished(plan.domain.uuid, index);
+      await journal.end(uuid);
     } catch (thrown) {
-      await fail(plan, index, asDomsnapError(thrown, "operation-failed"), environment);
+      // All is done: recovery will find nothing but the journal to remove.
+      throw unfinished(asDomsnapError(thrown));
     }
   }
-  try {
-    await environment.journal.end(plan.domain.uuid);
-  } catch (thrown) {
-    // All is done: recovery will find nothing but the journal to remove.
-    throw unfinished(asDomsnapError(thrown));
-  }
-}
 
-/** The last moment at which everything can be taken back. */
-async function precheckRest(plan: Plan, environment: ExecutionEnvironment): Promise<void> {
-  try {
-    for (let index = plan.commitAt; index < plan.operations.length; index++)
-      await bindHandler(environment.handlers, operationAt(plan, index)).precheck(
-        contextFor(plan, index, environment),
+  /** Undoes the operations that began, last first, and ends the journal. */
+  async rollBack(began: readonly number[]): Promise<void> {
+    for (const index of [...began].sort((a, b) => b - a)) {
+      const event = this.#eventOf(index);
+      this.environment.emit({ type: "undo-started", ...event });
+      // Undoing must not be cut short by the abort that caused it.
+      await this.#work(index).undo(this.#context(index, new AbortController().signal));
+      this.environment.emit({ type: "undo-finished", ...event });
+    }
+    await this.environment.journal.end(this.#plan.domain.uuid);
+  }
+
+  /** The last moment at which everything can be taken back. */
+  async #precheckRest(): Promise<void> {
+    try {
+      for (let index = this.#commitAt; index < this.#operations.length; index++)
+        await this.#work(index).precheck(this.#context(index));
+    } catch (thrown) {
+      await this.#giveUp(asDomsnapError(thrown), this.#commitAt - 1);
+    }
+  }
+
+  async #run(index: number): Promise<void> {
+    const operation = this.#at(index);
+    const { kind } = operation;
+    const work = this.#work(index);
+    const context = this.#context(index);
+    this.environment.emit({ type: "operation-started", ...this.#eventOf(index) });
+    if (index >= this.#commitAt)
+      await assertNoStrangers(operation, this.#evidence, this.environment.identify);
+    await work.run(context);
+    if (kind.startsWith("disks.") && (await work.settle(context)) !== "done")
+      throw new DomsnapError(
+        "operation-failed",
+        `'${kind}' reported success, but its result is not there`,
       );
-  } catch (thrown) {
-    await giveUp(plan, plan.commitAt - 1, asDomsnapError(thrown), environment);
+    this.environment.emit({ type: "operation-finished", ...this.#eventOf(index) });
   }
-}
 
-async function runOperation(
-  plan: Plan,
-  index: number,
-  environment: ExecutionEnvironment,
-): Promise<void> {
-  const operation = operationAt(plan, index);
-  const handler = bindHandler(environment.handlers, operation);
-  const context = contextFor(plan, index, environment);
-  const event = { kind: operation.kind, index, total: plan.operations.length };
-  environment.emit({ type: "operation-started", ...event });
-  await handler.run(context);
-  if (operation.kind.startsWith("disks.") && (await handler.settle(context)) !== "done")
-    throw new DomsnapError(
-      "operation-failed",
-      `'${operation.kind}' reported success, but its result is not there`,
-    );
-  environment.emit({ type: "operation-finished", ...event });
-}
-
-async function fail(
-  plan: Plan,
-  index: number,
-  error: DomsnapError,
-  environment: ExecutionEnvironment,
-): Promise<never> {
-  if (!(await canRollBack(plan, index, environment))) throw unfinished(error);
-  return giveUp(plan, index, error, environment);
-}
-
-/** Undoes all operations up to one, and throws the failure that is the reason. */
-async function giveUp(
-  plan: Plan,
-  last: number,
-  error: DomsnapError,
-  environment: ExecutionEnvironment,
-): Promise<never> {
-  const began = Array.from({ length: last + 1 }, (_, index) => index);
-  try {
-    await rollBack(plan, began, environment);
-  } catch (thrown) {
-    throw unfinished(error, asDomsnapError(thrown));
+  async #fail(index: number, error: DomsnapError): Promise<never> {
+    if (index < this.#commitAt) return this.#giveUp(error, index);
+    if (index === this.#commitAt && (await this.#hasNotHappened(index)))
+      return this.#giveUp(error, index - 1);
+    throw unfinished(error);
   }
-  throw error.withEffect("rolled-back");
-}
 
-async function canRollBack(
-  plan: Plan,
-  index: number,
-  environment: ExecutionEnvironment,
-): Promise<boolean> {
-  if (index !== plan.commitAt) return index < plan.commitAt;
-  const operation = operationAt(plan, index);
-  if (!ATOMIC.has(operation.kind)) return false;
-  const handler = bindHandler(environment.handlers, operation);
-  const settled = await handler
-    .settle(contextFor(plan, index, environment))
-    .catch(() => "unknown" as const);
-  return settled === "not-done";
-}
-
-/** Undoes the operations that began, last first, and ends the journal. */
-export async function rollBack(
-  plan: Plan,
-  began: readonly number[],
-  environment: ExecutionEnvironment,
-): Promise<void> {
-  for (const index of [...began].sort((a, b) => b - a)) {
-    const operation = operationAt(plan, index);
-    const event = { kind: operation.kind, index, total: plan.operations.length };
-    environment.emit({ type: "undo-started", ...event });
-    // Undoing must not be cut short by the abort that caused it.
-    const context = contextFor(plan, index, environment, new AbortController().signal);
-    await bindHandler(environment.handlers, operation).undo(context);
-    environment.emit({ type: "undo-finished", ...event });
+  /** Whether an operation that happens at once or not at all has not. */
+  async #hasNotHappened(index: number): Promise<boolean> {
+    if (!ATOMIC.has(this.#at(index).kind)) return false;
+    const settled = await this.#work(index)
+      .settle(this.#context(index))
+      .catch(() => "unknown" as const);
+    return settled === "not-done";
   }
-  await environment.journal.end(plan.domain.uuid);
-}
 
-function contextFor(
-  plan: Plan,
-  index: number,
-  environment: ExecutionEnvironment,
-  signal = signalFor(plan, index, environment),
-): OperationContext {
-  const { kind } = operationAt(plan, index);
-  const event = { kind, index, total: plan.operations.length };
-  return {
-    domain: plan.domain,
-    signal,
-    progress: (progress) => {
-      environment.emit({ type: "operation-progress", ...event, ...progress });
-    },
-    warn: (message) => {
-      environment.emit({ type: "warning", message });
-    },
-    report: (measures) => {
-      environment.emit({ type: "measured", measures });
-    },
-  };
-}
+  /** Undoes all operations up to one, and throws the failure that is the reason. */
+  async #giveUp(error: DomsnapError, last: number): Promise<never> {
+    const began = Array.from({ length: last + 1 }, (_, index) => index);
+    try {
+      await this.rollBack(began);
+    } catch (thrown) {
+      throw unfinished(error, asDomsnapError(thrown));
+    }
+    throw error.withEffect("rolled-back");
+  }
 
-function signalFor(plan: Plan, index: number, { signal }: ExecutionEnvironment): AbortSignal {
-  const heeded = index < plan.commitAt || INTERRUPTIBLE.has(operationAt(plan, index).kind);
-  return heeded ? signal : new AbortController().signal;
-}
+  #work(index: number): BoundWork {
+    return bindWork(this.environment.handlers, this.#at(index));
+  }
 
-function operationAt(plan: Plan, index: number) {
-  const operation = plan.operations[index];
-  if (!operation)
-    throw new DomsnapError("recovery-failed", `the plan has no operation number ${String(index)}`);
-  return operation;
+  #context(index: number, signal = this.#signalFor(index)): OperationContext {
+    const { emit } = this.environment;
+    const event = this.#eventOf(index);
+    return {
+      domain: this.#plan.domain,
+      evidence: this.#evidence,
+      signal,
+      progress: (progress) => {
+        emit({ type: "operation-progress", ...event, ...progress });
+      },
+      warn: (message) => {
+        emit({ type: "warning", message });
+      },
+      report: (measures) => {
+        emit({ type: "measured", measures });
+      },
+    };
+  }
+
+  #eventOf(index: number) {
+    return { kind: this.#at(index).kind, index, total: this.#operations.length };
+  }
+
+  #signalFor(index: number): AbortSignal {
+    const heeded = index < this.#commitAt || INTERRUPTIBLE.has(this.#at(index).kind);
+    return heeded ? this.environment.signal : new AbortController().signal;
+  }
+
+  #at(index: number): Operation {
+    const operation = this.#operations[index];
+    if (!operation)
+      throw new DomsnapError("recovery-failed", `the plan has no operation number ${index}`);
+    return operation;
+  }
 }
 
 function throwIfCancelled(signal: AbortSignal): void {

@@ -1,69 +1,69 @@
+import { DomsnapError } from "../errors/index.js";
+import type { BackendId, Operation, UndoableOperation } from "../model/operation.js";
 import type {
-  BackendId,
-  DiskOperation,
-  DomainOperation,
-  Operation,
-  OperationOf,
-} from "../model/operation.js";
-import type { OperationHandler } from "../ports/operation-handler.js";
-
-export type RecordOperation = OperationOf<
-  "record.write" | "records.add" | "record.remove" | "record.current"
->;
+  DiskOperations,
+  DomainOperations,
+  OperationContext,
+  RecordOperations,
+  Settled,
+} from "../ports/index.js";
 
 /** Who carries out what. */
 export interface Handlers {
   /** Throws `tool-missing` when no plugin of that name is installed. */
-  readonly disks: (backend: BackendId) => OperationHandler<DiskOperation>;
-  readonly domain: OperationHandler<DomainOperation>;
-  readonly records: OperationHandler<RecordOperation>;
+  readonly disks: (backend: BackendId) => DiskOperations;
+  readonly domain: DomainOperations;
+  readonly records: RecordOperations;
 }
 
-/** The handler of one operation, bound to it. */
-export function bindHandler(handlers: Handlers, operation: Operation): BoundHandler {
-  switch (operation.kind) {
-    case "disks.snapshot":
-    case "disks.stage":
-    case "disks.revert":
-    case "disks.remove":
-    case "disks.merge":
-    case "disks.discard":
-      return bind(handlers.disks(operation.backend), operation);
-    case "domain.define":
-    case "domain.start":
-    case "domain.stop":
-    case "domain.pause":
-    case "domain.resume":
-    case "domain.quiesce":
-    case "domain.thaw":
-    case "domain.prepare-capture":
-    case "domain.capture":
-    case "domain.merge":
-    case "domain.remove":
-    case "domain.discard-memory":
-      return bind(handlers.domain, operation);
-    case "record.write":
-    case "records.add":
-    case "record.remove":
-    case "record.current":
-      return bind(handlers.records, operation);
-  }
+/** The work on one operation, bound to it. */
+export interface BoundWork {
+  precheck(context: OperationContext): Promise<void>;
+  run(context: OperationContext): Promise<void>;
+  settle(context: OperationContext): Promise<Settled>;
+  /** Does nothing for what only lets a guest go on. */
+  undo(context: OperationContext): Promise<void>;
 }
 
-type Context = Parameters<OperationHandler["run"]>[1];
-
-interface BoundHandler {
-  precheck(context: Context): Promise<void>;
-  run(context: Context): Promise<void>;
-  undo(context: Context): Promise<void>;
-  settle(context: Context): Promise<"done" | "not-done">;
+/** As the tables have it, without the operation's type: `bindWork` is the place where they meet. */
+interface AnyWork {
+  precheck?(operation: Operation, context: OperationContext): Promise<void>;
+  run(operation: Operation, context: OperationContext): Promise<void>;
+  settle(operation: Operation, context: OperationContext): Promise<Settled>;
+  undo?(operation: Operation, context: OperationContext): Promise<void>;
 }
 
-function bind<Op extends Operation>(handler: OperationHandler<Op>, operation: Op): BoundHandler {
+/**
+ * Finds who carries out an operation. Throws `operation-unsupported` when nobody does, and
+ * `tool-missing` for a backend that is not installed.
+ */
+export function bindWork(handlers: Handlers, operation: Operation | UndoableOperation): BoundWork {
+  const work = tableOf(handlers, operation)[operation.kind];
+  if (!work) throw nobody(operation);
   return {
-    precheck: async (context) => handler.precheck?.(operation, context),
-    run: (context) => handler.run(operation, context),
-    undo: (context) => handler.undo(operation, context),
-    settle: (context) => handler.settle(operation, context),
+    precheck: async (context) => work.precheck?.(operation, context),
+    run: (context) => work.run(operation, context),
+    settle: (context) => work.settle(operation, context),
+    undo: async (context) => work.undo?.(operation, context),
   };
+}
+
+function tableOf(
+  handlers: Handlers,
+  operation: Operation,
+): Readonly<Partial<Record<string, AnyWork>>> {
+  if ("backend" in operation) return handlers.disks(operation.backend) as Record<string, AnyWork>;
+  const [family] = operation.kind.split(".");
+  const table = family === "domain" ? handlers.domain : handlers.records;
+  return table as Record<string, AnyWork>;
+}
+
+function nobody(operation: Operation): DomsnapError {
+  const who =
+    "backend" in operation ? `disk backend '${operation.backend}'` : "the toolstack of this domain";
+  return new DomsnapError(
+    "operation-unsupported",
+    `${who} cannot carry out '${String(operation.kind)}'`,
+    { hint: "Use the connection of a hypervisor that runs the domain, or a newer plugin." },
+  );
 }

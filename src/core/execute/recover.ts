@@ -1,6 +1,6 @@
 import { asDomsnapError, DomsnapError } from "../errors/index.js";
 import type { JournalEntry } from "../ports/index.js";
-import { carryOut, rollBack, type ExecutionEnvironment } from "./execute-plan.js";
+import { Execution, type ExecutionEnvironment } from "./execute-plan.js";
 
 /**
  * Brings a domain whose operation was interrupted to the state before it, or to the state after
@@ -23,15 +23,17 @@ export async function recoverDomain(
 }
 
 async function settleEntry(
-  { plan, started, finished }: JournalEntry,
+  entry: JournalEntry,
   environment: ExecutionEnvironment,
 ): Promise<"rolled-back" | "completed"> {
+  const { plan, started } = entry;
   try {
-    if (started.has(plan.commitAt)) {
-      await carryOut(plan, { started, finished }, environment);
+    const execution = new Execution(entry, environment);
+    if (execution.isCommitted(entry)) {
+      await execution.carryOut(entry);
       return "completed";
     }
-    await rollBack(plan, [...started], environment);
+    await execution.rollBack([...started]);
     return "rolled-back";
   } catch (thrown) {
     const error = asDomsnapError(thrown);

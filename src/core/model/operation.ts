@@ -1,3 +1,12 @@
+import type {
+  CaptureStep,
+  FileBefore,
+  MergeStep,
+  RemoveStep,
+  RevertStep,
+  SnapshotInside,
+  SnapshotStep,
+} from "./disk-steps.js";
 import type { DomainDefinition } from "./domain.js";
 import type { DomainSnapshot } from "./snapshot.js";
 import type { ImageRef } from "./storage.js";
@@ -5,71 +14,18 @@ import type { ImageRef } from "./storage.js";
 /** Name of a disk backend: `dd`, `qdisk`, `blktap`, or that of an outside package. */
 export type BackendId = string;
 
-/** One disk of a group that is frozen together. */
-export interface SnapshotStep {
-  readonly target: string;
-  readonly mode: "internal" | "external";
-  /** The image that the domain uses now; its content is what the snapshot keeps. */
-  readonly image: ImageRef;
-  /** External: the file to make. An overlay above `image`, or a frozen copy of it. */
-  readonly file?: ImageRef;
-  /** The other name that `image` gets, where the overlay (`file`) takes its path. */
-  readonly freezeAs?: ImageRef;
-  /** What stood at `freezeAs` or `file` when planned; undo never removes what it did not make. */
-  readonly fileBefore?: "absent" | "empty" | "reused";
-}
-
-/** One disk to put back. */
-export interface RevertStep {
-  readonly target: string;
-  readonly mode: "internal" | "external";
-  /** Copy: the image to overwrite. Overlay: the frozen image to build on. Internal: the image. */
-  readonly image: ImageRef;
-  /** Copy: the frozen copy to read. Overlay: the new overlay to make; it may replace the present. */
-  readonly file?: ImageRef;
-}
-
-/** One disk whose part of a snapshot is thrown away without touching other states. */
-export interface RemoveStep {
-  readonly target: string;
-  readonly mode: "internal" | "external";
-  /** Internal: the image that holds the snapshot. Copy: the image it was made from. */
-  readonly image: ImageRef;
-  /** Copy: the file to unlink. */
-  readonly file?: ImageRef;
-}
-
-/** One overlay to write down into its backing image. */
-export interface MergeStep {
-  readonly target: string;
-  /** Holds the frozen state that is given up; receives the content of `overlay`. */
-  readonly base: ImageRef;
-  readonly overlay: ImageRef;
-  /** Images that back on `overlay` and have to back on `base` afterwards. */
-  readonly relink: readonly ImageRef[];
-  /** The merged content stays at the path of `overlay`, and that of `base` is free afterwards. */
-  readonly keepsPath?: boolean;
-  /**
-   * With `keepsPath`: what the base has and the overlay does not is pulled up into the overlay, which
-   * then backs on this image. Else the overlay is written down into the base.
-   */
-  readonly streamOnto?: ImageRef;
-  /** How much there is to copy, at most, when this was planned. */
-  readonly bytes?: number;
-}
-
 /** What is taken of an active guest at one instant. */
 export interface Capture {
   readonly snapshot: string;
   /** Disks that the hypervisor itself freezes: overlays, and snapshots inside of images. */
-  readonly disks: readonly SnapshotStep[];
+  readonly disks: readonly CaptureStep[];
   readonly memory?:
     | { readonly mode: "internal" }
     | {
         readonly mode: "external";
         /** Absolute path. */
         readonly file: string;
-        readonly fileBefore: "absent" | "empty";
+        readonly before: Exclude<FileBefore, "reused">;
       };
   /** Whether the guest is to run afterwards. */
   readonly resume: boolean;
@@ -110,7 +66,7 @@ export type Operation =
       /** The guest still has the images open; it is stopped when all is staged. */
       readonly open?: boolean;
     }
-  /** Switch to what was staged. Short, repeatable, never undone. */
+  /** Switch to what was staged. Short, repeatable. */
   | {
       readonly kind: "disks.revert";
       readonly backend: BackendId;
@@ -119,14 +75,14 @@ export type Operation =
       /** The guest had the images open when this was planned; it is stopped before. */
       readonly open?: boolean;
     }
-  /** Drop internal snapshots and frozen copies. Repeatable, never undone. */
+  /** Drop internal snapshots and frozen copies. Repeatable. */
   | {
       readonly kind: "disks.remove";
       readonly backend: BackendId;
       readonly snapshot: string;
       readonly disks: readonly RemoveStep[];
     }
-  /** Merge overlays into their backing images. Repeatable, never undone. */
+  /** Merge overlays into their backing images. Repeatable. */
   | {
       readonly kind: "disks.merge";
       readonly backend: BackendId;
@@ -177,7 +133,7 @@ export type Operation =
    * was taken; the guest goes on from its present state.
    */
   | ({ readonly kind: "domain.capture" } & Capture)
-  /** Merge overlays that the running guest has open. Repeatable, never undone. */
+  /** Merge overlays that the running guest has open. Repeatable. */
   | {
       readonly kind: "domain.merge";
       readonly snapshot: string;
@@ -185,20 +141,16 @@ export type Operation =
       /** Whether the guest is to run afterwards: it stands still while it changes its image. */
       readonly resume: boolean;
     }
-  /** Drop internal snapshots of images that the running guest has open. Repeatable, never undone. */
+  /** Drop internal snapshots of images that the running guest has open. Repeatable. */
   | {
       readonly kind: "domain.remove";
       readonly snapshot: string;
-      readonly disks: readonly RemoveStep[];
+      readonly disks: readonly SnapshotInside[];
     }
-  /** Unlink a file with a guest's memory. Repeatable, never undone. */
+  /** Unlink a file with a guest's memory. Repeatable. */
   | { readonly kind: "domain.discard-memory"; readonly file: string }
-  /** Undo: put `previous` back, or remove the record when there was none. */
-  | {
-      readonly kind: "record.write";
-      readonly snapshot: DomainSnapshot;
-      readonly previous?: DomainSnapshot;
-    }
+  /** Happens at once or not at all. */
+  | { readonly kind: "record.write"; readonly snapshot: DomainSnapshot }
   /** Create many records that did not exist, at the price of few. Undo: remove them again. */
   | { readonly kind: "records.add"; readonly snapshots: readonly DomainSnapshot[] }
   | { readonly kind: "record.remove"; readonly name: string }
@@ -208,32 +160,39 @@ export type Operation =
 export type OperationKind = Operation["kind"];
 export type OperationOf<Kind extends OperationKind> = Extract<Operation, { readonly kind: Kind }>;
 export type DiskOperation = Extract<Operation, { readonly backend: BackendId }>;
-/** Work on an active guest's own disks and memory, for toolstacks that can (`captures`). */
-export type LiveOperation = OperationOf<
+export type DomainOperation = Extract<Operation, { readonly kind: `domain.${string}` }>;
+export type RecordOperation = Extract<Operation, { readonly kind: `record${string}` }>;
+
+/** What can be taken back, and so can stand before the commit point. */
+export type UndoableKind =
+  | "disks.snapshot"
+  | "disks.stage"
+  | "domain.define"
+  | "domain.pause"
   | "domain.quiesce"
-  | "domain.thaw"
   | "domain.prepare-capture"
   | "domain.capture"
-  | "domain.merge"
-  | "domain.remove"
-  | "domain.discard-memory"
->;
-export type DomainOperation =
-  | OperationOf<"domain.define" | "domain.start" | "domain.stop" | "domain.pause" | "domain.resume">
-  | LiveOperation;
+  | "records.add";
+
+/** What lets a guest go on. There is nothing to take back, so it can stand in both halves. */
+type ReleasingKind = "domain.resume" | "domain.thaw";
+
+export type UndoableOperation = OperationOf<UndoableKind | ReleasingKind>;
+export type ForwardOperation = OperationOf<Exclude<OperationKind, UndoableKind> | "domain.define">;
 
 export type Verb = "create" | "redefine" | "import" | "revert" | "delete" | "undefine";
 
 /**
- * What one call will do, in order. Operations before `commitAt` are undone when something fails or
- * when the process dies; from `commitAt` on everything is carried through, by recovery if need be.
+ * What one call will do, in order, in two halves with the commit point between them. When something
+ * fails, or when the process dies, what was begun of the first half is undone; as soon as the second
+ * half has begun everything is carried through, by recovery if need be.
  */
 export interface Plan {
   readonly verb: Verb;
   readonly domain: { readonly name: string; readonly uuid: string };
   readonly snapshot: string;
-  readonly operations: readonly Operation[];
-  readonly commitAt: number;
+  readonly before: readonly UndoableOperation[];
+  readonly after: readonly ForwardOperation[];
   /** Sentences for the user: what is kept, what is not covered, what will take long. */
   readonly warnings: readonly string[];
 }

@@ -28,7 +28,7 @@ export function createSnapshotService(context: ServiceContext): SnapshotService 
   return {
     uri: toolstack.uri,
     ...registryOf(context),
-    savesMemoryLive: toolstack.savesMemoryLive === true,
+    savesMemoryLive: toolstack.live?.savesMemoryLive === true,
     listDomains: () => toolstack.listDomains(),
     listProblems: async () => (await toolstack.listProblems?.()) ?? [],
     findDomain: (domain) => toolstack.findDomain(domain),

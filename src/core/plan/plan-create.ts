@@ -1,6 +1,6 @@
 import type { Domain, DomainDefinition, DomainSnapshot } from "../model/index.js";
 import { renameFiles } from "./disk-images.js";
-import type { Operation, Plan, SnapshotStep } from "../model/operation.js";
+import type { ForwardOperation, Plan, SnapshotStep, UndoableOperation } from "../model/index.js";
 import {
   planLiveCreate,
   snapshotOperations,
@@ -35,7 +35,7 @@ export interface CreateFacts {
  */
 export function planCreate(facts: CreateFacts): Plan {
   const { domain, live } = facts;
-  const before: Operation[] = live
+  const before: UndoableOperation[] = live
     ? planLiveCreate(domain, facts.snapshot, facts.disks, live)
     : snapshotOperations(facts.snapshot.name, facts.disks);
   if (facts.definition)
@@ -48,13 +48,13 @@ export function planCreate(facts: CreateFacts): Plan {
     verb: "create",
     domain: { name: facts.domain.name, uuid: facts.domain.uuid },
     snapshot: facts.snapshot.name,
-    operations: [...before, ...(facts.record ? recordOperations(facts) : []), ...finish(facts)],
-    commitAt: before.length,
+    before,
+    after: [...(facts.record ? recordOperations(facts) : []), ...finish(facts)],
     warnings: facts.warnings,
   };
 }
 
-function recordOperations({ snapshot, previousCurrent, disks }: CreateFacts): Operation[] {
+function recordOperations({ snapshot, previousCurrent, disks }: CreateFacts): ForwardOperation[] {
   return [
     { kind: "record.write", snapshot },
     { kind: "record.current", name: snapshot.name },
@@ -65,19 +65,19 @@ function recordOperations({ snapshot, previousCurrent, disks }: CreateFacts): Op
 /** The names that images get whose path the overlay takes. */
 function frozenNames(disks: readonly SnapshotStep[]): Map<string, string> {
   return new Map(
-    disks.flatMap(({ image, freezeAs }) => (freezeAs ? [[image.path, freezeAs.path]] : [])),
+    disks.flatMap((step) =>
+      step.keeps === "renamed" ? [[step.image.path, step.frozen.path]] : [],
+    ),
   );
 }
 
-function finish({ halt, domain }: CreateFacts): Operation[] {
+function finish({ halt, domain }: CreateFacts): ForwardOperation[] {
   return halt && domain.id !== undefined ? [{ kind: "domain.stop" }] : [];
 }
 
 export interface RedefineFacts {
   readonly domain: Domain;
   readonly snapshot: DomainSnapshot;
-  /** The record that is replaced. */
-  readonly previous?: DomainSnapshot;
   readonly makeCurrent: boolean;
   /** The current snapshot, when it holds revert overlays that making another one current drops. */
   readonly previousCurrent?: DomainSnapshot;
@@ -85,12 +85,10 @@ export interface RedefineFacts {
 
 /** Plans a redefine: records only, no image. */
 export function planRedefine(facts: RedefineFacts): Plan {
-  const { domain, snapshot, previous } = facts;
-  const operations: Operation[] = [
-    previous ? { kind: "record.write", snapshot, previous } : { kind: "record.write", snapshot },
-  ];
+  const { domain, snapshot } = facts;
+  const after: ForwardOperation[] = [{ kind: "record.write", snapshot }];
   if (facts.makeCurrent)
-    operations.push(
+    after.push(
       { kind: "record.current", name: snapshot.name },
       ...settlePrevious(facts.previousCurrent, new Map()),
     );
@@ -98,8 +96,8 @@ export function planRedefine(facts: RedefineFacts): Plan {
     verb: "redefine",
     domain: { name: domain.name, uuid: domain.uuid },
     snapshot: snapshot.name,
-    operations,
-    commitAt: 0,
+    before: [],
+    after,
     warnings: [],
   };
 }
@@ -112,10 +110,10 @@ export function planRedefine(facts: RedefineFacts): Plan {
 function settlePrevious(
   previous: DomainSnapshot | undefined,
   frozenNames: ReadonlyMap<string, string>,
-): Operation[] {
+): ForwardOperation[] {
   if (!previous) return [];
   const { revertDisks, ...kept } = previous;
   const disks = renameFiles(kept.disks, frozenNames);
   if (!revertDisks && disks === kept.disks) return [];
-  return [{ kind: "record.write", snapshot: { ...kept, disks }, previous }];
+  return [{ kind: "record.write", snapshot: { ...kept, disks } }];
 }

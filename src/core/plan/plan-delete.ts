@@ -1,24 +1,28 @@
-import type { Domain, DomainDefinition, DomainSnapshot, ImageRef } from "../model/index.js";
-import { groupBy } from "./disk-images.js";
-import type { BackendId, MergeStep, Operation, Plan, RemoveStep } from "../model/operation.js";
-
-/** A record that changes, and what to put back if the very first write of a plan fails. */
-export interface RecordUpdate {
-  readonly snapshot: DomainSnapshot;
-  readonly previous: DomainSnapshot;
-}
+import {
+  emptiedBy,
+  type Domain,
+  type DomainDefinition,
+  type DomainSnapshot,
+  type ForwardOperation,
+  type ImageRef,
+  type MergeStep,
+  type Plan,
+  type RemoveStep,
+  type SnapshotInside,
+} from "../model/index.js";
+import { byBackend, unassigned, type Assigned } from "./assigned.js";
 
 export interface DeleteFacts {
   readonly domain: Domain;
   readonly snapshot: string;
-  readonly removals: readonly (RemoveStep & { readonly backend: BackendId })[];
-  readonly merges: readonly (MergeStep & { readonly backend: BackendId })[];
+  readonly removals: readonly Assigned<RemoveStep>[];
+  readonly merges: readonly Assigned<MergeStep>[];
   /** Frozen images of an abandoned branch that nothing refers to afterwards. */
-  readonly discards: readonly (ImageRef & { readonly backend: BackendId })[];
+  readonly discards: readonly Assigned<ImageRef>[];
   /** The definition afterwards, when the domain ran on a merged overlay. */
   readonly definition?: DomainDefinition;
   /** Records that change: children with a new parent, and those that name merged overlays. */
-  readonly updatedRecords: readonly RecordUpdate[];
+  readonly updatedRecords: readonly DomainSnapshot[];
   /** The new current snapshot; `keep` when the deleted one was not current. */
   readonly current: { readonly name: string | undefined } | "keep";
   /** Images that the guest has open: its hypervisor has to work on them. */
@@ -36,27 +40,27 @@ export interface DeleteFacts {
 export function planDelete(facts: DeleteFacts): Plan {
   const { domain, snapshot, openImages = new Set(), memoryFile } = facts;
   const isOpen = ({ path }: ImageRef) => openImages.has(path);
-  const [liveMerges, merges] = divide(
+  const [merges, liveMerges] = divide(
     facts.merges,
-    ({ overlay, keepsPath, streamOnto }) =>
-      isOpen(overlay) && (streamOnto !== undefined || keepsPath !== true),
+    (step): step is Assigned<MergeStep> => step.into === "renamed" || !isOpen(step.overlay),
   );
   const [liveRemovals, removals] = divide(
     facts.removals,
-    ({ mode, image }) => mode === "internal" && isOpen(image),
+    (step): step is Assigned<SnapshotInside> => step.keeps === "inside" && isOpen(step.image),
   );
   return {
     verb: "delete",
     domain: { name: domain.name, uuid: domain.uuid },
     snapshot,
-    operations: [
-      ...liveOperation(liveMerges, (disks) => ({
+    before: [],
+    after: [
+      ...liveOperation<MergeStep>(liveMerges, (disks) => ({
         kind: "domain.merge",
         snapshot,
         disks,
         resume: domain.state === "running",
       })),
-      ...grouped(merges, (backend, disks) => ({
+      ...byBackend<MergeStep, ForwardOperation>(merges, (backend, disks) => ({
         kind: "disks.merge",
         backend,
         snapshot,
@@ -71,31 +75,39 @@ export function planDelete(facts: DeleteFacts): Plan {
             } as const,
           ]
         : []),
-      ...liveOperation(liveRemovals, (disks) => ({ kind: "domain.remove", snapshot, disks })),
-      ...grouped(removals, (backend, disks) => ({
+      ...liveOperation<SnapshotInside>(liveRemovals, (disks) => ({
+        kind: "domain.remove",
+        snapshot,
+        disks,
+      })),
+      ...byBackend<RemoveStep, ForwardOperation>(removals, (backend, disks) => ({
         kind: "disks.remove",
         backend,
         snapshot,
         disks,
       })),
-      ...facts.updatedRecords.map((update) => ({ kind: "record.write", ...update }) as const),
+      ...facts.updatedRecords.map(
+        (record) => ({ kind: "record.write", snapshot: record }) as const,
+      ),
       ...currentOperation(facts.current),
       { kind: "record.remove", name: snapshot },
-      ...grouped([...facts.merges.map(emptied), ...facts.discards], (backend, files) => ({
-        kind: "disks.discard",
-        backend,
-        files,
-      })),
+      ...byBackend<ImageRef, ForwardOperation>(
+        [...facts.merges.map(emptied), ...facts.discards],
+        (backend, files) => ({
+          kind: "disks.discard",
+          backend,
+          files,
+        }),
+      ),
       ...(memoryFile === undefined
         ? []
         : [{ kind: "domain.discard-memory", file: memoryFile } as const]),
     ],
-    commitAt: 0,
     warnings: facts.warnings,
   };
 }
 
-function currentOperation(current: DeleteFacts["current"]): Operation[] {
+function currentOperation(current: DeleteFacts["current"]): ForwardOperation[] {
   if (current === "keep") return [];
   return [
     current.name === undefined
@@ -104,34 +116,20 @@ function currentOperation(current: DeleteFacts["current"]): Operation[] {
   ];
 }
 
-function divide<Step>(steps: readonly Step[], isLive: (step: Step) => boolean): [Step[], Step[]] {
-  return [steps.filter(isLive), steps.filter((step) => !isLive(step))];
-}
-
-function liveOperation<Step extends { readonly backend: BackendId }>(
+function divide<Step, Part extends Step>(
   steps: readonly Step[],
-  operation: (steps: Omit<Step, "backend">[]) => Operation,
-): Operation[] {
-  return steps.length === 0 ? [] : [operation(steps.map(withoutBackend))];
+  isPart: (step: Step) => step is Part,
+): [Part[], Step[]] {
+  return [steps.filter(isPart), steps.filter((step) => !isPart(step))];
 }
 
-function withoutBackend<Step extends { readonly backend: BackendId }>({
-  backend: _backend,
-  ...step
-}: Step): Omit<Step, "backend"> {
-  return step;
+function liveOperation<Step extends object>(
+  steps: readonly Assigned<Step>[],
+  operation: (steps: Step[]) => ForwardOperation,
+): ForwardOperation[] {
+  return steps.length === 0 ? [] : [operation(steps.map(unassigned<Step>))];
 }
 
-/** The image that a merge leaves without use. */
-function emptied({ base, overlay, keepsPath, backend }: DeleteFacts["merges"][number]) {
-  return { ...(keepsPath === true ? base : overlay), backend };
-}
-
-function grouped<Step extends { readonly backend: BackendId }>(
-  steps: readonly Step[],
-  operation: (backend: BackendId, steps: Omit<Step, "backend">[]) => Operation,
-): Operation[] {
-  return [...groupBy(steps, (step) => step.backend)].map(([backend, group]) =>
-    operation(backend, group.map(withoutBackend)),
-  );
+function emptied(step: Assigned<MergeStep>): Assigned<ImageRef> {
+  return { ...emptiedBy(step), backend: step.backend };
 }

@@ -27,11 +27,8 @@ export function planImport({
     verb: "import",
     domain: { name: domain.name, uuid: domain.uuid },
     snapshot: snapshots.at(-1)?.name ?? current ?? "*",
-    operations: [
-      ...add,
-      ...(current === undefined ? [] : [{ kind: "record.current", name: current } as const]),
-    ],
-    commitAt: add.length,
+    before: add,
+    after: current === undefined ? [] : [{ kind: "record.current", name: current }],
     warnings,
   };
 }

@@ -1,15 +1,11 @@
 import type { Domain, DomainSnapshot } from "../model/index.js";
-import { groupBy } from "./disk-images.js";
-import type { BackendId, Capture, Operation, SnapshotStep } from "../model/operation.js";
+import { byBackend, unassigned, type Assigned } from "./assigned.js";
+import type { Capture, CaptureStep, SnapshotStep, UndoableOperation } from "../model/index.js";
 
 /** One disk with the backend that freezes it. */
-export interface AssignedStep extends SnapshotStep {
-  readonly backend: BackendId;
-}
+export type AssignedStep = Assigned<SnapshotStep>;
 
 export interface LiveFacts {
-  /** Targets of the disks that are copied while the guest stands still. */
-  readonly copied: ReadonlySet<string>;
   /** Where the memory goes, if it is taken. */
   readonly memory?: Capture["memory"];
   /** Rather let the guest run while its memory is saved (libvirt's LIVE). */
@@ -29,29 +25,29 @@ export function planLiveCreate(
   domain: Domain,
   snapshot: DomainSnapshot,
   disks: readonly AssignedStep[],
-  { copied, memory, live, pausesToSave, quiesce = false }: LiveFacts,
-): Operation[] {
+  { memory, live, pausesToSave, quiesce = false }: LiveFacts,
+): UndoableOperation[] {
   const resume = domain.state === "running";
-  const captured = disks.filter(({ target }) => !copied.has(target));
+  const captured = disks.filter(isCaptured);
   const copies = snapshotOperations(
     snapshot.name,
-    disks.filter(({ target }) => copied.has(target)),
+    disks.filter((step) => !isCaptured(step)),
   );
   // The agent answers only as long as the guest runs.
-  const freeze: Operation[] = quiesce ? [{ kind: "domain.quiesce" }] : [];
-  const thaw: Operation[] = quiesce ? [{ kind: "domain.thaw" }] : [];
+  const freeze: UndoableOperation[] = quiesce ? [{ kind: "domain.quiesce" }] : [];
+  const thaw: UndoableOperation[] = quiesce ? [{ kind: "domain.thaw" }] : [];
   const pausesFirst = copies.length > 0 && resume;
   const save = pausesFirst && pausesToSave && memory && { snapshot: snapshot.name, memory };
-  const pause: Operation[] = pausesFirst
+  const pause: UndoableOperation[] = pausesFirst
     ? [{ kind: "domain.pause", ...(save ? { save } : {}) }]
     : [];
   if (captured.length === 0 && !memory) {
-    const goOn: Operation[] = pausesFirst ? [{ kind: "domain.resume" }] : [];
+    const goOn: UndoableOperation[] = pausesFirst ? [{ kind: "domain.resume" }] : [];
     return [...freeze, ...pause, ...copies, ...goOn, ...thaw];
   }
   const capture: Capture = {
     snapshot: snapshot.name,
-    disks: captured.map(withoutBackend),
+    disks: captured.map(unassigned<CaptureStep>),
     ...(memory ? { memory } : {}),
     ...(save ? { memorySaved: true } : {}),
     resume,
@@ -67,16 +63,20 @@ export function planLiveCreate(
   ];
 }
 
-/** One operation for each backend. */
-export function snapshotOperations(snapshot: string, disks: readonly AssignedStep[]): Operation[] {
-  return [...groupBy(disks, (disk) => disk.backend)].map(([backend, group]) => ({
-    kind: "disks.snapshot" as const,
-    backend,
-    snapshot,
-    disks: group.map(withoutBackend),
-  }));
+/** Whether the hypervisor freezes the disk; everything else is done while the guest is paused. */
+function isCaptured(step: AssignedStep): step is Assigned<CaptureStep> {
+  return step.keeps === "inside" || step.keeps === "overlay";
 }
 
-function withoutBackend({ backend: _backend, ...step }: AssignedStep): SnapshotStep {
-  return step;
+/** One operation for each backend. */
+export function snapshotOperations(
+  snapshot: string,
+  disks: readonly AssignedStep[],
+): UndoableOperation[] {
+  return byBackend<SnapshotStep, UndoableOperation>(disks, (backend, steps) => ({
+    kind: "disks.snapshot",
+    backend,
+    snapshot,
+    disks: steps,
+  }));
 }

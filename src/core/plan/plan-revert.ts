@@ -1,11 +1,19 @@
-import type { Domain, DomainDefinition, DomainSnapshot, ImageRef } from "../model/index.js";
-import { groupBy } from "./disk-images.js";
-import type { BackendId, Operation, Plan, RevertStep, StartMemory } from "../model/operation.js";
+import type {
+  Domain,
+  DomainDefinition,
+  DomainSnapshot,
+  ForwardOperation,
+  ImageRef,
+  OperationOf,
+  Plan,
+  RevertStep,
+  StartMemory,
+  UndoableOperation,
+} from "../model/index.js";
+import { byBackend, type Assigned } from "./assigned.js";
 
 /** One disk with the backend that puts it back. */
-export interface AssignedRevert extends RevertStep {
-  readonly backend: BackendId;
-}
+export type AssignedRevert = Assigned<RevertStep>;
 
 export interface RevertFacts {
   readonly domain: Domain;
@@ -19,7 +27,7 @@ export interface RevertFacts {
   /** The snapshot that was current, without the revert overlays that are left behind. */
   readonly updatedPrevious?: DomainSnapshot;
   /** Overlays of the state that is left; nothing refers to them any more. */
-  readonly leftOverlays: readonly (ImageRef & { readonly backend: BackendId })[];
+  readonly leftOverlays: readonly Assigned<ImageRef>[];
   /** What the domain does afterwards; `off` for a toolstack that runs nothing. */
   readonly start: "off" | "running" | "paused";
   /** What it goes on from; missing for a cold start. */
@@ -38,19 +46,22 @@ export interface RevertFacts {
  * last, when no record and no definition names them any more.
  */
 export function planRevert(facts: RevertFacts): Plan {
-  const groups = [...groupBy(facts.disks, (disk) => disk.backend)].map(([backend, group]) => ({
-    backend,
-    snapshot: facts.snapshot.name,
-    disks: group.map(({ backend: _backend, ...step }): RevertStep => step),
-    ...(facts.stop ? { open: true } : {}),
-  }));
-  const staged: Operation[] = groups.map((group) => ({ kind: "disks.stage", ...group }));
+  const groups = byBackend<RevertStep, Omit<OperationOf<"disks.revert">, "kind">>(
+    facts.disks,
+    (backend, disks) => ({
+      backend,
+      snapshot: facts.snapshot.name,
+      disks,
+      ...(facts.stop ? { open: true } : {}),
+    }),
+  );
+  const before: UndoableOperation[] = groups.map((group) => ({ kind: "disks.stage", ...group }));
   return {
     verb: "revert",
     domain: { name: facts.domain.name, uuid: facts.domain.uuid },
     snapshot: facts.snapshot.name,
-    operations: [
-      ...staged,
+    before,
+    after: [
       ...(facts.stop ? [{ kind: "domain.stop" } as const] : []),
       ...groups.map((group) => ({ kind: "disks.revert", ...group }) as const),
       {
@@ -62,7 +73,6 @@ export function planRevert(facts: RevertFacts): Plan {
       ...startOperations(facts),
       ...discardOperations(facts),
     ],
-    commitAt: staged.length,
     warnings: facts.warnings,
   };
 }
@@ -71,11 +81,9 @@ function recordOperations({
   snapshot,
   updatedSnapshot,
   updatedPrevious,
-}: RevertFacts): Operation[] {
+}: RevertFacts): ForwardOperation[] {
   return [
-    ...(updatedSnapshot
-      ? [{ kind: "record.write", snapshot: updatedSnapshot, previous: snapshot } as const]
-      : []),
+    ...(updatedSnapshot ? [{ kind: "record.write", snapshot: updatedSnapshot } as const] : []),
     ...(updatedPrevious ? [{ kind: "record.write", snapshot: updatedPrevious } as const] : []),
     { kind: "record.current", name: snapshot.name },
   ];
@@ -85,7 +93,7 @@ function recordOperations({
  * A guest with saved memory is let run by an operation of its own: until then it has not touched
  * its disks, and the start can be repeated.
  */
-function startOperations({ start, memory, startDefinition }: RevertFacts): Operation[] {
+function startOperations({ start, memory, startDefinition }: RevertFacts): ForwardOperation[] {
   if (start === "off") return [];
   if (!memory) return [{ kind: "domain.start", paused: start === "paused" }];
   const definition = startDefinition && { definition: startDefinition };
@@ -95,10 +103,10 @@ function startOperations({ start, memory, startDefinition }: RevertFacts): Opera
   ];
 }
 
-function discardOperations({ leftOverlays }: RevertFacts): Operation[] {
-  return [...groupBy(leftOverlays, (overlay) => overlay.backend)].map(([backend, group]) => ({
+function discardOperations({ leftOverlays }: RevertFacts): ForwardOperation[] {
+  return byBackend<ImageRef, ForwardOperation>(leftOverlays, (backend, files) => ({
     kind: "disks.discard",
     backend,
-    files: group.map(({ path, type, format }) => ({ path, type, format })),
+    files: files.map(({ path, type, format }) => ({ path, type, format })),
   }));
 }

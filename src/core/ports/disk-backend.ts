@@ -1,6 +1,6 @@
 import type { DiskSnapshot, DomainDisk, ImageFormat, ImageRef } from "../model/index.js";
-import type { BackendId, DiskOperation } from "../model/operation.js";
-import type { OperationHandler } from "./operation-handler.js";
+import type { BackendId } from "../model/operation.js";
+import type { DiskOperations } from "./operation-handler.js";
 
 /** A snapshot that an image itself contains; the fields of QEMU's SnapshotInfo. */
 export interface ImageSnapshot {
@@ -31,7 +31,7 @@ export interface DiskWish {
   readonly format?: ImageFormat;
   /** Whether the guest has the disk open. */
   readonly live: boolean;
-  /** Live only: the toolstack freezes, merges and stops (`Toolstack.captures`). */
+  /** Live only: the toolstack freezes, merges and stops (`Toolstack.live`). */
   readonly captured?: boolean;
 }
 
@@ -77,6 +77,6 @@ export interface DiskBackend {
    */
   findDependents(image: ImageRef, candidates?: readonly string[]): Promise<readonly string[]>;
   /** Carries out the `disks.*` operations that name this backend. */
-  readonly handler: OperationHandler<DiskOperation>;
+  readonly operations: DiskOperations;
 }
 export const DiskBackend = Symbol.for("domsnap.DiskBackend");

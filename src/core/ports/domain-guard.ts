@@ -1,8 +1,22 @@
 import type { Plan } from "../model/operation.js";
+import type { Identified, Identity } from "./evidence.js";
 
-/** A plan that was begun and not ended, and how far it got. */
-export interface JournalEntry {
+/** A plan and the evidence that it begins with. */
+export interface JournalBeginning {
   readonly plan: Plan;
+  /** See `Evidence.token`. */
+  readonly token: string;
+  /** What stood at the places that the plan mentions. */
+  readonly found: readonly Identified[];
+}
+
+/**
+ * A plan that was begun and not ended, and how far it got. Operations have the numbers of their
+ * places in the plan, those after the commit point behind those before it.
+ */
+export interface JournalEntry extends JournalBeginning {
+  /** What the plan has made so far, oldest first. */
+  readonly made: readonly Identified[];
   /** Indices of operations that were begun; those not finished may have happened in part. */
   readonly started: ReadonlySet<number>;
   readonly finished: ReadonlySet<number>;
@@ -15,9 +29,11 @@ export interface Journal {
   read(domainUuid: string): Promise<JournalEntry | undefined>;
   /** Uuids of all domains that have one, readable or not. */
   list(): Promise<readonly string[]>;
-  begin(plan: Plan): Promise<void>;
+  begin(beginning: JournalBeginning): Promise<void>;
   started(domainUuid: string, index: number): Promise<void>;
   finished(domainUuid: string, index: number): Promise<void>;
+  /** See `Evidence.record`. */
+  made(domainUuid: string, place: string, identity: Identity): Promise<void>;
   end(domainUuid: string): Promise<void>;
 }
 

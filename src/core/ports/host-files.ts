@@ -1,3 +1,5 @@
+import type { Identified } from "./evidence.js";
+
 /** What stands at a path, links followed. */
 export type FileFact =
   | { readonly kind: "absent" }
@@ -24,6 +26,11 @@ export interface HostFile {
 /** Files as such, for `check`. Every call throws `system-error`. */
 export interface HostFiles {
   look(path: string): Promise<HostFile | undefined>;
+  /**
+   * What a name leads to: the entry itself, and the file behind it if it is a link. Nothing for
+   * what is not there, and for what is neither a file nor a link.
+   */
+  identify(path: string): Promise<readonly Identified[]>;
   /** Everything in a folder, not below; nothing for a folder that is not there. */
   list(folder: string): Promise<readonly HostFile[]>;
   /** Takes the permissions of group and others away. Follows no link. */

@@ -1,5 +1,6 @@
 export * from "./connection.js";
 export * from "./disk-backend.js";
+export type * from "./evidence.js";
 export * from "./domain-guard.js";
 export * from "./host-files.js";
 export * from "./export-format.js";

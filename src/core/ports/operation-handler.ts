@@ -1,5 +1,14 @@
 import type { Consistency, Domain } from "../model/index.js";
-import type { Operation } from "../model/operation.js";
+import type {
+  DiskOperation,
+  DomainOperation,
+  Operation,
+  OperationKind,
+  OperationOf,
+  RecordOperation,
+  UndoableKind,
+} from "../model/operation.js";
+import type { Evidence } from "./evidence.js";
 
 /** How far one operation got; `bytesTotal` is missing where it cannot be known. */
 export interface OperationProgress {
@@ -23,6 +32,8 @@ export interface OperationMeasures {
 
 export interface OperationContext {
   readonly domain: Pick<Domain, "name" | "uuid">;
+  /** What the plan has found and made on the host: the only licence to remove or replace a file. */
+  readonly evidence: Evidence;
   /** Aborted when the caller gives up; a handler stops at the next safe point and throws. */
   readonly signal: AbortSignal;
   readonly progress: (progress: OperationProgress) => void;
@@ -33,20 +44,42 @@ export interface OperationContext {
 }
 
 /**
- * Carries out one kind of operation. All three calls are idempotent: each may be repeated after a
- * crash at any point of an earlier call.
+ * Carries out one kind of operation. All calls are idempotent: each may be repeated after a crash at
+ * any point of an earlier call.
  */
-export interface OperationHandler<Op extends Operation = Operation> {
+export interface OperationWork<Op extends Operation> {
   /**
    * Throws what would stop `run` as the world stands: an image that another program has open, a
-   * missing file. Changes nothing. Asked of all operations behind the point of no return before
-   * that point is passed, so that they fail while everything can still be undone.
+   * missing file. Changes nothing. Asked of all operations behind the commit point before that point
+   * is passed, so that they fail while everything can still be undone.
    */
   precheck?(operation: Op, context: OperationContext): Promise<void>;
   /** Makes it so, durably: when this returns, a power failure does not take it back. */
   run(operation: Op, context: OperationContext): Promise<void>;
-  /** Takes back whatever `run` did, wholly or in part; does nothing if it never began. */
-  undo(operation: Op, context: OperationContext): Promise<void>;
   /** Looks at the world and says whether the operation has happened. Changes nothing. */
-  settle(operation: Op, context: OperationContext): Promise<"done" | "not-done">;
+  settle(operation: Op, context: OperationContext): Promise<Settled>;
 }
+
+export type Settled = "done" | "not-done";
+
+/** Carries out a kind of operation that can stand before the commit point. */
+export interface UndoableWork<Op extends Operation> extends OperationWork<Op> {
+  /**
+   * Takes back whatever `run` did, wholly or in part; does nothing if it never began. What is not
+   * known by evidence to be made by this plan stays.
+   */
+  undo(operation: Op, context: OperationContext): Promise<void>;
+}
+
+/**
+ * Who carries out which kinds. A plan with a kind that is missing is refused before anything begins.
+ */
+export type OperationTable<Kind extends OperationKind> = {
+  readonly [One in Kind]?: One extends UndoableKind
+    ? UndoableWork<OperationOf<One>>
+    : OperationWork<OperationOf<One>>;
+};
+
+export type DiskOperations = OperationTable<DiskOperation["kind"]>;
+export type DomainOperations = OperationTable<DomainOperation["kind"]>;
+export type RecordOperations = OperationTable<RecordOperation["kind"]>;

@@ -1,8 +1,7 @@
 import type { Domain, DomainDisk } from "../model/index.js";
-import type { DomainOperation } from "../model/operation.js";
 import type { DriverRules } from "../model/driver-rules.js";
 import type { DiskVerdict, DiskWish } from "./disk-backend.js";
-import type { OperationHandler } from "./operation-handler.js";
+import type { DomainOperations } from "./operation-handler.js";
 
 /** Keeps domain definitions for people to add to and remove from: `define`, `undefine`. */
 export interface DomainRegistry {
@@ -29,6 +28,24 @@ export interface DomainPower {
   resume(domainUuid: string): Promise<void>;
 }
 
+/** How a toolstack takes active guests. */
+export interface LiveGuests {
+  /** Whether memory can be saved while the guest goes on; else it is paused for that long. */
+  readonly savesMemoryLive: boolean;
+  /**
+   * Whether a guest is stopped by the very act of saving its memory: one that is paused already
+   * cannot be saved. `domain.pause` then saves it where disks have to be copied in between.
+   */
+  readonly pausesToSave: boolean;
+  /**
+   * Where the memory of a snapshot is that names no file for it; missing where the images hold it.
+   * Pure.
+   */
+  memoryFile?(domain: Pick<Domain, "uuid">, snapshot: string): string;
+  /** Whether an active domain has a channel to an agent that could freeze its file systems. */
+  hasGuestAgent(domain: Domain): boolean;
+}
+
 /** A definition that cannot be read. */
 export interface DefinitionProblem {
   /** A file path. */
@@ -43,20 +60,8 @@ export interface Toolstack {
   readonly rules: DriverRules;
   /** False for a simulation: snapshots are recorded, images are neither read nor written. */
   readonly touchesImages: boolean;
-  /** Whether `handler` knows the operations on active guests (`LiveOperation`). */
-  readonly captures?: boolean;
-  /** Whether memory can be saved while the guest goes on; else it stands still for that long. */
-  readonly savesMemoryLive?: boolean;
-  /**
-   * Whether a guest is stopped by the very act of saving its memory: one that stands still already
-   * cannot be saved. `domain.pause` then saves it where disks have to be copied in between.
-   */
-  readonly pausesToSave?: boolean;
-  /**
-   * Where the memory of a snapshot is that names no file for it; missing where the images hold it.
-   * Pure.
-   */
-  memoryFile?(domain: Pick<Domain, "uuid">, snapshot: string): string;
+  /** Snapshots of active guests; missing where there is no way into them. */
+  readonly live?: LiveGuests;
   /**
    * What the toolstack has against a form of snapshot of a disk, beside what the disk's backend
    * says; undefined for nothing. Asked once for a domain and all of its disks; read-only.
@@ -64,8 +69,6 @@ export interface Toolstack {
   diskAssessor?(
     domain: Domain,
   ): Promise<(disk: DomainDisk, wish: DiskWish) => DiskVerdict | undefined>;
-  /** Whether an active domain has a channel to an agent that could freeze its file systems. */
-  hasGuestAgent?(domain: Domain): boolean;
   /** All domains that the toolstack knows, active or not. */
   listDomains(): Promise<readonly Domain[]>;
   /** Definitions that cannot be read: their domains are in no list, and what they use is unknown. */
@@ -84,6 +87,6 @@ export interface Toolstack {
   readonly registry?: DomainRegistry;
   /** Where domains can be switched on and off. */
   readonly power?: DomainPower;
-  /** Carries out the `domain.*` operations. */
-  readonly handler: OperationHandler<DomainOperation>;
+  /** Carries out the `domain.*` operations; those on active guests where there is `live`. */
+  readonly operations: DomainOperations;
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { basename } from "node:path";
+import { DomsnapError } from "../../core/errors/index.js";
 import { batmapBytes, formatBatmap } from "./batmap.js";
 import { formatFooter, type VhdType } from "./footer.js";
 import type { FileIdentity, ImageFiles } from "./image-files.js";
@@ -75,16 +76,22 @@ export function formatFixedFooter(image: Omit<NewVhd, "parent" | "finalPath">): 
 
 /**
  * Writes an empty VHD to a file that does not exist yet, complete and durable when this returns
- * (except for its name). A failure may leave the file. Throws `system-error`, `no-space`.
+ * (except for its name). `created` hears which file it is before anything is written to it. A failure
+ * may leave the file. Throws `system-error`, `no-space`.
  */
 export async function createEmptyVhd(
   files: ImageFiles,
   path: string,
   image: NewVhd,
   like: FileIdentity,
+  created: (id: FileIdentity["id"]) => Promise<void>,
 ): Promise<void> {
   const file = await files.create(path, like);
   try {
+    const identity = await files.identify(path);
+    if (!identity)
+      throw new DomsnapError("system-error", `cannot stat image '${path}': it is gone`);
+    await created(identity.id);
     await file.write(formatEmptyVhd(image), 0);
     await file.sync();
   } finally {

@@ -7,6 +7,7 @@ import {
   syncFolder,
   unlinkDurably,
 } from "../../host/durable-files.js";
+import { identityOf } from "../../host/file-identity.js";
 import { errnoOf, systemError } from "../../host/system-error.js";
 import type { FileIdentity, ImageFile, ImageFiles } from "./image-files.js";
 
@@ -56,16 +57,16 @@ async function openFile(path: string, access: "read" | "write"): Promise<ImageFi
 
 async function identify(path: string): Promise<FileIdentity | undefined> {
   try {
-    return identityOf(await stat(path, { bigint: true }));
+    return describe(await stat(path, { bigint: true }));
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
     throw systemError(error, `cannot stat image '${path}'`);
   }
 }
 
-function identityOf(stats: BigIntStats): FileIdentity {
+function describe(stats: BigIntStats): FileIdentity {
   return {
-    id: `${stats.dev}:${stats.ino}`,
+    id: identityOf(stats),
     kind: stats.isFile() ? "file" : stats.isBlockDevice() ? "block" : "other",
     sizeBytes: Number(stats.size),
     changedMs: Number(stats.mtimeMs),

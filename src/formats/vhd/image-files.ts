@@ -1,3 +1,5 @@
+import type { Identity } from "../../core/ports/index.js";
+
 /** An opened file of a chain. Positioned access only; nothing here keeps a position. */
 export interface ImageFile {
   readonly path: string;
@@ -12,8 +14,8 @@ export interface ImageFile {
 
 /** What a file is, links followed. */
 export interface FileIdentity {
-  /** Equal for two names of one file. */
-  readonly id: string;
+  /** Equal for two names of one file, and told by the evidence of a plan. */
+  readonly id: Identity;
   readonly kind: "file" | "block" | "other";
   readonly sizeBytes: number;
   readonly changedMs: number;

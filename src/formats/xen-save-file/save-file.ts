@@ -1,9 +1,7 @@
 import { open, stat } from "node:fs/promises";
-import { dirname } from "node:path";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import { withImageFile, type ReadAt } from "../../host/bounded-read.js";
-import { createExclusively, syncFolder, unlinkDurably } from "../../host/durable-files.js";
 import { systemError } from "../../host/system-error.js";
 import {
   CONFIG_IS_JSON,
@@ -59,9 +57,9 @@ export async function assertCompleteSaveFile(path: string): Promise<ReadSaveFile
 }
 
 /**
- * Writes a new file (0600) with the same memory and another configuration. Nothing covers the
- * header by a checksum, so xl takes it. On failure and on abort no new file stays. Throws
- * `system-error` (also when `target` exists), `no-space`.
+ * Fills an empty file with the same memory and another configuration. Nothing covers the header by a
+ * checksum, so xl takes it. On failure and on abort the file is the caller's to remove. Throws
+ * `system-error`, `no-space`.
  */
 export async function rewriteSaveFile(
   source: string,
@@ -71,14 +69,11 @@ export async function rewriteSaveFile(
 ): Promise<void> {
   const header = await readSaveFileHeader(source);
   const bytes = formatSaveFileHeader({ ...header, config: changeConfig(header.config) });
-  await createExclusively(target);
   try {
     await copyBehind(bytes, source, header.streamOffset, target, signal);
   } catch (thrown) {
-    await unlinkDurably(target);
     throw systemError(thrown, `cannot write file '${target}'`);
   }
-  await syncFolder(dirname(target));
 }
 
 async function copyBehind(

@@ -1,5 +1,11 @@
 import type { DiskSnapshot, DomainDisk, ImageRef } from "../../core/model/index.js";
-import type { DiskBackend, DiskVerdict, DiskWish, ImageInfo } from "../../core/ports/index.js";
+import type {
+  DiskBackend,
+  DiskOperations,
+  DiskVerdict,
+  DiskWish,
+  ImageInfo,
+} from "../../core/ports/index.js";
 import { readCopySource } from "../../host/copy-file.js";
 import { claimingBackend } from "../../plugin-kit/disk-claims.js";
 import {
@@ -18,7 +24,7 @@ import {
   parentOf,
   type ImageFiles,
 } from "../../formats/vhd/index.js";
-import { BlktapHandler } from "./blktap-handler.js";
+import { blktapOperations } from "./blktap-operations.js";
 import { ImageUsers } from "./image-users.js";
 import { assertExtensible, chainFormat } from "./new-overlay.js";
 import { chooseEngine, type EngineChoice, type MergeEngine } from "./merge-engine.js";
@@ -44,7 +50,7 @@ export class BlktapBackend implements DiskBackend {
   readonly keepsPaths = true;
   readonly defaultFormat = "vhd";
   readonly longestChain = MAX_CHAIN_DEPTH;
-  readonly handler: BlktapHandler;
+  readonly operations: DiskOperations;
   private readonly files: ImageFiles;
   private readonly users: ImageUsers;
   private readonly engine: MergeEngine;
@@ -55,13 +61,13 @@ export class BlktapBackend implements DiskBackend {
     this.users = new ImageUsers(this.files, options.tapCtl);
     this.engine = chooseEngine(this.files, options);
     this.imageFolders = options.imageFolders ?? [];
-    this.handler = new BlktapHandler(
-      this.files,
-      this.users,
-      this.engine,
-      this.imageFolders,
-      options.stallLimitBytes,
-    );
+    this.operations = blktapOperations({
+      files: this.files,
+      users: this.users,
+      engine: this.engine,
+      imageFolders: this.imageFolders,
+      stallLimitBytes: options.stallLimitBytes,
+    });
   }
 
   claims(disk: DomainDisk, wish: Pick<DiskSnapshot, "mode" | "format">): boolean {

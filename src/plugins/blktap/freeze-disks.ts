@@ -1,7 +1,6 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { ImageRef } from "../../core/model/index.js";
-import type { SnapshotStep } from "../../core/model/operation.js";
-import type { OperationContext } from "../../core/ports/index.js";
+import type { FileBefore, ImageRef, SnapshotStep } from "../../core/model/index.js";
+import type { Evidence, OperationContext } from "../../core/ports/index.js";
 import { fileExists } from "../../host/new-file.js";
 import { isPortableParent, mergeIntoParent, type ImageFiles } from "../../formats/vhd/index.js";
 import type { ImageUsers } from "./image-users.js";
@@ -9,7 +8,9 @@ import {
   assertExtensible,
   assertTapdiskPath,
   chainFormat,
+  dropTemporary,
   isEmptyOverlay,
+  isMadeFor,
   standsOn,
   temporaryPath,
   writeOverlay,
@@ -34,14 +35,14 @@ export class DiskFreezer {
    */
   async freeze(steps: readonly SnapshotStep[], context: OperationContext): Promise<void> {
     const disks = steps.map(diskOf);
-    for (const disk of disks) await this.#assertPossible(disk);
+    for (const disk of disks) await this.#assertPossible(disk, context.evidence);
     if (context.signal.aborted)
       throw new DomsnapError("cancelled", "the snapshot was stopped on request");
     await this.users.whilePaused(
       disks.map(({ present }) => present.path),
       async () => {
         for (const disk of disks) await this.#prepare(disk, context);
-        for (const disk of disks) await this.#switch(disk);
+        for (const disk of disks) await this.#switch(disk, context.evidence);
       },
     );
   }
@@ -55,13 +56,14 @@ export class DiskFreezer {
     });
   }
 
-  async isFrozen(steps: readonly SnapshotStep[]): Promise<boolean> {
-    for (const step of steps) if ((await this.#stateOf(diskOf(step))) !== "switched") return false;
+  async isFrozen(steps: readonly SnapshotStep[], evidence: Evidence): Promise<boolean> {
+    for (const step of steps)
+      if ((await this.#stateOf(diskOf(step), evidence)) !== "switched") return false;
     return true;
   }
 
-  async #assertPossible(disk: FrozenDisk): Promise<void> {
-    const state = await this.#stateOf(disk);
+  async #assertPossible(disk: FrozenDisk, evidence: Evidence): Promise<void> {
+    const state = await this.#stateOf(disk, evidence);
     if (state === "foreign") throw fileExists({ path: disk.newName });
     if (state === "missing")
       throw new DomsnapError(
@@ -80,7 +82,7 @@ export class DiskFreezer {
   }
 
   async #prepare(disk: FrozenDisk, context: OperationContext): Promise<void> {
-    const state = await this.#stateOf(disk);
+    const state = await this.#stateOf(disk, context.evidence);
     if (state === "switched") return;
     const { present, frozen, overlay } = disk;
     if (!isPortableParent(overlay.path, frozen.path))
@@ -88,30 +90,38 @@ export class DiskFreezer {
         `'${frozen.path}' has letters that vhd-util and tapdisk cannot follow from '${overlay.path}'`,
       );
     const base = state === "renamed" ? frozen : present;
-    await writeOverlay(this.files, {
-      path: overlay.path,
-      base,
-      baseName: frozen.path,
-      like: await this.#ownerFor(disk, base),
-    });
+    const like = await this.#ownerFor(disk, base);
+    await writeOverlay(
+      this.files,
+      { path: overlay.path, base, baseName: frozen.path, like },
+      context.evidence,
+    );
   }
 
-  async #switch(disk: FrozenDisk): Promise<void> {
+  async #switch(disk: FrozenDisk, evidence: Evidence): Promise<void> {
     const { present, frozen, overlay } = disk;
-    const state = await this.#stateOf(disk);
+    const state = await this.#stateOf(disk, evidence);
     if (state === "switched") return;
     if (state === "untouched" && frozen.path !== present.path) await this.#giveName(disk);
     const isNewName = frozen.path === present.path && disk.before === "absent";
-    if (isNewName) await this.#publish(temporaryPath(overlay.path), overlay.path);
-    else await this.files.rename(temporaryPath(overlay.path), overlay.path);
+    const temporary = temporaryPath(overlay.path, evidence);
+    if (isNewName) await this.#publish(temporary, overlay.path);
+    else await this.files.rename(temporary, overlay.path);
   }
 
   /** The image gets its second name, or its only other one where there are no hard links. */
   async #giveName({ present, frozen, before }: FrozenDisk): Promise<void> {
-    if (before === "empty") await this.files.unlink(frozen.path);
+    if (before === "empty") await this.#dropEmpty(frozen);
     if (await this.files.link(present.path, frozen.path)) return;
     if (await this.files.identify(frozen.path)) throw fileExists(frozen);
     await this.files.rename(present.path, frozen.path);
+  }
+
+  /** The file that is replaced is still empty, so that nothing goes with it. */
+  async #dropEmpty(frozen: ImageRef): Promise<void> {
+    const taken = await this.files.identify(frozen.path);
+    if (taken && taken.sizeBytes > 0) throw fileExists(frozen);
+    await this.files.unlink(frozen.path);
   }
 
   /** A rename would replace a file that has appeared meanwhile; a link does not. */
@@ -122,17 +132,19 @@ export class DiskFreezer {
 
   async #takeBack(disk: FrozenDisk, context: OperationContext): Promise<void> {
     const { present, frozen, overlay } = disk;
-    const state = await this.#stateOf(disk);
+    const { evidence } = context;
+    const state = await this.#stateOf(disk, evidence);
     if (frozen.path === present.path) {
-      if (state === "switched") await this.#removeNew(disk);
+      if (state === "switched") await this.#removeNew(disk, evidence);
     } else {
+      if (state === "switched" && !(await isMadeFor(this.files, overlay.path, evidence))) return;
       if (state === "switched") await this.#mergeBack(disk, context);
       if (state === "switched" || state === "renamed")
         await this.files.rename(frozen.path, present.path);
       if (state === "linked") await this.files.unlink(frozen.path);
       if (state !== "foreign" && disk.before === "empty") await this.#restoreEmpty(disk);
     }
-    await this.files.unlink(temporaryPath(overlay.path));
+    await dropTemporary(this.files, overlay.path, evidence);
   }
 
   /** A guest that went on in the overlay has written there what must not be lost. */
@@ -145,7 +157,8 @@ export class DiskFreezer {
     });
   }
 
-  async #removeNew(disk: FrozenDisk): Promise<void> {
+  async #removeNew(disk: FrozenDisk, evidence: Evidence): Promise<void> {
+    if (!(await isMadeFor(this.files, disk.overlay.path, evidence))) return;
     if (disk.before === "empty") {
       const file = await this.files.open(disk.overlay.path, "write");
       await file.truncate(0).finally(() => file.close());
@@ -168,7 +181,7 @@ export class DiskFreezer {
     return isPrivate ? { ...like, mode: 0o600 } : like;
   }
 
-  async #stateOf(disk: FrozenDisk): Promise<FreezeState> {
+  async #stateOf(disk: FrozenDisk, evidence: Evidence): Promise<FreezeState> {
     const { present, frozen, overlay, before, newName } = disk;
     const keepsName = frozen.path === present.path;
     const image = await this.files.identify(present.path);
@@ -181,12 +194,12 @@ export class DiskFreezer {
       return isFree || before === "reused" ? "untouched" : "foreign";
     }
     const isRenamed =
-      !keepsName && taken && (await this.#isTemporaryFor(overlay.path, frozen.path));
+      !keepsName && taken && (await this.#isTemporaryFor(overlay.path, frozen.path, evidence));
     return isRenamed ? "renamed" : "missing";
   }
 
-  #isTemporaryFor(overlay: string, frozen: string): Promise<boolean> {
-    return standsOn(this.files, temporaryPath(overlay), frozen).catch(() => false);
+  #isTemporaryFor(overlay: string, frozen: string, evidence: Evidence): Promise<boolean> {
+    return standsOn(this.files, temporaryPath(overlay, evidence), frozen).catch(() => false);
   }
 }
 
@@ -212,18 +225,21 @@ interface FrozenDisk {
   readonly overlay: ImageRef;
   /** The name that is not there yet: that of the frozen image or of the overlay. */
   readonly newName: string;
-  readonly before: NonNullable<SnapshotStep["fileBefore"]>;
+  readonly before: FileBefore;
 }
 
 function diskOf(step: SnapshotStep): FrozenDisk {
-  if (step.mode !== "external" || !step.file)
-    throw new DomsnapError("disk-unsupported", `disk '${step.target}' has no internal snapshots`);
-  const frozen = step.freezeAs ?? step.image;
-  return {
-    present: step.image,
-    frozen,
-    overlay: step.file,
-    newName: (step.freezeAs ?? step.file).path,
-    before: step.fileBefore ?? "absent",
-  };
+  switch (step.keeps) {
+    case "renamed": {
+      const { image: present, frozen, overlay, before } = step;
+      return { present, frozen, overlay, newName: frozen.path, before };
+    }
+    case "overlay": {
+      const { image, overlay, before } = step;
+      return { present: image, frozen: image, overlay, newName: overlay.path, before };
+    }
+    case "inside":
+    case "copy":
+      throw new DomsnapError("disk-unsupported", `disk '${step.target}' has no internal snapshots`);
+  }
 }

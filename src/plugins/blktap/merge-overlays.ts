@@ -1,7 +1,6 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { ImageRef } from "../../core/model/index.js";
-import type { MergeStep } from "../../core/model/operation.js";
-import type { OperationContext } from "../../core/ports/index.js";
+import type { ImageRef, MergeStep } from "../../core/model/index.js";
+import type { Evidence, OperationContext } from "../../core/ports/index.js";
 import { assertRoom } from "../../host/durable-files.js";
 import {
   changeIdentity,
@@ -48,7 +47,7 @@ export class OverlayMerger {
    * `operation-failed` when a guest writes faster than its overlay can be merged.
    */
   async merge(step: MergeStep, context: OperationContext): Promise<void> {
-    if (await this.isMerged(step)) return;
+    if (await this.isMerged(step, context.evidence)) return;
     const mergePart = (part: MergeStep) => this.#mergeOne(part, context);
     const rest = await this.parts.shrink(step, mergePart, context);
     await this.#mergeOne(rest, context);
@@ -58,10 +57,10 @@ export class OverlayMerger {
    * Throws what would keep `merge` from it as things stand: a stranger who has one of the images
    * open, another branch on the base, sizes that differ, no room. Changes nothing.
    */
-  async assertReady(step: MergeStep): Promise<void> {
-    if (await this.isMerged(step)) return;
+  async assertReady(step: MergeStep, evidence: Evidence): Promise<void> {
+    if (await this.isMerged(step, evidence)) return;
     // A merge that was interrupted left them, and knows what to do with them.
-    if (await this.parts.arePending(step.overlay)) return;
+    if (await this.parts.arePending(step.overlay, evidence)) return;
     const { base, overlay } = step;
     await this.#assertOverlayOf(step);
     await this.users.assertOnlyTapdisks([overlay.path, base.path]);
@@ -71,11 +70,15 @@ export class OverlayMerger {
     await this.engine.assertReady(overlay.path, targetOf(base));
   }
 
-  /** The base is gone, and what has the overlay's path is whole. */
-  async isMerged({ base, overlay }: MergeStep): Promise<boolean> {
-    if (await this.files.identify(base.path)) return false;
+  /**
+   * The base is gone, and what has the overlay's path is whole. Another file that got the name of the
+   * base since does not count.
+   */
+  async isMerged({ base, overlay }: MergeStep, evidence: Evidence): Promise<boolean> {
+    const below = await this.files.identify(base.path);
+    if (below && below.id === evidence.found(base.path)) return false;
     if (!(await this.files.identify(overlay.path))) return false;
-    if (await this.parts.arePending(overlay)) return false;
+    if (await this.parts.arePending(overlay, evidence)) return false;
     return !(await standsOn(this.files, overlay.path, base.path));
   }
 

@@ -1,5 +1,6 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { ImageRef } from "../../core/model/index.js";
+import type { Evidence } from "../../core/ports/index.js";
 import {
   createEmptyVhd,
   damaged,
@@ -31,8 +32,32 @@ export interface NewOverlay {
 /** Longer names are cut by tapdisk without a word; `vhd:` goes before them. */
 const LONGEST_TAPDISK_PATH_BYTES = 250;
 
-export function temporaryPath(path: string): string {
-  return path + TEMPORARY_SUFFIX;
+/** The name that an overlay of a plan has until it takes its place. */
+export function temporaryPath(path: string, { token }: Evidence): string {
+  return `${path}${TEMPORARY_SUFFIX}-${token}`;
+}
+
+/** Removes an overlay of this plan that has not taken its place. */
+export async function dropTemporary(
+  files: ImageFiles,
+  path: string,
+  evidence: Evidence,
+): Promise<void> {
+  const temporary = temporaryPath(path, evidence);
+  const file = await files.identify(temporary);
+  // One that the evidence does not know was made right before a crash, and holds nothing yet.
+  if (file && (evidence.made(path).includes(file.id) || file.sizeBytes === 0))
+    await files.unlink(temporary);
+}
+
+/** Whether what has a name was made for it by this plan. */
+export async function isMadeFor(
+  files: ImageFiles,
+  path: string,
+  evidence: Evidence,
+): Promise<boolean> {
+  const file = await files.identify(path);
+  return file !== undefined && evidence.made(path).includes(file.id);
 }
 
 /** How an image of a definition is opened. Throws `disk-unsupported` for other formats. */
@@ -73,10 +98,14 @@ export function assertTapdiskPath(path: string): void {
  * Writes the overlay under its temporary name and reads it back. Remains of an earlier attempt are
  * replaced. The base must not be open in a tapdisk; a footer that it lacks is repaired.
  */
-export async function writeOverlay(files: ImageFiles, overlay: NewOverlay): Promise<void> {
+export async function writeOverlay(
+  files: ImageFiles,
+  overlay: NewOverlay,
+  evidence: Evidence,
+): Promise<void> {
   const { path, base, like } = overlay;
-  const temporary = temporaryPath(path);
-  await files.unlink(temporary);
+  const temporary = temporaryPath(path, evidence);
+  await dropTemporary(files, path, evidence);
   if (base.format === "vhd") await repairVhd(files, base.path);
   const chain = await openChain(files, base.path, chainFormat(base));
   const baseFile = await files.identify(base.path);
@@ -89,7 +118,9 @@ export async function writeOverlay(files: ImageFiles, overlay: NewOverlay): Prom
     ...(uuid === undefined ? {} : { uuid }),
   };
   const finalPath = await realName(files, path);
-  await createEmptyVhd(files, temporary, { sizeBytes, finalPath, parent }, like);
+  await createEmptyVhd(files, temporary, { sizeBytes, finalPath, parent }, like, (identity) =>
+    evidence.record(path, identity),
+  );
   await assertWritten(files, temporary, sizeBytes);
 }
 

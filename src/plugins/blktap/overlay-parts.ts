@@ -1,11 +1,10 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { ImageRef } from "../../core/model/index.js";
-import type { MergeStep, SnapshotStep } from "../../core/model/operation.js";
-import type { OperationContext } from "../../core/ports/index.js";
+import type { ImageRef, MergeStep, SnapshotStep } from "../../core/model/index.js";
+import type { Evidence, OperationContext } from "../../core/ports/index.js";
 import { openVhd, type ImageFiles } from "../../formats/vhd/index.js";
 import { DiskFreezer } from "./freeze-disks.js";
 import type { ImageUsers } from "./image-users.js";
-import { standsOn, temporaryPath } from "./new-overlay.js";
+import { dropTemporary, standsOn } from "./new-overlay.js";
 
 /** A disk stands still while the rest is copied: well under a second. */
 const DEFAULT_STALL_LIMIT_BYTES = 64 * 1024 * 1024;
@@ -61,8 +60,9 @@ export class OverlayParts {
   }
 
   /** Whether an interrupted call left parts. */
-  async arePending(overlay: ImageRef): Promise<boolean> {
-    for (const part of partsOf(overlay)) if (await this.files.identify(part.path)) return true;
+  async arePending(overlay: ImageRef, evidence: Evidence): Promise<boolean> {
+    for (const part of partsOf(overlay, evidence))
+      if (await this.files.identify(part.path)) return true;
     return false;
   }
 
@@ -72,16 +72,17 @@ export class OverlayParts {
     mergePart: MergePart,
     context: OperationContext,
   ): Promise<MergeStep> {
+    const { evidence } = context;
     const overlayFile = await this.files.identify(step.overlay.path);
-    for (const part of partsOf(step.overlay)) {
+    for (const part of partsOf(step.overlay, evidence)) {
       const partFile = await this.files.identify(part.path);
       const isHalfFrozen = partFile && (!overlayFile || partFile.id === overlayFile.id);
       if (isHalfFrozen) await this.freezer.freeze([freezeStep(step, part)], context);
     }
-    await this.files.unlink(temporaryPath(step.overlay.path));
-    const top = await this.#partBelow(step.overlay);
+    await dropTemporary(this.files, step.overlay.path, evidence);
+    const top = await this.#partBelow(step.overlay, evidence);
     if (!top) return step;
-    for (const base of [step.base, ...partsOf(step.overlay)])
+    for (const base of [step.base, ...partsOf(step.overlay, evidence)])
       if ((await this.files.identify(base.path)) && (await this.#standsOn(top, base)))
         await mergePart({ ...step, base, overlay: top, relink: [step.overlay] });
     return { ...step, base: top };
@@ -92,15 +93,18 @@ export class OverlayParts {
     mergePart: MergePart,
     context: OperationContext,
   ): Promise<MergeStep> {
-    const part = partsOf(step.overlay).find(({ path }) => path !== step.base.path);
+    const part = partsOf(step.overlay, context.evidence).find(
+      ({ path }) => path !== step.base.path,
+    );
     if (!part) throw new DomsnapError("internal-error", "both parts are in use");
     await this.freezer.freeze([freezeStep(step, part)], context);
     await mergePart({ ...step, overlay: part, relink: [step.overlay] });
     return { ...step, base: part };
   }
 
-  async #partBelow(overlay: ImageRef): Promise<ImageRef | undefined> {
-    for (const part of partsOf(overlay)) if (await this.#standsOn(overlay, part)) return part;
+  async #partBelow(overlay: ImageRef, evidence: Evidence): Promise<ImageRef | undefined> {
+    for (const part of partsOf(overlay, evidence))
+      if (await this.#standsOn(overlay, part)) return part;
     return undefined;
   }
 
@@ -117,17 +121,13 @@ export class OverlayParts {
   }
 }
 
-function partsOf(overlay: ImageRef): ImageRef[] {
-  return ["a", "b"].map((name) => ({ ...overlay, path: `${overlay.path}.domsnap-part-${name}` }));
+function partsOf(overlay: ImageRef, { token }: Evidence): ImageRef[] {
+  return ["a", "b"].map((name) => ({
+    ...overlay,
+    path: `${overlay.path}.domsnap-part-${name}-${token}`,
+  }));
 }
 
-function freezeStep({ target, overlay }: MergeStep, freezeAs: ImageRef): SnapshotStep {
-  return {
-    target,
-    mode: "external",
-    image: overlay,
-    file: overlay,
-    freezeAs,
-    fileBefore: "absent",
-  };
+function freezeStep({ target, overlay }: MergeStep, frozen: ImageRef): SnapshotStep {
+  return { keeps: "renamed", target, image: overlay, frozen, overlay, before: "absent" };
 }

@@ -1,8 +1,15 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { RevertStep } from "../../core/model/operation.js";
+import type { ImageRef, RevertStep } from "../../core/model/index.js";
+import type { Evidence } from "../../core/ports/index.js";
 import type { ImageFiles } from "../../formats/vhd/index.js";
 import type { ImageUsers } from "./image-users.js";
-import { assertExtensible, standsOn, temporaryPath, writeOverlay } from "./new-overlay.js";
+import {
+  assertExtensible,
+  dropTemporary,
+  isMadeFor,
+  temporaryPath,
+  writeOverlay,
+} from "./new-overlay.js";
 
 /**
  * Goes back to frozen images: an empty overlay of each is staged beside the present one and then
@@ -14,24 +21,23 @@ export class DiskReverter {
     private readonly users: ImageUsers,
   ) {}
 
-  async stage(steps: readonly RevertStep[]): Promise<void> {
+  async stage(steps: readonly RevertStep[], evidence: Evidence): Promise<void> {
     for (const step of steps) await assertExtensible(this.files, step.image);
     for (const step of steps) {
-      const overlay = overlayOf(step);
+      const { path } = overlayOf(step);
       const like =
-        (await this.files.identify(overlay.path)) ?? (await this.files.identify(step.image.path));
+        (await this.files.identify(path)) ?? (await this.files.identify(step.image.path));
       if (!like) throw new DomsnapError("image-missing", `cannot access '${step.image.path}'`);
-      await writeOverlay(this.files, { path: overlay.path, base: step.image, like });
+      await writeOverlay(this.files, { path, base: step.image, like }, evidence);
     }
   }
 
-  async unstage(steps: readonly RevertStep[]): Promise<void> {
-    for (const step of steps) await this.files.unlink(temporaryPath(overlayOf(step).path));
+  async unstage(steps: readonly RevertStep[], evidence: Evidence): Promise<void> {
+    for (const step of steps) await dropTemporary(this.files, overlayOf(step).path, evidence);
   }
 
-  async isStaged(steps: readonly RevertStep[]): Promise<boolean> {
-    for (const step of steps)
-      if (!(await this.#standsOn(temporaryPath(overlayOf(step).path), step))) return false;
+  async isStaged(steps: readonly RevertStep[], evidence: Evidence): Promise<boolean> {
+    for (const step of steps) if (!(await this.#isStaged(step, evidence))) return false;
     return true;
   }
 
@@ -39,47 +45,44 @@ export class DiskReverter {
    * Throws what would keep `revert` from it: a program that has the present state open, or nothing
    * staged. To be asked before the first disk is switched: later a missing overlay is one in place.
    */
-  async assertReady(steps: readonly RevertStep[]): Promise<void> {
+  async assertReady(steps: readonly RevertStep[], evidence: Evidence): Promise<void> {
     await this.users.assertUnused(steps.flatMap((step) => [overlayOf(step).path, step.image.path]));
-    for (const step of steps) await this.#assertStaged(step);
+    for (const step of steps) await this.#assertStaged(step, evidence);
   }
 
-  async revert(steps: readonly RevertStep[]): Promise<void> {
+  async revert(steps: readonly RevertStep[], evidence: Evidence): Promise<void> {
     await this.users.assertUnused(steps.flatMap((step) => [overlayOf(step).path, step.image.path]));
     for (const step of steps) {
       const { path } = overlayOf(step);
-      if (await this.#isReverted(step)) continue;
-      await this.#assertStaged(step);
-      await this.files.rename(temporaryPath(path), path);
+      if (await isMadeFor(this.files, path, evidence)) continue;
+      await this.#assertStaged(step, evidence);
+      await this.files.rename(temporaryPath(path, evidence), path);
     }
   }
 
-  async isReverted(steps: readonly RevertStep[]): Promise<boolean> {
-    for (const step of steps) if (!(await this.#isReverted(step))) return false;
+  /** What was staged is in place. */
+  async isReverted(steps: readonly RevertStep[], evidence: Evidence): Promise<boolean> {
+    for (const step of steps)
+      if (!(await isMadeFor(this.files, overlayOf(step).path, evidence))) return false;
     return true;
   }
 
-  /** What was staged is in place: its temporary name is gone. */
-  async #isReverted(step: RevertStep): Promise<boolean> {
+  async #isStaged(step: RevertStep, evidence: Evidence): Promise<boolean> {
     const { path } = overlayOf(step);
-    if (await this.files.identify(temporaryPath(path))) return false;
-    return this.#standsOn(path, step);
+    const staged = await this.files.identify(temporaryPath(path, evidence));
+    return staged !== undefined && evidence.made(path).includes(staged.id);
   }
 
-  async #assertStaged(step: RevertStep): Promise<void> {
-    if (await this.#standsOn(temporaryPath(overlayOf(step).path), step)) return;
+  async #assertStaged(step: RevertStep, evidence: Evidence): Promise<void> {
+    if (await this.#isStaged(step, evidence)) return;
     throw new DomsnapError(
       "image-missing",
       `the overlay that was staged for disk '${step.target}' is gone`,
     );
   }
-
-  #standsOn(path: string, { image }: RevertStep): Promise<boolean> {
-    return standsOn(this.files, path, image.path).catch(() => false);
-  }
 }
 
-function overlayOf({ target, file }: RevertStep) {
-  if (file) return file;
-  throw new DomsnapError("internal-error", `no overlay is named for disk '${target}'`);
+function overlayOf(step: RevertStep): ImageRef {
+  if (step.keeps === "overlay") return step.overlay;
+  throw new DomsnapError("internal-error", `no overlay is named for disk '${step.target}'`);
 }

@@ -8,7 +8,8 @@ import {
   type CopySource,
 } from "../../host/copy-file.js";
 import { assertRoom, type FileOwner } from "../../host/durable-files.js";
-import { beginFile, unmakeFile, type FileBefore, type NewFile } from "../../host/new-file.js";
+import type { FileBefore } from "../../core/model/index.js";
+import { beginFile, unmakeFile, type NewFile } from "../../host/new-file.js";
 
 export interface CopyJob {
   /** The disk's target, for progress. */
@@ -28,19 +29,17 @@ interface Copy {
 
 /**
  * Copies a group of images to new files. All are complete before the first gets its name; on
- * failure or cancel none stays, but for what cannot be removed again: `made` holds the paths of the
- * copies that have their names. Reflinks come first: they are the quickest, and only the
- * rest needs room. Throws `no-space`, `cancelled`, `operation-failed` when an image changed
- * meanwhile, `image-conflict` when a file stands in the way.
+ * failure or cancel none stays, but for what cannot be removed again. Reflinks come first: they are
+ * the quickest, and only the rest needs room. Throws `no-space`, `cancelled`, `operation-failed`
+ * when an image changed meanwhile, `image-conflict` when a file stands in the way.
  */
 export async function copyGroup(
   jobs: readonly CopyJob[],
   context: OperationContext,
-  made = new Set<string>(),
 ): Promise<void> {
   const copies: Copy[] = [];
   try {
-    for (const job of jobs) copies.push(await beginCopy(job));
+    for (const job of jobs) copies.push(await beginCopy(job, context));
     const slow: Copy[] = [];
     for (const copy of copies)
       if (
@@ -53,24 +52,16 @@ export async function copyGroup(
     for (const copy of slow)
       await copySparsely(copy.source, copy.file.partial, copyOptions(copy.job.subject, context));
     for (const copy of copies) await assertUnchanged(copy.source);
-    for (const copy of copies) {
-      await copy.file.publish();
-      made.add(copy.job.to);
-    }
+    for (const copy of copies) await copy.file.publish();
   } catch (error) {
     // What fails here is not worth more than the reason; undoing the operation tries it again.
-    await takeBack(copies, made).catch(() => undefined);
+    await takeBack(copies, context).catch(() => undefined);
     throw error;
   }
 }
 
-async function takeBack(copies: readonly Copy[], made: Set<string>): Promise<void> {
-  for (const { file, job } of copies) {
-    await file.discard();
-    if (!made.has(job.to)) continue;
-    await unmakeFile(job.to, job.before);
-    made.delete(job.to);
-  }
+async function takeBack(copies: readonly Copy[], { evidence }: OperationContext): Promise<void> {
+  for (const { job } of copies) await unmakeFile(job.to, job.before, evidence);
 }
 
 /** The part of an operation's context that a copy of one disk uses. */
@@ -81,8 +72,8 @@ export function copyOptions(subject: string, context: OperationContext): CopyOpt
   };
 }
 
-async function beginCopy(job: CopyJob): Promise<Copy> {
+async function beginCopy(job: CopyJob, { evidence }: OperationContext): Promise<Copy> {
   const source = await readCopySource(job.from);
-  const file = await beginFile(job.to, job.before, job.like ?? { owner: source });
+  const file = await beginFile(job.to, job.before, job.like ?? { owner: source }, evidence);
   return { job, source, file };
 }

@@ -1,6 +1,12 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { DiskSnapshot, DomainDisk, ImageRef } from "../../core/model/index.js";
-import type { DiskBackend, DiskVerdict, DiskWish, ImageInfo } from "../../core/ports/index.js";
+import type {
+  DiskBackend,
+  DiskOperations,
+  DiskVerdict,
+  DiskWish,
+  ImageInfo,
+} from "../../core/ports/index.js";
 import { findBackedBy } from "../../qemu-images/backing-chain.js";
 import { readCopySource } from "../../host/copy-file.js";
 import { claimingBackend } from "../../plugin-kit/disk-claims.js";
@@ -12,7 +18,7 @@ import {
   refuseFor,
 } from "../../plugin-kit/disk-verdict.js";
 import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
-import { DdHandler } from "./dd-handler.js";
+import { ddOperations } from "./dd-operations.js";
 
 export interface DdBackendOptions {
   /** Further folders to look into for images that back on a raw image. */
@@ -27,12 +33,12 @@ export class DdBackend implements DiskBackend {
   readonly id = "dd";
   readonly externalKind = "copy";
   readonly defaultFormat = "raw";
-  readonly handler: DdHandler;
+  readonly operations: DiskOperations;
   private readonly imageFolders: readonly string[];
 
   constructor(options: DdBackendOptions = {}) {
     this.imageFolders = options.imageFolders ?? [];
-    this.handler = new DdHandler(this.imageFolders);
+    this.operations = ddOperations(this.imageFolders);
   }
 
   claims(disk: DomainDisk, wish: Pick<DiskSnapshot, "mode" | "format">): boolean {

@@ -1,5 +1,11 @@
 import type { DiskSnapshot, DomainDisk, ImageRef } from "../../core/model/index.js";
-import type { DiskBackend, DiskVerdict, DiskWish, ImageInfo } from "../../core/ports/index.js";
+import type {
+  DiskBackend,
+  DiskOperations,
+  DiskVerdict,
+  DiskWish,
+  ImageInfo,
+} from "../../core/ports/index.js";
 import {
   assertSafeChain,
   findBackedBy,
@@ -17,7 +23,7 @@ import {
 } from "../../plugin-kit/disk-verdict.js";
 import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
 import { QemuImg } from "../../clients/qemu-img.js";
-import { QdiskHandler } from "./qdisk-handler.js";
+import { qdiskOperations } from "./qdisk-operations.js";
 
 export interface QdiskBackendOptions {
   readonly qemuImg?: QemuImg;
@@ -34,14 +40,14 @@ export class QdiskBackend implements DiskBackend {
   readonly externalKind = "overlay";
   readonly defaultFormat = "qcow2";
   readonly longestChain = MAX_CHAIN_IMAGES;
-  readonly handler: QdiskHandler;
+  readonly operations: DiskOperations;
   private readonly qemuImg: QemuImg;
   private readonly imageFolders: readonly string[];
 
   constructor(options: QdiskBackendOptions = {}) {
     this.qemuImg = options.qemuImg ?? new QemuImg();
     this.imageFolders = options.imageFolders ?? [];
-    this.handler = new QdiskHandler({ qemuImg: this.qemuImg, imageFolders: this.imageFolders });
+    this.operations = qdiskOperations({ qemuImg: this.qemuImg, imageFolders: this.imageFolders });
   }
 
   claims(disk: DomainDisk, wish: Pick<DiskSnapshot, "mode" | "format">): boolean {

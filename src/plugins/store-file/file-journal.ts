@@ -3,8 +3,7 @@ import { open, rm, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import type { Plan } from "../../core/model/operation.js";
-import type { Journal, JournalEntry } from "../../core/ports/index.js";
+import type { Journal, JournalBeginning, JournalEntry } from "../../core/ports/index.js";
 import { unlinkDurably } from "../../host/durable-files.js";
 import {
   assertRealFolder,
@@ -14,13 +13,7 @@ import {
   writeStateFile,
 } from "../../host/state-files.js";
 import { systemError } from "../../host/system-error.js";
-import {
-  formatBeginning,
-  formatMark,
-  lastLineEnd,
-  parseJournal,
-  type JournalMark,
-} from "./journal-format.js";
+import { formatHead, formatMark, lastLineEnd, type JournalMark } from "./journal-format.js";
 import { domainFolder, domainsBelow } from "./state-folder.js";
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
@@ -36,13 +29,15 @@ const JOURNAL_LIMIT_BYTES = 512 * 1024 * 1024;
 export class FileJournal implements Journal {
   constructor(private readonly stateFolder: string) {}
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- see withStateFile
   async read(domainUuid: string): Promise<JournalEntry | undefined> {
     const folder = domainFolder(this.stateFolder, domainUuid);
     try {
       assertRealFolder(folder.path);
       const text = readStateFile(folder.journal, JOURNAL_LIMIT_BYTES);
-      return text === undefined ? undefined : parseJournal(text);
+      if (text === undefined) return undefined;
+      // The schema of everything that a plan can hold: loaded by those who find a journal only.
+      const { parseJournal } = await import("./parse-journal.js");
+      return parseJournal(text, folder.journal);
     } catch (thrown) {
       throw asRecoveryFailure(thrown);
     }
@@ -58,14 +53,15 @@ export class FileJournal implements Journal {
   }
 
   /** Throws `internal-error` when a plan is there already: it would be lost. */
-  async begin(plan: Plan): Promise<void> {
+  async begin(beginning: JournalBeginning): Promise<void> {
+    const { plan } = beginning;
     const folder = domainFolder(this.stateFolder, plan.domain.uuid);
     await ensureStateFolder(folder.path);
     if (existsSync(folder.journal))
       throw new DomsnapError("internal-error", `the journal '${folder.journal}' is in use`);
     const owner = { pid: process.pid, host: hostname(), sinceMs: Date.now() };
     try {
-      await writeStateFile(folder.journal, formatBeginning({ plan, owner }));
+      await writeStateFile(folder.journal, formatHead({ ...beginning, owner }));
     } catch (thrown) {
       // It may be there and only not be durable; a plan that never began must not be recovered.
       await rm(folder.journal, { force: true });
@@ -74,11 +70,15 @@ export class FileJournal implements Journal {
   }
 
   started(domainUuid: string, index: number): Promise<void> {
-    return this.#append(domainUuid, "started", index);
+    return this.#append(domainUuid, { mark: "started", index });
   }
 
   finished(domainUuid: string, index: number): Promise<void> {
-    return this.#append(domainUuid, "finished", index);
+    return this.#append(domainUuid, { mark: "finished", index });
+  }
+
+  made(domainUuid: string, place: string, identity: string): Promise<void> {
+    return this.#append(domainUuid, { mark: "made", place, identity });
   }
 
   async end(domainUuid: string): Promise<void> {
@@ -87,13 +87,13 @@ export class FileJournal implements Journal {
     await unlinkDurably(folder.journal);
   }
 
-  async #append(domainUuid: string, mark: JournalMark, index: number): Promise<void> {
+  async #append(domainUuid: string, mark: JournalMark): Promise<void> {
     const { journal } = domainFolder(this.stateFolder, domainUuid);
     try {
       const handle = await open(journal, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
       try {
         const end = await endOfLines(handle);
-        await handle.write(formatMark(mark, index), end);
+        await handle.write(formatMark(mark), end);
         await handle.datasync();
       } finally {
         await handle.close();

@@ -1,57 +1,44 @@
-import { DomsnapError } from "../../core/errors/index.js";
-import type { Operation, Plan } from "../../core/model/operation.js";
+import { crc32 } from "node:zlib";
+
+import type { Plan } from "../../core/model/index.js";
 import type { JournalEntry } from "../../core/ports/index.js";
+import { VERSION } from "../../host/package-version.js";
 
-const FORMAT_VERSION = 1;
+/** Of the journal as a whole, plans included: a plan that this version cannot read has another one. */
+export const JOURNAL_VERSION = 2;
 
-export type JournalMark = "started" | "finished";
-type Beginning = Pick<JournalEntry, "plan" | "owner">;
+export type JournalMark =
+  | { readonly mark: "started" | "finished"; readonly index: number }
+  /** See `Evidence.record`. */
+  | { readonly mark: "made"; readonly place: string; readonly identity: string };
+
+export type JournalHead = Omit<JournalEntry, "started" | "finished" | "made">;
 
 /**
- * The first line of a journal: version, owner and plan as JSON. A journal is lines of text, each
- * complete with its newline:
+ * The first line of a journal. A journal is lines of text, each complete with its newline, and each
+ * begun by the CRC-32 of what follows the space:
  *
- *     {"domsnapJournal":1,"owner":{...},"plan":{...}}
- *     started 0
- *     finished 0
+ *     5d2c4b1a {"domsnapJournal":2,"writer":"domsnap 0.1.0","owner":{...},"token":"...",...}
+ *     0b6f3a7e started 0
+ *     91c7e0d4 made {"place":"/images/guest.s1","identity":"5308447@1796064231205763706"}
+ *     c30d9c55 finished 0
  */
-export function formatBeginning({ plan, owner }: Beginning): string {
-  const line = { domsnapJournal: FORMAT_VERSION, owner, plan: withoutUnneeded(plan) };
-  return JSON.stringify(line, encoder()) + "\n";
+export function formatHead({ plan, owner, token, found }: JournalHead): string {
+  const head = {
+    domsnapJournal: JOURNAL_VERSION,
+    writer: `domsnap ${VERSION}`,
+    owner,
+    token,
+    found,
+    plan: withoutUnneeded(plan),
+  };
+  return formatLine(JSON.stringify(head, encoder()));
 }
 
-/**
- * Before the commit point records that a plan adds can only be undone, which takes their names:
- * the definitions in them, which are most of a large import, are left out.
- */
-function withoutUnneeded(plan: Plan): Plan {
-  const operations = plan.operations.map((operation, index): Operation => {
-    if (operation.kind !== "records.add" || index >= plan.commitAt) return operation;
-    const snapshots = operation.snapshots.map(
-      ({ domain: _domain, inactiveDomain: _inactive, ...snapshot }) => snapshot,
-    );
-    return { ...operation, snapshots };
-  });
-  return { ...plan, operations };
-}
-
-export function formatMark(mark: JournalMark, index: number): string {
-  return `${mark} ${index}\n`;
-}
-
-/**
- * Reads a journal. What follows the last newline was being written when its writer died, and counts
- * as never written. Throws `recovery-failed` for anything that this version did not write.
- */
-export function parseJournal(text: string): JournalEntry {
-  const [first, ...lines] = text.slice(0, lastLineEnd(text)).split("\n");
-  const marks = { started: new Set<number>(), finished: new Set<number>() };
-  for (const line of lines.filter((line) => line !== "")) {
-    const match = /^(started|finished) (\d+)$/.exec(line);
-    if (!match) throw unreadable(`it has a line that is not understood: '${line}'`);
-    marks[match[1] as JournalMark].add(Number(match[2]));
-  }
-  return { ...parseBeginning(first ?? ""), ...marks };
+export function formatMark(mark: JournalMark): string {
+  if (mark.mark !== "made") return formatLine(`${mark.mark} ${mark.index}`);
+  const { place, identity } = mark;
+  return formatLine(`made ${JSON.stringify({ place, identity })}`);
 }
 
 /** Where the complete lines of a journal end. */
@@ -59,32 +46,31 @@ export function lastLineEnd(text: string): number {
   return text.lastIndexOf("\n") + 1;
 }
 
-function parseBeginning(line: string): Beginning {
-  const { domsnapJournal: version, plan, owner } = parseJson(line);
-  if (version !== FORMAT_VERSION)
-    throw unreadable(
-      `its format is version ${String(version)}, and this domsnap knows ${FORMAT_VERSION}`,
-      "Use the version of domsnap that was interrupted, or a newer one.",
+/** What a line says; undefined when its checksum is another. */
+export function parseLine(line: string): string | undefined {
+  const text = line.slice(CHECKSUM_DIGITS + 1);
+  return formatLine(text) === `${line}\n` ? text : undefined;
+}
+
+const CHECKSUM_DIGITS = 8;
+
+function formatLine(text: string): string {
+  return `${crc32(text).toString(16).padStart(CHECKSUM_DIGITS, "0")} ${text}\n`;
+}
+
+/**
+ * Before the commit point records that a plan adds can only be undone, which takes their names:
+ * the definitions in them, which are most of a large import, are left out.
+ */
+function withoutUnneeded(plan: Plan): Plan {
+  const before = plan.before.map((operation) => {
+    if (operation.kind !== "records.add") return operation;
+    const snapshots = operation.snapshots.map(
+      ({ domain: _domain, inactiveDomain: _inactive, ...snapshot }) => snapshot,
     );
-  if (!Array.isArray(plan?.operations) || owner === undefined) throw unreadable("it holds no plan");
-  return { plan, owner };
-}
-
-function parseJson(line: string): Partial<Beginning> & { readonly domsnapJournal?: unknown } {
-  try {
-    const value: unknown = JSON.parse(line, decoder());
-    return typeof value === "object" && value !== null ? value : {};
-  } catch (thrown) {
-    throw unreadable("its first line is not JSON", undefined, thrown);
-  }
-}
-
-function unreadable(reason: string, hint?: string, cause?: unknown): DomsnapError {
-  return new DomsnapError("recovery-failed", `the journal cannot be used: ${reason}`, {
-    cause,
-    effect: "partial",
-    ...(hint === undefined ? {} : { hint }),
+    return { ...operation, snapshots };
   });
+  return { ...plan, before };
 }
 
 /** JSON has no 64-bit numbers. No type of a plan has a field of these names. */
@@ -104,7 +90,7 @@ function encoder() {
 }
 
 /** Reads in the order of writing, so that what is shared is known before it is named. */
-function decoder() {
+export function decoder() {
   const seen: object[] = [];
   return (_key: string, value: unknown): unknown => {
     if (typeof value !== "object" || value === null) return value;

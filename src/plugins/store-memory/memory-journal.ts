@@ -1,10 +1,15 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { Plan } from "../../core/model/operation.js";
-import type { Journal, JournalEntry } from "../../core/ports/index.js";
+import type {
+  Identified,
+  Journal,
+  JournalBeginning,
+  JournalEntry,
+} from "../../core/ports/index.js";
 
 interface OpenEntry extends JournalEntry {
   readonly started: Set<number>;
   readonly finished: Set<number>;
+  readonly made: Identified[];
 }
 
 /** A journal for domains that do not outlive the process either. */
@@ -14,11 +19,12 @@ export class MemoryJournal implements Journal {
   read(domainUuid: string): Promise<JournalEntry | undefined> {
     const entry = this.#entries.get(domainUuid);
     if (!entry) return Promise.resolve(undefined);
-    const { started, finished } = entry;
+    const { started, finished, made } = entry;
     return Promise.resolve({
       ...entry,
       started: new Set(started),
       finished: new Set(finished),
+      made: [...made],
     });
   }
 
@@ -28,11 +34,13 @@ export class MemoryJournal implements Journal {
 
   /** Throws `internal-error` when a plan is there already: it would be lost. */
   // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
-  async begin(plan: Plan): Promise<void> {
+  async begin(beginning: JournalBeginning): Promise<void> {
+    const { plan } = beginning;
     if (this.#entries.has(plan.domain.uuid))
       throw new DomsnapError("internal-error", `the journal of '${plan.domain.name}' is in use`);
     const owner = { pid: process.pid, host: "localhost", sinceMs: Date.now() };
-    this.#entries.set(plan.domain.uuid, { plan, owner, started: new Set(), finished: new Set() });
+    const nothing = { started: new Set<number>(), finished: new Set<number>(), made: [] };
+    this.#entries.set(plan.domain.uuid, { ...beginning, owner, ...nothing });
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
@@ -43,6 +51,11 @@ export class MemoryJournal implements Journal {
   // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
   async finished(domainUuid: string, index: number): Promise<void> {
     this.#entry(domainUuid).finished.add(index);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
+  async made(domainUuid: string, place: string, identity: string): Promise<void> {
+    this.#entry(domainUuid).made.push({ place, identity });
   }
 
   end(domainUuid: string): Promise<void> {

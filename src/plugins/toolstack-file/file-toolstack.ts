@@ -1,8 +1,13 @@
 import type { Domain, DomainDefinition } from "../../core/model/index.js";
-import type { DefinitionProblem, DomainRegistry, Toolstack } from "../../core/ports/index.js";
+import type {
+  DefinitionProblem,
+  DomainOperations,
+  DomainRegistry,
+  Toolstack,
+} from "../../core/ports/index.js";
 import { domsnapRules } from "../../core/model/driver-rules.js";
 import type { DefinitionFolder } from "../../plugin-kit/definition-folder.js";
-import { DefinitionHandler } from "./definition-handler.js";
+import { definitionOperations } from "./definition-operations.js";
 
 /**
  * Domains that are only definitions in a folder: always persistent, never active. For images that
@@ -12,13 +17,13 @@ export class FileToolstack implements Toolstack {
   readonly rules = domsnapRules;
   readonly touchesImages = true;
   readonly registry: DomainRegistry;
-  readonly handler: DefinitionHandler;
+  readonly operations: DomainOperations;
 
   constructor(
     readonly uri: string,
     private readonly definitions: DefinitionFolder,
   ) {
-    this.handler = new DefinitionHandler(definitions);
+    this.operations = definitionOperations(definitions);
     this.registry = {
       define: async (xml) => toDomain(await definitions.define(xml)),
       undefine: (domainUuid) => definitions.undefine(domainUuid),

@@ -30,7 +30,6 @@ export interface StartOptions {
 }
 
 const GREETING_TIMEOUT_MS = 3000;
-const SHORT_TIMEOUT_MS = 1000;
 const MEMORY_POLL_MS = 50;
 const MONITOR_POLL_MS = 50;
 const DEFINITION_LIMIT_BYTES = 10 * 1024 * 1024;
@@ -130,17 +129,9 @@ export class Guest implements LiveGuest {
     }
   }
 
-  /** Ends QEMU, as by pulling the plug; what it was is kept for `undoStop`. */
-  async stop(): Promise<void> {
-    const live = await this.#live(SHORT_TIMEOUT_MS).catch(() => undefined);
-    if (live) await writeStateFile(this.run.stateBeforeStop, live.state);
-    await endGuest(this.run);
-  }
-
-  /** Boots a guest that was stopped; what it had in memory is lost. */
-  async undoStop(): Promise<void> {
-    const before = readStateFile(this.run.stateBeforeStop, 64);
-    if (before !== undefined) await this.start({ paused: before === "paused" });
+  /** Ends QEMU, as by pulling the plug. */
+  stop(): Promise<void> {
+    return endGuest(this.run);
   }
 
   /**
@@ -191,8 +182,7 @@ export class Guest implements LiveGuest {
     // QEMU opens whatever the headers of images name, be it on the network.
     for (const disk of definition.disks) await assertSafeDisk(disk);
     await ensureStateFolder(run.path);
-    for (const leftover of [run.stateBeforeStop, run.frozen, run.log])
-      await rm(leftover, { force: true });
+    for (const leftover of [run.frozen, run.log]) await rm(leftover, { force: true });
     await writeStateFile(run.definition, `${definition.xml}\n`);
     const memory = options.memoryFile === undefined ? undefined : openMemory(options.memoryFile);
     try {

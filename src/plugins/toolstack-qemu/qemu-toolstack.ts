@@ -2,15 +2,17 @@ import { DomsnapError } from "../../core/errors/index.js";
 import type { Domain } from "../../core/model/index.js";
 import type {
   DefinitionProblem,
+  DomainOperations,
   DomainPower,
   DomainRegistry,
+  LiveGuests,
   Toolstack,
 } from "../../core/ports/index.js";
 import { domsnapRules } from "../../core/model/driver-rules.js";
 import { readXml } from "../../xml/index.js";
 import type { DefinitionFolder } from "../../plugin-kit/definition-folder.js";
 import { hasAgentChannel } from "./command-line.js";
-import { GuestHandler } from "./guest-handler.js";
+import { guestOperations } from "./guest-operations.js";
 import { GuestPower } from "./guest-power.js";
 import { Guest } from "./guest.js";
 
@@ -21,10 +23,13 @@ import { Guest } from "./guest.js";
 export class QemuToolstack implements Toolstack {
   readonly rules = domsnapRules;
   readonly touchesImages = true;
-  readonly captures = true;
-  readonly savesMemoryLive = true;
+  readonly live: LiveGuests = {
+    savesMemoryLive: true,
+    pausesToSave: false,
+    hasGuestAgent: ({ definition }) => hasAgentChannel(readXml(definition.xml)),
+  };
   readonly registry: DomainRegistry;
-  readonly handler: GuestHandler;
+  readonly operations: DomainOperations;
   readonly power: DomainPower;
 
   constructor(
@@ -33,16 +38,12 @@ export class QemuToolstack implements Toolstack {
     private readonly definitions: DefinitionFolder,
   ) {
     const find = (reference: string) => this.findGuest(reference);
-    this.handler = new GuestHandler(definitions, find);
+    this.operations = guestOperations(definitions, find);
     this.power = new GuestPower(find);
     this.registry = {
       define: async (xml) => this.findDomain((await definitions.define(xml)).uuid),
       undefine: (domainUuid) => this.#undefine(domainUuid),
     };
-  }
-
-  hasGuestAgent({ definition }: Domain): boolean {
-    return hasAgentChannel(readXml(definition.xml));
   }
 
   /** A guest whose QEMU lives, but cannot be asked, is listed as `blocked`. */

@@ -19,8 +19,6 @@ export interface RunFolder {
   readonly log: string;
   /** The definition that the guest was started with. */
   readonly definition: string;
-  /** `running` or `paused`: what the guest was when it was last stopped on request. */
-  readonly stateBeforeStop: string;
 }
 
 /** The paths of one guest; `name` has been checked to be the name of a file. */
@@ -36,6 +34,5 @@ export function runFolder(folder: string, name: string): RunFolder {
     console: join(path, "console.log"),
     log: join(path, "qemu.log"),
     definition: join(path, "definition.xml"),
-    stateBeforeStop: join(path, "state-before-stop"),
   };
 }

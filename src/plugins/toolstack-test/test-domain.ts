@@ -12,7 +12,6 @@ export class TestDomain {
   readonly uuid: string;
   persistent: boolean;
   #state: DomainState;
-  #stateBeforeStop: DomainState | undefined;
   #id: number | undefined;
   #live: DomainDefinition;
   /** What the domain will be started with. */
@@ -70,16 +69,9 @@ export class TestDomain {
 
   stop(): void {
     if (!this.active) return;
-    this.#stateBeforeStop = this.#state;
     this.#state = "shutoff";
     this.#id = undefined;
     this.#live = this.#next;
-  }
-
-  undoStop(): void {
-    if (this.active || this.#stateBeforeStop === undefined) return;
-    this.#id = this.nextId();
-    this.#state = this.#stateBeforeStop;
   }
 
   pause(): void {

@@ -1,20 +1,20 @@
 import { randomUUID } from "node:crypto";
 
 import type { Domain } from "../../core/model/index.js";
-import type { DomainRegistry, Toolstack } from "../../core/ports/index.js";
+import type { DomainOperations, DomainRegistry, Toolstack } from "../../core/ports/index.js";
 import { testRules } from "../../core/model/driver-rules.js";
 import { canonicalUuid, parseDomain } from "../../xml/index.js";
 import { assertDefinable, noSuchDomain } from "../../plugin-kit/domain-list.js";
 import type { NodeDomain } from "./parse-node.js";
 import { TestDomain } from "./test-domain.js";
-import { TestDomainHandler } from "./test-domain-handler.js";
+import { testDomainOperations } from "./test-domain-operations.js";
 
 /** libvirt's test driver: domains that exist in this process only, and no image at all. */
 export class TestToolstack implements Toolstack {
   readonly rules = testRules;
   readonly touchesImages = false;
   readonly registry: DomainRegistry;
-  readonly handler: TestDomainHandler;
+  readonly operations: DomainOperations;
   readonly #domains = new Map<string, TestDomain>();
   #lastId = 0;
 
@@ -26,7 +26,7 @@ export class TestToolstack implements Toolstack {
       assertDefinable(domain.definition, [...this.#domains.values()]);
       this.#add(domain);
     }
-    this.handler = new TestDomainHandler((uuid) => this.#domains.get(uuid));
+    this.operations = testDomainOperations((uuid) => this.#domains.get(uuid));
     this.registry = {
       define: (xml) => this.#define(xml),
       undefine: (domainUuid) => this.#undefine(domainUuid),

@@ -1,6 +1,6 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { Capture, OperationOf } from "../../core/model/operation.js";
-import type { OperationContext } from "../../core/ports/index.js";
+import type { Capture, OperationOf } from "../../core/model/index.js";
+import type { Evidence, OperationContext } from "../../core/ports/index.js";
 import { InternalSnapshots } from "../../qemu-images/internal-snapshots.js";
 import {
   GuestCapture,
@@ -8,7 +8,7 @@ import {
   type ImageMove,
   type LiveGuest,
 } from "../../qemu-images/live/index.js";
-import { beginFile, continueFile, unmakeFile, type NewFile } from "../../host/new-file.js";
+import { beginFile, continueFile, isMade, unmakeFile, type NewFile } from "../../host/new-file.js";
 import { probeFile } from "../../host/probe-file.js";
 import { QemuImg } from "../../clients/qemu-img.js";
 import type { XlListRow } from "../../clients/xl/index.js";
@@ -50,11 +50,11 @@ export class XenCapture {
 
   async undoPrepare(capture: Capture, context: OperationContext): Promise<void> {
     const row = await this.domains.findRow(context.domain.uuid);
-    await this.#disks.undoPrepare(this.#guest(row, context), withoutMemory(capture));
+    await this.#disks.undoPrepare(this.#guest(row, context), withoutMemory(capture), context);
   }
 
-  isPrepared(capture: Capture): Promise<boolean> {
-    return this.#disks.isPrepared(withoutMemory(capture));
+  isPrepared(capture: Capture, context: OperationContext): Promise<boolean> {
+    return this.#disks.isPrepared(withoutMemory(capture), context);
   }
 
   /**
@@ -65,7 +65,8 @@ export class XenCapture {
     const row = await this.#existing(context);
     const memory = save && this.#memory.fileOf(save, context);
     this.#pausedAtMs.set(context.domain.uuid, performance.now());
-    if (memory) await this.#memory.save((await begin(memory)).partial, row, context);
+    if (memory)
+      await this.#memory.save((await begin(memory, context.evidence)).partial, row, context);
     else await this.domains.xl.pause(row.id);
     const { definition } = await this.domains.find(context.domain.uuid);
     await drainDisks(row.id, definition.disks);
@@ -74,7 +75,7 @@ export class XenCapture {
   /** Gives up memory that was saved, and lets the guest go on. */
   async undoPause(save: MemoryRequest | undefined, context: OperationContext): Promise<void> {
     const memory = save && this.#memory.fileOf(save, context);
-    if (memory) await unmakeFile(memory.path, memory.before);
+    if (memory) await unmakeFile(memory.path, memory.before, context.evidence);
     const row = await this.domains.findRow(context.domain.uuid);
     if (row) wakeWatchers(row.id);
     await this.resume(context);
@@ -97,7 +98,7 @@ export class XenCapture {
     const row = await this.#existing(context);
     const memory = this.#memory.fileOf(capture, context);
     const saved = capture.memorySaved === true;
-    const file = memory && (saved ? await continueMemory(memory) : await begin(memory));
+    const file = memory && (await (saved ? continueMemory : begin)(memory, context.evidence));
     const beganMs = this.#takePause(context.domain) ?? performance.now();
     try {
       if (file && !saved) await this.#memory.save(file.partial, row, context);
@@ -131,7 +132,7 @@ export class XenCapture {
       await this.#disks.undo(guest, withoutMemory(capture), context);
       await guest.follow?.(movesOf(capture).map(backwards));
       const memory = this.#memory.fileOf(capture, context);
-      if (memory) await unmakeFile(memory.path, memory.before);
+      if (memory) await unmakeFile(memory.path, memory.before, context.evidence);
     } finally {
       if (row && capture.resume) await this.domains.xl.unpause(row.id);
     }
@@ -139,10 +140,10 @@ export class XenCapture {
 
   async isTaken(capture: Capture, context: OperationContext): Promise<boolean> {
     const memory = this.#memory.fileOf(capture, context);
-    if (memory && probeFile(memory.path).kind !== "regular") return false;
+    if (memory && !(await isMade(memory.path, context.evidence))) return false;
     const row = await this.domains.findRow(context.domain.uuid);
     if (!row || !storedConfig(row, context).isMoved(movesOf(capture))) return false;
-    return this.#disks.isTaken(this.#guest(row, context), withoutMemory(capture));
+    return this.#disks.isTaken(this.#guest(row, context), withoutMemory(capture), context);
   }
 
   /** Throws what would keep a guest from coming up, while the present one is still there. */
@@ -253,13 +254,13 @@ export class XenCapture {
 }
 
 /** The memory of a guest is nobody's but root's. */
-function begin({ path, before }: MemoryFile): Promise<NewFile> {
+function begin({ path, before }: MemoryFile, evidence: Evidence): Promise<NewFile> {
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  return beginFile(path, before, { owner });
+  return beginFile(path, before, { owner }, evidence);
 }
 
-function continueMemory({ path, before }: MemoryFile): Promise<NewFile> {
-  return continueFile(path, before);
+function continueMemory({ path, before }: MemoryFile, evidence: Evidence): Promise<NewFile> {
+  return continueFile(path, before, evidence);
 }
 
 function storedConfig({ id }: XlListRow, { domain }: OperationContext): StoredConfig {
@@ -268,8 +269,8 @@ function storedConfig({ id }: XlListRow, { domain }: OperationContext): StoredCo
 
 /** The disks that go on in overlays. */
 function movesOf({ disks }: Capture): ImageMove[] {
-  return disks.flatMap(({ target, image, file }) =>
-    file ? [{ target, from: image, to: file }] : [],
+  return disks.flatMap((step) =>
+    step.keeps === "overlay" ? [{ target: step.target, from: step.image, to: step.overlay }] : [],
   );
 }
 

@@ -1,11 +1,10 @@
 import { join } from "node:path";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import type { DomainDefinition } from "../../core/model/index.js";
-import type { Capture, OperationOf } from "../../core/model/operation.js";
+import type { Capture, DomainDefinition, FileBefore, OperationOf } from "../../core/model/index.js";
 import type { OperationContext } from "../../core/ports/index.js";
-import { assertRoom, unlinkDurably } from "../../host/durable-files.js";
-import type { FileBefore } from "../../host/new-file.js";
+import { assertRoom } from "../../host/durable-files.js";
+import { beginFile } from "../../host/new-file.js";
 import { probeFile } from "../../host/probe-file.js";
 import { ensureStateFolder } from "../../host/state-files.js";
 import {
@@ -26,6 +25,8 @@ const MEMORY_MARGIN = 1.1;
 
 /** A memory file with another header, while xl reads it; no snapshot can have this name. */
 const RESTORED_FILE = ".restore";
+/** The memory of a guest is nobody's but root's. */
+const ROOT = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 
 export type MemoryRequest = Pick<Capture, "snapshot" | "memory">;
 type Start = Pick<OperationOf<"domain.start">, "memory" | "definition">;
@@ -51,7 +52,7 @@ export class XenMemory {
   fileOf({ memory, snapshot }: MemoryRequest, context: OperationContext): MemoryFile | undefined {
     if (!memory) return undefined;
     return memory.mode === "external"
-      ? { path: memory.file, before: memory.fileBefore }
+      ? { path: memory.file, before: memory.before }
       : { path: this.#managedFile(snapshot, context), before: "absent" };
   }
 
@@ -119,14 +120,18 @@ export class XenMemory {
       await xl.restorePaused(file, context.domain.name);
       return;
     }
-    const rewritten = join(this.#folder(context), RESTORED_FILE);
     await ensureStateFolder(this.#folder(context));
-    await unlinkDurably(rewritten);
+    const rewritten = await beginFile(
+      join(this.#folder(context), RESTORED_FILE),
+      "absent",
+      { owner: ROOT },
+      context.evidence,
+    );
     try {
-      await rewriteSaveFile(file, rewritten, change, context.signal);
-      await xl.restorePaused(rewritten, context.domain.name);
+      await rewriteSaveFile(file, rewritten.partial, change, context.signal);
+      await xl.restorePaused(rewritten.partial, context.domain.name);
     } finally {
-      await unlinkDurably(rewritten);
+      await rewritten.discard();
     }
   }
 

@@ -2,7 +2,13 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import type { Domain, DomainDisk } from "../../core/model/index.js";
-import type { DiskWish, DomainPower, Toolstack } from "../../core/ports/index.js";
+import type {
+  DiskWish,
+  DomainOperations,
+  DomainPower,
+  LiveGuests,
+  Toolstack,
+} from "../../core/ports/index.js";
 import { domsnapXenRules } from "../../core/model/driver-rules.js";
 import { Xl } from "../../clients/xl/index.js";
 import { readAssessedGuest } from "./assessed-guest.js";
@@ -11,7 +17,7 @@ import { assessXenDisk } from "./disk-assessment.js";
 import { managedMemoryFile } from "./xen-memory.js";
 import { findXlOf, wakeXl } from "./watching-xl.js";
 import { XenDomains } from "./xen-domains.js";
-import { XlHandler } from "./xl-handler.js";
+import { xlOperations } from "./xl-operations.js";
 import { XlPower } from "./xl-power.js";
 
 const SETTLE_TIMEOUT_MS = 30_000;
@@ -21,22 +27,23 @@ const SETTLE_POLL_MS = 100;
 export class XlToolstack implements Toolstack {
   readonly rules = domsnapXenRules;
   readonly touchesImages = true;
-  readonly captures = true;
-  readonly pausesToSave = true;
-  readonly handler: XlHandler;
+  readonly live: LiveGuests;
+  readonly operations: DomainOperations;
   readonly power: DomainPower;
 
   constructor(
     readonly uri: string,
     private readonly domains: XenDomains,
-    private readonly stateFolder: string,
+    stateFolder: string,
   ) {
     this.power = new XlPower(domains);
-    this.handler = new XlHandler(domains, stateFolder);
-  }
-
-  memoryFile({ uuid }: Pick<Domain, "uuid">, snapshot: string): string {
-    return managedMemoryFile(this.stateFolder, uuid, snapshot);
+    this.operations = xlOperations(domains, stateFolder);
+    this.live = {
+      savesMemoryLive: false,
+      pausesToSave: true,
+      memoryFile: ({ uuid }, snapshot) => managedMemoryFile(stateFolder, uuid, snapshot),
+      hasGuestAgent: () => false,
+    };
   }
 
   async diskAssessor(domain: Domain) {

@@ -1,19 +1,23 @@
-import { rm } from "node:fs/promises";
-
 import { DomsnapError } from "../../core/errors/index.js";
-import type { Capture, SnapshotStep } from "../../core/model/operation.js";
-import type { OperationContext } from "../../core/ports/index.js";
+import type {
+  Capture,
+  MergeStep,
+  SnapshotInside,
+  SnapshotOverlay,
+} from "../../core/model/index.js";
+import type { Evidence, OperationContext } from "../../core/ports/index.js";
 import { assertSafeChain } from "../backing-chain.js";
 import { readCopySource } from "../../host/copy-file.js";
 import { everyAsync } from "../../host/every-async.js";
 import { InternalSnapshots } from "../internal-snapshots.js";
 import { OverlayMerger } from "../merge-overlay.js";
-import { beginFile, unmakeFile, type NewFile } from "../../host/new-file.js";
+import { beginFile, isMade, unmakeFile, type NewFile } from "../../host/new-file.js";
 import { OverlayFiles, type OverlayStep } from "../overlay-files.js";
 import { probeFile } from "../../host/probe-file.js";
 import { QemuImg } from "../../clients/qemu-img.js";
 import {
   attachOverlay,
+  dropMemorySocket,
   openMemorySink,
   queryBlockGraph,
   runTransaction,
@@ -29,8 +33,6 @@ import { mergeOpenOverlay } from "./merge-live.js";
 import { closeImage, isInChain, openOverlay } from "./overlay-nodes.js";
 import { watchPause } from "./pause-watch.js";
 import { saveMemory } from "./save-memory.js";
-
-type External = SnapshotStep & { readonly file: NonNullable<SnapshotStep["file"]> };
 
 /** Takes snapshots of guests that QEMU runs; see `domain.prepare-capture` and `domain.capture`. */
 export class GuestCapture {
@@ -48,7 +50,7 @@ export class GuestCapture {
   async prepare(guest: LiveGuest, capture: Capture, context: OperationContext): Promise<void> {
     assertPreparable(capture);
     for (const step of externalOf(capture))
-      await this.#overlays.assertPossible(overlayStep(step), { shared: true });
+      await this.#overlays.assertPossible(overlayStep(step), context.evidence, { shared: true });
     for (const { image } of internalOf(capture)) await assertSafeChain(image);
     await guest.withMonitor(async (client) => {
       const disks = await findDisks(client, capture);
@@ -56,24 +58,31 @@ export class GuestCapture {
       for (const step of externalOf(capture)) {
         await this.#overlays.make(overlayStep(step), context);
         const disk = disks.get(step.target);
-        if (disk) await openOverlay(client, disk, step.file);
+        if (disk) await openOverlay(client, disk, step.overlay);
       }
     });
   }
 
-  async undoPrepare(guest: LiveGuest, capture: Capture): Promise<void> {
-    const external = externalOf(capture).filter(isMade);
+  async undoPrepare(
+    guest: LiveGuest,
+    capture: Capture,
+    { evidence }: OperationContext,
+  ): Promise<void> {
+    const external = await this.#madeOf(capture, evidence);
     if (guest.alive && external.length > 0)
       await guest.withMonitor(async (client) => {
-        for (const { file } of external)
-          if (!(await closeImage(client, file.path)))
-            throw new DomsnapError("image-in-use", `QEMU still has image '${file.path}' open`);
+        for (const { overlay } of external)
+          if (!(await closeImage(client, overlay.path)))
+            throw new DomsnapError("image-in-use", `QEMU still has image '${overlay.path}' open`);
       });
-    for (const step of externalOf(capture)) await this.#overlays.takeBack(overlayStep(step));
+    for (const step of externalOf(capture))
+      await this.#overlays.takeBack(overlayStep(step), evidence);
   }
 
-  isPrepared(capture: Capture): Promise<boolean> {
-    return everyAsync(externalOf(capture), (step) => this.#overlays.isMade(overlayStep(step)));
+  isPrepared(capture: Capture, { evidence }: OperationContext): Promise<boolean> {
+    return everyAsync(externalOf(capture), (step) =>
+      this.#overlays.isMade(overlayStep(step), evidence),
+    );
   }
 
   /**
@@ -88,8 +97,10 @@ export class GuestCapture {
   ): Promise<void> {
     const memory = capture.memory?.mode === "external" ? capture.memory : undefined;
     if (!memory) return this.#take(guest, capture, context, { stoppedAtUs });
-    const file = await beginFile(memory.file, memory.fileBefore, { owner: await ownerOf(capture) });
-    const sink = await openMemorySink(file.partial, memorySocketOf(guest));
+    const { evidence } = context;
+    const owner = await ownerOf(capture);
+    const file = await beginFile(memory.file, memory.before, { owner }, evidence);
+    const sink = await openMemorySink(file.partial, memorySocketOf(guest, evidence));
     try {
       await this.#take(guest, capture, context, { stoppedAtUs, sink, file });
     } finally {
@@ -143,8 +154,8 @@ export class GuestCapture {
     else await this.#undoOffline(capture, context);
     const { memory } = capture;
     if (memory?.mode !== "external") return;
-    await unmakeFile(memory.file, memory.fileBefore);
-    await rm(memorySocketOf(guest), { force: true });
+    await unmakeFile(memory.file, memory.before, context.evidence);
+    await dropMemorySocket(memorySocketOf(guest, context.evidence));
   }
 
   async #undoLive(
@@ -157,7 +168,7 @@ export class GuestCapture {
     try {
       await removeInternal(client, internalOf(capture), capture.snapshot);
       for (const step of externalOf(capture))
-        if (await isInChain(client, step.file.path))
+        if (await isInChain(client, step.overlay.path))
           await mergeOpenOverlay(
             guest,
             client,
@@ -172,31 +183,41 @@ export class GuestCapture {
 
   /** QEMU has died: what the guest wrote to an overlay goes into its image. */
   async #undoOffline(capture: Capture, context: OperationContext): Promise<void> {
-    for (const step of externalOf(capture).filter(isMade))
-      if (await this.#overlays.isMade(overlayStep(step)))
-        await this.#merger.merge(mergeStep(step), context);
+    for (const step of await this.#madeOf(capture, context.evidence))
+      await this.#merger.merge(mergeStep(step), context);
     for (const step of internalOf(capture))
       if (await this.#internal.isHeld(step, capture.snapshot))
         await this.#internal.remove(step, capture.snapshot, context);
   }
 
-  async isTaken(guest: LiveGuest, capture: Capture): Promise<boolean> {
+  async #madeOf(capture: Capture, evidence: Evidence): Promise<SnapshotOverlay[]> {
+    const made: SnapshotOverlay[] = [];
+    for (const step of externalOf(capture))
+      if (await this.#overlays.isMade(overlayStep(step), evidence)) made.push(step);
+    return made;
+  }
+
+  async isTaken(
+    guest: LiveGuest,
+    capture: Capture,
+    { evidence }: OperationContext,
+  ): Promise<boolean> {
     const { memory } = capture;
-    if (memory?.mode === "external" && probeFile(memory.file).kind === "absent") return false;
+    if (memory?.mode === "external" && !(await isMade(memory.file, evidence))) return false;
     if (!guest.alive) return false;
     return guest.withMonitor(async (client) => {
       const internal = internalOf(capture);
       const held = await disksWith(client, internal, capture.snapshot);
       return (
         held.length === internal.length &&
-        (await everyAsync(externalOf(capture), ({ file }) => isInChain(client, file.path)))
+        (await everyAsync(externalOf(capture), ({ overlay }) => isInChain(client, overlay.path)))
       );
     });
   }
 }
 
 function assertPreparable({ disks, memory }: Capture): void {
-  if (disks.some(({ fileBefore }) => fileBefore === "reused"))
+  if (disks.some((step) => step.keeps === "overlay" && step.before === "reused"))
     throw new DomsnapError(
       "operation-unsupported",
       "overlays that exist already cannot be given to a running guest",
@@ -234,10 +255,10 @@ async function diskTransaction(
   disks: ReadonlyMap<string, LiveDisk>,
 ): Promise<() => Promise<void>> {
   const graph = await queryBlockGraph(client);
-  const actions = capture.disks.map(({ target, file }) => {
-    const node = disks.get(target)?.node.name ?? "";
-    return file
-      ? attachOverlay(node, formatNodeOf(graph, file.path).name)
+  const actions = capture.disks.map((step) => {
+    const node = disks.get(step.target)?.node.name ?? "";
+    return step.keeps === "overlay"
+      ? attachOverlay(node, formatNodeOf(graph, step.overlay.path).name)
       : takeInternalSnapshot(node, capture.snapshot);
   });
   return async () => {
@@ -260,9 +281,9 @@ function progressOf({ signal, progress }: OperationContext) {
   };
 }
 
-/** Where QEMU sends the guest's memory to. */
-function memorySocketOf({ folder }: LiveGuest): string {
-  return `${folder}/memory`;
+/** Where QEMU sends the guest's memory to: a name that no other plan uses. */
+function memorySocketOf({ folder }: LiveGuest, { token }: Evidence): string {
+  return `${folder}/memory-${token}`;
 }
 
 /** The memory belongs to whom the disks belong to. */
@@ -273,22 +294,18 @@ async function ownerOf({ disks }: Capture): Promise<{ uid: number; gid: number }
     : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 }
 
-function isMade({ file }: External): boolean {
-  return probeFile(file.path).kind !== "absent";
+function internalOf({ disks }: Capture): SnapshotInside[] {
+  return disks.filter((step) => step.keeps === "inside");
 }
 
-function internalOf({ disks }: Capture): SnapshotStep[] {
-  return disks.filter(({ mode }) => mode === "internal");
+function externalOf({ disks }: Capture): SnapshotOverlay[] {
+  return disks.filter((step) => step.keeps === "overlay");
 }
 
-function externalOf({ disks }: Capture): External[] {
-  return disks.filter((step): step is External => step.mode === "external" && !!step.file);
+function overlayStep({ target, image, overlay, before }: SnapshotOverlay): OverlayStep {
+  return { target, base: image, overlay, before };
 }
 
-function overlayStep({ target, image, file, fileBefore }: External): OverlayStep {
-  return { target, base: image, overlay: file, before: fileBefore ?? "absent" };
-}
-
-function mergeStep({ target, image, file }: External) {
-  return { target, base: image, overlay: file, relink: [] };
+function mergeStep({ target, image, overlay }: SnapshotOverlay): MergeStep {
+  return { target, base: image, overlay, relink: [], into: "base" };
 }

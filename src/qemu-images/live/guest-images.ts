@@ -1,4 +1,4 @@
-import type { MergeStep, OperationOf } from "../../core/model/operation.js";
+import { emptiedBy, type MergeStep, type OperationOf } from "../../core/model/index.js";
 import type { OperationContext } from "../../core/ports/index.js";
 import { assertSafeChain, backsOn } from "../backing-chain.js";
 import { syncFile } from "../../host/durable-files.js";
@@ -43,26 +43,23 @@ export class GuestImages {
   isMerged(guest: LiveGuest, { disks }: OperationOf<"domain.merge">): Promise<boolean> {
     if (!guest.alive)
       return everyAsync(disks, (step) =>
-        step.streamOnto
-          ? backsOn(step.overlay.path, step.streamOnto.path)
+        step.into === "overlay"
+          ? backsOn(step.overlay.path, step.onto.path)
           : this.#merger.isMerged(step),
       );
     return guest.withMonitor((client) =>
-      everyAsync(disks, async ({ base, overlay, streamOnto }) => {
-        const { path } = streamOnto ? base : overlay;
-        return !(await isInChain(client, path));
-      }),
+      everyAsync(disks, async (step) => !(await isInChain(client, emptiedBy(step).path))),
     );
   }
 
   /** What `qemu-img rebase` has pulled up hides what is below: it can be repeated after a crash. */
   async #mergeOffline(step: MergeStep, context: OperationContext): Promise<void> {
-    const { overlay, streamOnto, target } = step;
-    if (!streamOnto) return this.#merger.merge(step, context);
-    if (await backsOn(overlay.path, streamOnto.path)) return;
+    if (step.into !== "overlay") return this.#merger.merge(step, context);
+    const { overlay, onto, target } = step;
+    if (await backsOn(overlay.path, onto.path)) return;
     await assertSafeChain(overlay);
     const { bytes = 0 } = step;
-    await this.qemuImg.rebase(overlay, streamOnto, {
+    await this.qemuImg.rebase(overlay, onto, {
       signal: context.signal,
       onFraction: (fraction) => {
         const bytesDone = Math.round(fraction * bytes);

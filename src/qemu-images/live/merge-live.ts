@@ -1,9 +1,9 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { ImageRef } from "../../core/model/index.js";
-import type { MergeStep } from "../../core/model/operation.js";
+import { emptiedBy, type ImageRef, type MergeStep } from "../../core/model/index.js";
 import type { OperationContext } from "../../core/ports/index.js";
 import { backsOn } from "../backing-chain.js";
-import { syncFile, unlinkDurably } from "../../host/durable-files.js";
+import { syncFile } from "../../host/durable-files.js";
+import { unlinkKnown } from "../../host/file-identity.js";
 import type { QemuImg } from "../../clients/qemu-img.js";
 import {
   cancelJob,
@@ -41,7 +41,7 @@ export async function mergeOpenOverlay(
   context: OperationContext,
 ): Promise<void> {
   const id = `domsnap-merge-${step.target}`;
-  const { path: emptied } = step.streamOnto ? step.base : step.overlay;
+  const { path: emptied } = emptiedBy(step);
   const watch = watchPause(client);
   let bytesWritten = 0;
   try {
@@ -49,7 +49,7 @@ export async function mergeOpenOverlay(
       await startJob(client, requestFor(id, step, await queryBlockGraph(client)));
     if (await findJob(client, id)) bytesWritten = await finishJob(guest, client, id, step, context);
     if (await isInChain(client, emptied)) throw notMerged(step, emptied);
-    if (!step.streamOnto) await followDown(guest, step, qemuImg, context);
+    if (step.into !== "overlay") await followDown(guest, step, qemuImg, context);
   } finally {
     await goOn(guest, client, resume);
     watch.stop();
@@ -71,13 +71,18 @@ async function followDown(
     await guest.follow?.([{ target, from: overlay, to: base }]);
   } finally {
     for (const image of others) await relink(qemuImg, image, step, context);
-    if (others.length === 0) await unlinkDurably(overlay.path);
+    if (others.length === 0) await unlinkKnown(overlay.path, knownAs(overlay, context));
   }
 }
 
+function knownAs({ path }: ImageRef, { evidence }: OperationContext): string[] {
+  const found = evidence.found(path);
+  return [...(found === undefined ? [] : [found]), ...evidence.made(path)];
+}
+
 function requestFor(id: string, step: MergeStep, graph: BlockGraph): JobRequest {
-  return step.streamOnto
-    ? streamRequest(id, step, step.streamOnto, graph)
+  return step.into === "overlay"
+    ? streamRequest(id, step, step.onto, graph)
     : commitRequest(id, step, graph);
 }
 
@@ -134,8 +139,11 @@ async function finishJob(
     await completeJob(client, id);
     await waitForJob(client, id, ["concluded"]);
   }
-  await concludeJob(client, { id, command: step.streamOnto ? "block-stream" : "block-commit" });
-  await syncFile(step.streamOnto ? step.overlay.path : step.base.path);
+  await concludeJob(client, {
+    id,
+    command: step.into === "overlay" ? "block-stream" : "block-commit",
+  });
+  await syncFile(step.into === "overlay" ? step.overlay.path : step.base.path);
   // A job that is never ready counts what it skips as well.
   const most = job.status === "ready" ? Infinity : (step.bytes ?? Infinity);
   return Math.min(job.progressDone, most);

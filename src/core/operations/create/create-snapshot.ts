@@ -10,7 +10,7 @@ import {
   type SnapshotHead,
 } from "../../model/index.js";
 import { fileOfDiskSnapshot, imageOf, imageOfDisk } from "../../plan/disk-images.js";
-import type { SnapshotStep } from "../../model/operation.js";
+import type { FileBefore } from "../../model/index.js";
 import { planCreate, type AssignedStep } from "../../plan/plan-create.js";
 import type { DiskRelocation, ParsedSnapshot } from "../../ports/index.js";
 import { assertCreateCall, parseOptionsOf, prepareCreate } from "../../rules/index.js";
@@ -168,24 +168,25 @@ function toStep(
   const image = imageOfDisk(domainDisk);
   if (!image)
     throw new DomsnapError("disk-unsupported", `disk '${disk.name}' is not a local file or device`);
-  const step = { backend: backend.id, target: disk.name, mode: disk.mode, image };
+  const step = { backend: backend.id, target: disk.name, image };
   const file = fileOfDiskSnapshot(disk);
-  const freezeAs = frozen.get(disk.name);
-  if (file && freezeAs)
+  if (!file) return { ...step, keeps: "inside" };
+  const renamed = frozen.get(disk.name);
+  if (renamed)
     return {
       ...step,
-      file: { ...image, format: file.format },
-      freezeAs,
-      fileBefore: standsAt(context, freezeAs.path, flags),
+      keeps: "renamed",
+      frozen: renamed,
+      overlay: { ...image, format: file.format },
+      before: standsAt(context, renamed.path, flags),
     };
-  return file ? { ...step, file, fileBefore: standsAt(context, file.path, flags) } : step;
+  const before = standsAt(context, file.path, flags);
+  return backend.externalKind === "copy"
+    ? { ...step, keeps: "copy", copy: file, before }
+    : { ...step, keeps: "overlay", overlay: file, before };
 }
 
-function standsAt(
-  { probe }: ServiceContext,
-  path: string,
-  flags: CreateFlags,
-): NonNullable<SnapshotStep["fileBefore"]> {
+function standsAt({ probe }: ServiceContext, path: string, flags: CreateFlags): FileBefore {
   if (flags.reuseExternal) return "reused";
   return probe(path).kind === "absent" ? "absent" : "empty";
 }
@@ -198,13 +199,13 @@ function definitionAfter(
   steps: readonly AssignedStep[],
 ): DomainDefinition | undefined {
   const definition = domain.inactiveDefinition ?? domain.definition;
-  const relocations = assigned.flatMap(({ disk, backend }, index): DiskRelocation[] => {
+  const relocations = assigned.flatMap(({ disk }, index): DiskRelocation[] => {
     const step = steps[index];
-    if (backend.externalKind !== "overlay" || !step?.file) return [];
+    if (step?.keeps !== "overlay" && step?.keeps !== "renamed") return [];
     // The next start may be meant to use another image: that one is left alone.
     if (imageOf(definition, disk.name)?.path !== step.image.path) return [];
-    const { path, type, format } = step.file;
-    if (step.freezeAs) {
+    const { path, type, format } = step.overlay;
+    if (step.keeps === "renamed") {
       const isSame = step.image.format === format;
       return isSame ? [] : [{ target: disk.name, type, source: { path }, format }];
     }

@@ -17,7 +17,7 @@ export async function assignDisks(
 ): Promise<AssignedDisk[]> {
   const { toolstack } = context.connection;
   const live = isActive(domain);
-  if (live && toolstack.captures !== true)
+  if (live && !toolstack.live)
     throw new DomsnapError(
       "operation-unsupported",
       `domain '${domain.name}' is ${domain.state}; snapshots of active domains are not supported by '${toolstack.uri}'`,
@@ -53,15 +53,11 @@ export function liveFacts(
       `disk '${foreign.disk.name}' of an active domain cannot be frozen by '${context.connection.toolstack.uri}'`,
       { hint: "shut the domain down first" },
     );
-  const copied = disks.filter(
-    ({ disk, backend }) => disk.mode === "external" && backend.externalKind === "copy",
-  );
   const memory = memoryOf(context, snapshot);
   return {
-    copied: new Set(copied.map(({ disk }) => disk.name)),
     ...(memory ? { memory } : {}),
     live: flags.live === true,
-    pausesToSave: context.connection.toolstack.pausesToSave === true,
+    pausesToSave: context.connection.toolstack.live?.pausesToSave === true,
     quiesce: flags.quiesce === true,
   };
 }
@@ -72,7 +68,7 @@ function assertQuiescible({ connection }: ServiceContext, domain: Domain): void 
     throw new DomsnapError("operation-invalid", "domain is not running", {
       hint: "the guest agent that --quiesce needs answers only while the guest runs",
     });
-  if (connection.toolstack.hasGuestAgent?.(domain) === true) return;
+  if (connection.toolstack.live?.hasGuestAgent(domain) === true) return;
   throw new DomsnapError("argument-unsupported", "QEMU guest agent is not configured", {
     hint: "add a <channel> with target name 'org.qemu.guest_agent.0' to the definition, or leave --quiesce out: what the guest has not written yet is then not in the snapshot",
   });
@@ -87,7 +83,7 @@ function memoryOf({ probe }: ServiceContext, { memory }: DomainSnapshot): Captur
     throw new DomsnapError("image-conflict", `file '${memory.file}' already exists`, {
       hint: "remove it, or name another file for the memory",
     });
-  return { mode: "external", file: memory.file, fileBefore: empty ? "empty" : "absent" };
+  return { mode: "external", file: memory.file, before: empty ? "empty" : "absent" };
 }
 
 /** `--live` where it cannot be had is no error: the guest only stands still for longer. */
@@ -95,7 +91,7 @@ export function stillWarnings(
   { connection: { toolstack } }: ServiceContext,
   { memory, live }: LiveFacts,
 ): string[] {
-  if (!live || !memory || toolstack.savesMemoryLive === true) return [];
+  if (!live || !memory || toolstack.live?.savesMemoryLive === true) return [];
   return [stillWarning(toolstack.uri)];
 }
 
@@ -119,18 +115,14 @@ export function pauseWarnings(
 }
 
 /** A guest that stands still while a disk is copied is not what most people expect. */
-export function copyWarnings(
-  steps: readonly AssignedStep[],
-  { copied, quiesce }: LiveFacts,
-): string[] {
-  const frozen = quiesce && copied.size > 0 ? [FROZEN_WHILE_COPIED] : [];
-  const copies = steps
-    .filter(({ target }) => copied.has(target))
-    .map(
-      ({ target, image }) =>
-        `disk '${target}': the guest stands still while '${image.path}' is copied whole; that is ` +
-        "short where the file system can share blocks (reflink), and else takes as long as the copy",
-    );
+export function copyWarnings(steps: readonly AssignedStep[], { quiesce }: LiveFacts): string[] {
+  const copied = steps.filter(({ keeps }) => keeps === "copy");
+  const frozen = quiesce && copied.length > 0 ? [FROZEN_WHILE_COPIED] : [];
+  const copies = copied.map(
+    ({ target, image }) =>
+      `disk '${target}': the guest stands still while '${image.path}' is copied whole; that is ` +
+      "short where the file system can share blocks (reflink), and else takes as long as the copy",
+  );
   return [...copies, ...frozen];
 }
 

@@ -34,7 +34,6 @@ export async function redefineSnapshot(
     domain,
     snapshot,
     makeCurrent: flags.current === true,
-    ...(existing ? { previous: existing } : {}),
     ...(previousCurrent ? { previousCurrent } : {}),
   });
   await runUnlessDry(context, plan, options);

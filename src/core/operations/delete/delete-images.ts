@@ -7,15 +7,16 @@ import {
   knownImages,
   pathsOfDefinitions,
 } from "../../plan/image-references.js";
-import type { BackendId, MergeStep, RemoveStep } from "../../model/operation.js";
+import type { MergeStep, RemoveStep } from "../../model/index.js";
+import type { Assigned } from "../../plan/assigned.js";
 import type { DiskBackend } from "../../ports/index.js";
 import type { AssignedDisk } from "../shared/choose-backend.js";
 
 /** What a delete does with images. */
 export interface ImageRemoval {
-  readonly removals: (RemoveStep & { readonly backend: BackendId })[];
-  readonly merges: (MergeStep & { readonly backend: BackendId })[];
-  readonly discards: (ImageRef & { readonly backend: BackendId })[];
+  readonly removals: Assigned<RemoveStep>[];
+  readonly merges: Assigned<MergeStep>[];
+  readonly discards: Assigned<ImageRef>[];
   readonly warnings: string[];
 }
 
@@ -48,11 +49,10 @@ export async function decideRemoval(
     const image = imageOf(facts.snapshot.domain, target);
     if (!image) continue;
     if (disk.mode === "internal") {
-      removal.removals.push({ backend: backend.id, target, mode: "internal", image });
+      removal.removals.push({ backend: backend.id, keeps: "inside", target, image });
     } else if (backend.externalKind === "copy") {
-      const file = fileOfDiskSnapshot(disk);
-      if (file)
-        removal.removals.push({ backend: backend.id, target, mode: "external", image, file });
+      const copy = fileOfDiskSnapshot(disk);
+      if (copy) removal.removals.push({ backend: backend.id, keeps: "copy", target, image, copy });
     } else {
       await decideOverlay(removal, { target, frozen: image, backend }, facts);
     }
@@ -92,12 +92,16 @@ async function decideOverlay(
   await assertNoInternalSnapshots(backend, overlay);
   const above = await backend.findDependents(overlay, candidates);
   const relink = above.map((child) => known.get(child) ?? { ...overlay, path: child });
-  const how =
+  const how: Direction =
     backend.keepsPaths === true
-      ? { keepsPath: true }
+      ? { into: "renamed" }
       : await cheaperDirection({ target, frozen, backend }, overlay, facts);
   removal.merges.push({ backend: backend.id, target, base: frozen, overlay, relink, ...how });
 }
+
+type Direction =
+  | { readonly into: "base" | "renamed"; readonly bytes?: number }
+  | { readonly into: "overlay"; readonly onto: ImageRef; readonly bytes: number };
 
 /**
  * Merging under a running guest's feet goes both ways. Down into the frozen image costs what the
@@ -109,10 +113,10 @@ async function cheaperDirection(
   { target, frozen, backend }: Frozen,
   overlay: ImageRef,
   { domain, others, openImages }: RemovalFacts,
-): Promise<Pick<MergeStep, "keepsPath" | "streamOnto" | "bytes">> {
-  if (!openImages?.has(overlay.path)) return {};
+): Promise<Direction> {
+  if (!openImages?.has(overlay.path)) return { into: "base" };
   const [below, above] = await Promise.all([backend.inspect(frozen), backend.inspect(overlay)]);
-  const down = { bytes: above.allocatedBytes };
+  const down = { into: "base", bytes: above.allocatedBytes } as const;
   const isTop = imageOf(domain.definition, target)?.path === overlay.path;
   const { path, format } = below.backing ?? {};
   if (!isTop || path === undefined || format === undefined) return down;
@@ -121,8 +125,8 @@ async function cheaperDirection(
   const needed = pathsOfDefinitions([domain.inactiveDefinition, ...others.flatMap(definitionsOf)]);
   const isOurs = others.flatMap(filesOfRecord).includes(frozen.path);
   if (needed.has(frozen.path) || !isOurs) return down;
-  const streamOnto: ImageRef = { path, type: "file", format };
-  return { keepsPath: true, streamOnto, bytes: below.allocatedBytes };
+  const onto: ImageRef = { path, type: "file", format };
+  return { into: "overlay", onto, bytes: below.allocatedBytes };
 }
 
 /** The frozen image ends an abandoned branch: unlink it if it was an overlay that nobody needs. */

@@ -7,8 +7,8 @@ import {
   type DomainSnapshot,
 } from "../../model/index.js";
 import { imageOf, renameFiles } from "../../plan/disk-images.js";
-import type { MergeStep, Plan } from "../../model/operation.js";
-import { planDelete, type RecordUpdate } from "../../plan/plan-delete.js";
+import type { MergeStep, Plan } from "../../model/index.js";
+import { planDelete } from "../../plan/plan-delete.js";
 import type { SnapshotDocuments } from "../../ports/index.js";
 import { deleteEffect, type DeleteEffect } from "../../rules/index.js";
 import { assignBackends } from "../shared/choose-backend.js";
@@ -127,11 +127,11 @@ async function removalOf(context: ServiceContext, domain: Domain, name: string, 
   const assigned = await assignBackends(context.backends, snapshot.domain, snapshot.disks, {
     verb: "delete",
     live: isActive(domain),
-    captured: toolstack.captures === true,
+    captured: toolstack.live !== undefined,
   });
   const foreignPaths = foreignPathsOf(await toolstack.listDomains(), domain);
   const live =
-    isActive(domain) && toolstack.captures ? await findOpenImages(context, domain) : undefined;
+    isActive(domain) && toolstack.live ? await findOpenImages(context, domain) : undefined;
   const images = await decideRemoval(assigned, {
     ...{ domain, snapshot, others, foreignPaths },
     ...(live ? { openImages: live } : {}),
@@ -171,14 +171,14 @@ function updateRecords(
   { reparented }: DeleteEffect,
   merges: readonly MergeStep[],
   before: readonly DomainSnapshot[] = records,
-): RecordUpdate[] {
+): DomainSnapshot[] {
   const parents = new Map(reparented.map((child) => [child.name, child]));
   return records.flatMap((record) => {
     const child = parents.get(record.name);
     const linked = child ? withParent(record, child.parent) : record;
     const snapshot = relocateRecord(documents, followFiles(linked, merges), merges);
     const previous = before.find(({ name }) => name === record.name) ?? record;
-    return snapshot === previous ? [] : { snapshot, previous };
+    return snapshot === previous ? [] : snapshot;
   });
 }
 
@@ -192,8 +192,8 @@ function withParent(
 /** A record whose overlay was merged away names the one that has the content now. */
 function followFiles(record: DomainSnapshot, merges: readonly MergeStep[]): DomainSnapshot {
   const paths = new Map(
-    merges.flatMap(({ base, overlay, keepsPath }) =>
-      keepsPath ? [[base.path, overlay.path]] : [],
+    merges.flatMap(({ base, overlay, into }) =>
+      into === "base" ? [] : [[base.path, overlay.path]],
     ),
   );
   const disks = renameFiles(record.disks, paths);
@@ -225,7 +225,7 @@ function mergedDefinition(
   merges: readonly MergeStep[],
 ): DomainDefinition {
   const relocations = merges
-    .filter(({ keepsPath }) => keepsPath !== true)
+    .filter(({ into }) => into === "base")
     .filter(({ target, overlay }) => imageOf(definition, target)?.path === overlay.path)
     .map(({ target, base }) => ({
       target,

@@ -1,7 +1,7 @@
 import { DomsnapError } from "../../errors/index.js";
 import type { Domain, DomainSnapshot, ImageRef } from "../../model/index.js";
 import { imageOf, imageOfDisk } from "../../plan/disk-images.js";
-import type { RemoveStep } from "../../model/operation.js";
+import type { RemoveStep } from "../../model/index.js";
 import { selectBackend } from "../shared/choose-backend.js";
 import type { ServiceContext } from "../shared/context.js";
 
@@ -36,8 +36,8 @@ export function assertRemovable(
   { definition }: Domain,
 ): void {
   const stuck = removals.find(
-    ({ target, mode, image }) =>
-      mode === "internal" &&
+    ({ target, keeps, image }) =>
+      keeps === "inside" &&
       open.has(image.path) &&
       imageOf(definition, target)?.path !== image.path,
   );
@@ -57,7 +57,7 @@ export function memoryFileOf(
   others: readonly DomainSnapshot[],
 ): { readonly memoryFile?: string } {
   if (memory?.mode === "internal") {
-    const managed = connection.toolstack.memoryFile?.(domain, name);
+    const managed = connection.toolstack.live?.memoryFile?.(domain, name);
     return managed === undefined ? {} : { memoryFile: managed };
   }
   const file = memory?.mode === "external" ? memory.file : undefined;

@@ -83,7 +83,7 @@ function openOperation({ plan, owner, started, finished }: JournalEntry): OpenOp
     snapshot: plan.snapshot,
     owner,
     finished: finished.size,
-    total: plan.operations.length,
-    next: started.has(plan.commitAt) ? "completed" : "rolled-back",
+    total: plan.before.length + plan.after.length,
+    next: started.has(plan.before.length) ? "completed" : "rolled-back",
   };
 }

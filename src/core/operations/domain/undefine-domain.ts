@@ -42,11 +42,11 @@ function planForget({ name, uuid }: Domain, snapshots: readonly string[]): Plan 
     verb: "undefine",
     domain: { name, uuid },
     snapshot: "*",
-    operations: [
+    before: [],
+    after: [
       ...(snapshots.length > 0 ? [{ kind: "record.current" } as const] : []),
       ...snapshots.map((snapshot) => ({ kind: "record.remove", name: snapshot }) as const),
     ],
-    commitAt: 0,
     warnings: [],
   };
 }

@@ -65,7 +65,7 @@ async function tryForm(
         remedy: "use one of the other forms",
       },
     };
-  const captured = live && context.connection.toolstack.captures === true;
+  const captured = live && context.connection.toolstack.live !== undefined;
   const wish: DiskWish = { verb: "create", live, captured, ...form };
   const verdict = assessor(disk, wish) ?? (await backend.assess(disk, wish));
   return { ...form, backend: backend.id, verdict };

@@ -48,21 +48,16 @@ export async function decideRevert(
     const image = imageOf(facts.snapshot.domain, target);
     if (!image) continue;
     if (disk.mode === "external" && backend.externalKind === "overlay") {
-      const file =
+      const overlay =
         (await replaceableOverlay(target, image, backend, facts)) ??
         freshOverlay(image, backend.defaultFormat, taken, facts);
-      revert.steps.push({ backend: backend.id, target, mode: "external", image, file });
-      revert.overlays.push(overlayDisk(target, file));
+      revert.steps.push({ backend: backend.id, keeps: "overlay", target, image, overlay });
+      revert.overlays.push(overlayDisk(target, overlay));
     } else {
       await assertNothingBacksOn(image, { disk, backend }, facts);
-      const file = fileOfDiskSnapshot(disk);
-      revert.steps.push({
-        backend: backend.id,
-        target,
-        mode: disk.mode,
-        image,
-        ...(file ? { file } : {}),
-      });
+      const copy = fileOfDiskSnapshot(disk);
+      const step = { backend: backend.id, target, image };
+      revert.steps.push(copy ? { ...step, keeps: "copy", copy } : { ...step, keeps: "inside" });
     }
   }
   return revert;

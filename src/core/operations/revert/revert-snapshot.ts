@@ -13,6 +13,7 @@ import {
 import { findDisk, imageOf } from "../../plan/disk-images.js";
 import type { BackendId, Plan, StartMemory } from "../../model/operation.js";
 import type { ParsedSnapshot } from "../../ports/index.js";
+import { operationsOf } from "../../plan/plan-operations.js";
 import { planRevert, type RevertFacts } from "../../plan/plan-revert.js";
 import {
   assertRevertFlags,
@@ -93,11 +94,8 @@ export function revertToSnapshot(
  * Measures how long nothing runs: from the end of the old guest until the new one goes on. A guest
  * that is left off or paused has no such time.
  */
-function watchDowntime(
-  { operations }: Plan,
-  { onProgress }: ChangeOptions,
-): (event: ProgressEvent) => void {
-  const goesOn = operations.findLastIndex(
+function watchDowntime(plan: Plan, { onProgress }: ChangeOptions): (event: ProgressEvent) => void {
+  const goesOn = operationsOf(plan).findLastIndex(
     (operation) =>
       operation.kind === "domain.resume" ||
       (operation.kind === "domain.start" && !operation.paused),

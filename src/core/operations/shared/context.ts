@@ -1,7 +1,7 @@
 import { asDomsnapError, DomsnapError } from "../../errors/index.js";
 import type { ExecutionEnvironment } from "../../execute/execute-plan.js";
 import { executePlan } from "../../execute/execute-plan.js";
-import { createRecordHandler } from "../../execute/record-handler.js";
+import { recordOperations } from "../../execute/record-operations.js";
 import { recoverDomain } from "../../execute/recover.js";
 import type { Consistency, Domain } from "../../model/index.js";
 import type { BackendId, Plan } from "../../model/operation.js";
@@ -160,12 +160,13 @@ export function environmentFor(
 ): ExecutionEnvironment {
   return {
     journal: connection.journal,
+    identify: (path) => context.files.identify(path),
     signal: options.signal ?? new AbortController().signal,
     emit: options.onProgress ?? (() => undefined),
     handlers: {
-      disks: (id) => findBackend({ connection, ...context }, id).handler,
-      domain: connection.toolstack.handler,
-      records: createRecordHandler(connection.store),
+      disks: (id) => findBackend({ connection, ...context }, id).operations,
+      domain: connection.toolstack.operations,
+      records: recordOperations(connection.store),
     },
   };
 }

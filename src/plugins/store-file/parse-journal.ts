@@ -1,0 +1,103 @@
+import { DomsnapError } from "../../core/errors/index.js";
+import type { Identified, JournalEntry } from "../../core/ports/index.js";
+import {
+  decoder,
+  JOURNAL_VERSION,
+  lastLineEnd,
+  parseLine,
+  type JournalHead,
+} from "./journal-format.js";
+import { isIdentified, problemOfHead } from "./journal-schema.js";
+
+/**
+ * Reads the journal that is kept in a file. What follows the last newline was being written when its
+ * writer died, and counts as never written. A journal is carried out, by root as a rule: anything
+ * that this version would not have written is refused as a whole. Throws `recovery-failed`.
+ */
+export function parseJournal(text: string, path: string): JournalEntry {
+  const [first = "", ...lines] = text.slice(0, lastLineEnd(text)).split("\n");
+  const head = parseHead(first, path);
+  const count = head.plan.before.length + head.plan.after.length;
+  const marks = {
+    started: new Set<number>(),
+    finished: new Set<number>(),
+    made: [] as Identified[],
+  };
+  for (const [index, line] of lines.slice(0, -1).entries())
+    addMark(marks, parseLine(line) ?? damaged(path, index + 2), count, () =>
+      damaged(path, index + 2),
+    );
+  return { ...head, ...marks };
+}
+
+function addMark(
+  marks: { started: Set<number>; finished: Set<number>; made: Identified[] },
+  text: string,
+  count: number,
+  refuse: () => never,
+): void {
+  const [, word, rest = ""] = /^(started|finished|made) (.*)$/s.exec(text) ?? [];
+  if (word === "made") {
+    const made: unknown = parseJson(rest) ?? refuse();
+    if (!isIdentified(made)) return refuse();
+    marks.made.push(made);
+    return;
+  }
+  if ((word !== "started" && word !== "finished") || !/^\d+$/.test(rest)) return refuse();
+  if (Number(rest) >= count) return refuse();
+  marks[word].add(Number(rest));
+}
+
+function parseHead(line: string, path: string): JournalHead {
+  const text = parseLine(line);
+  // Journals of version 1 had no checksums.
+  const json = parseJson(text ?? line);
+  const version = isObject(json) ? json["domsnapJournal"] : undefined;
+  if (version !== undefined && version !== JOURNAL_VERSION)
+    throw unreadable(
+      path,
+      `its format is version ${shown(version)}${writerOf(json)}, and this domsnap knows ${JOURNAL_VERSION}`,
+      "Use the version of domsnap that was interrupted, or a newer one.",
+    );
+  if (text === undefined) return damaged(path, 1);
+  const problem = problemOfHead(json);
+  if (problem !== undefined) throw unreadable(path, problem, SET_ASIDE);
+  const { plan, owner, token, found } = json as JournalHead;
+  return { plan, owner, token, found };
+}
+
+function writerOf(json: unknown): string {
+  const writer = isObject(json) ? json["writer"] : undefined;
+  return typeof writer === "string" ? ` (written by ${writer})` : "";
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text, decoder());
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
+function shown(value: unknown): string {
+  return typeof value === "number" ? String(value) : "unknown";
+}
+
+const SET_ASIDE =
+  "Bring the file back as it was, or move it away: the images then stay as the interrupted command " +
+  "left them, and 'domsnap check' tells what is left to do.";
+
+function damaged(path: string, line: number): never {
+  throw unreadable(path, `its line ${line} is damaged`, SET_ASIDE);
+}
+
+function unreadable(path: string, reason: string, hint: string): DomsnapError {
+  return new DomsnapError("recovery-failed", `the journal '${path}' cannot be used: ${reason}`, {
+    effect: "partial",
+    hint,
+  });
+}

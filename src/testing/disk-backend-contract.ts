@@ -3,7 +3,13 @@ import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { expect } from "chai";
 
 import { DomsnapError } from "../core/errors/index.js";
-import type { ImageRef, OperationOf, RevertStep, SnapshotStep } from "../core/model/index.js";
+import type {
+  FileBefore,
+  ImageRef,
+  OperationOf,
+  RevertStep,
+  SnapshotStep,
+} from "../core/model/index.js";
 import type { DiskVerdict } from "../core/ports/index.js";
 import {
   CONTENT_BYTES,
@@ -355,7 +361,7 @@ function losing(index: number): (step: RevertStep, at: number) => RevertStep {
   return (step, position) => {
     if (position !== index) return step;
     const missing = { path: `${step.image.path}.missing`, type: "file" } as const;
-    if (step.file?.format === "raw") return { ...step, file: { ...missing, format: "raw" } };
+    if (step.keeps === "copy") return { ...step, copy: { ...missing, format: step.copy.format } };
     return { ...step, image: { ...missing, format: step.image.format } };
   };
 }
@@ -366,9 +372,12 @@ function firstOnly<Op extends { readonly disks: readonly unknown[] }>(operation:
 
 function withFileBefore(
   operation: OperationOf<"disks.snapshot">,
-  fileBefore: NonNullable<SnapshotStep["fileBefore"]>,
+  before: FileBefore,
 ): OperationOf<"disks.snapshot"> {
-  return { ...operation, disks: operation.disks.map((step) => ({ ...step, fileBefore })) };
+  const disks = operation.disks.map((step): SnapshotStep =>
+    step.keeps === "inside" ? step : { ...step, before },
+  );
+  return { ...operation, disks };
 }
 
 async function modeOf(path: string): Promise<number> {

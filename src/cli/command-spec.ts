@@ -2,26 +2,7 @@ import type { ChangeOptions } from "../core/operations/shared/results.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
 import type { Domain } from "../core/model/index.js";
 import type { CommandArguments } from "./grammar/command-arguments.js";
-
-/** What an argument names, for completion on the command line and in the interactive shell. */
-export type Completion = "domain" | "snapshot" | "file" | "command" | "error-code";
-
-/** One option of a command, with virsh's kinds. */
-export interface OptionSpec {
-  /** Without the two dashes. */
-  readonly name: string;
-  /** `argv` is a string that may be given many times; it takes all that is left on the line. */
-  readonly kind: "bool" | "string" | "argv";
-  readonly required?: boolean;
-  /** Only `--name VALUE` sets it; a word without a name never does. */
-  readonly literal?: boolean;
-  /** One letter: `-n VALUE`. Only where the grammar is xl's. */
-  readonly short?: string;
-  /** Stands before the other words without a name, if there is one more than they take. */
-  readonly leads?: boolean;
-  readonly summary: string;
-  readonly completes?: Completion | readonly string[];
-}
+import type { CommandSyntax } from "./grammar/command-syntax.js";
 
 export interface CommandExample {
   readonly line: string;
@@ -80,45 +61,13 @@ export type CommandGroup = keyof typeof COMMAND_GROUPS;
  * One command as data. The parser, `help`, the man page and the completion are made from it, so
  * that a new command is one file and one line in the command table.
  */
-export interface CommandSpec {
-  /** One word, or two with a blank between them (`xml check`). */
-  readonly name: string;
+export interface CommandSpec extends CommandSyntax {
   readonly group: CommandGroup;
-  /**
-   * Missing is virsh's. xl's has options of one letter (getopt), puts them before the other words,
-   * and has 2 as the exit status of a wrong command line, 1 of any other failure.
-   */
-  readonly grammar?: "xl";
   /** The connection where none is named by --connect or the environment. */
   readonly defaultUri?: string;
   readonly summary: string;
   /** Sentences for the help and the man page; paragraphs are parted by an empty line. */
   readonly description?: string;
-  /** In the order in which words without a name fill them. */
-  readonly options: readonly OptionSpec[];
   readonly examples?: readonly CommandExample[];
-  /** Whether it changes something; such a command takes --dry-run. */
-  readonly changes: boolean;
   readonly run: (context: CommandContext) => Promise<CommandResult> | CommandResult;
-}
-
-const JSON_OPTION: OptionSpec = {
-  name: "json",
-  kind: "bool",
-  summary: "print the result as JSON",
-};
-
-const CHANGE_OPTIONS: readonly OptionSpec[] = [
-  { name: "dry-run", kind: "bool", summary: "print the plan, change nothing" },
-  {
-    name: "lock-timeout",
-    kind: "string",
-    literal: true,
-    summary: "seconds to wait for another domsnap on the domain (default 30)",
-  },
-];
-
-/** All options of a command: its own first, then those that domsnap adds to each. */
-export function optionsOf(spec: CommandSpec): readonly OptionSpec[] {
-  return [...spec.options, ...(spec.changes ? CHANGE_OPTIONS : []), JSON_OPTION];
 }

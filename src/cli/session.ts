@@ -59,7 +59,7 @@ export class Session {
   }
 
   /** Runs commands in order; one that fails does not keep the next from running. */
-  async runAll(commands: readonly ParsedCommand[]): Promise<Outcome> {
+  async runAll(commands: readonly ParsedCommand<CommandSpec>[]): Promise<Outcome> {
     let outcome: Outcome = { status: EXIT.ok, quit: false };
     for (const command of commands) {
       outcome = await this.run(command);
@@ -69,7 +69,7 @@ export class Session {
   }
 
   /** Runs one command; its failure is printed, never thrown. */
-  async run(command: ParsedCommand): Promise<Outcome> {
+  async run(command: ParsedCommand<CommandSpec>): Promise<Outcome> {
     const json = this.#options.json || command.args.has("json");
     const running = watchSignals(this.#options);
     const progress = this.#progressLine();

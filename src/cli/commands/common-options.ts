@@ -1,7 +1,7 @@
 import { QUIESCE_MODES, type QuiesceMode } from "../../core/model/index.js";
 import { usageError } from "../command-error.js";
-import type { OptionSpec } from "../command-spec.js";
 import type { CommandArguments } from "../grammar/command-arguments.js";
+import type { OptionSpec } from "../grammar/option-spec.js";
 
 export const DOMAIN: OptionSpec = {
   name: "domain",

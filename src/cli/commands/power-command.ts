@@ -1,6 +1,7 @@
 import type { PowerAction } from "../../core/operations/domain/power-action.js";
 import { underHeadline } from "../command-error.js";
-import type { CommandContext, CommandSpec, OptionSpec } from "../command-spec.js";
+import type { CommandContext, CommandSpec } from "../command-spec.js";
+import type { OptionSpec } from "../grammar/option-spec.js";
 import { domainJson } from "../render/json.js";
 import { DOMAIN } from "./common-options.js";
 

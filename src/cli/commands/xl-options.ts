@@ -1,4 +1,5 @@
-import type { CommandSpec, OptionSpec } from "../command-spec.js";
+import type { CommandSpec } from "../command-spec.js";
+import type { OptionSpec } from "../grammar/option-spec.js";
 import { DOMAIN } from "./common-options.js";
 
 /** What the commands that were proposed for xl (2014) have in common. */

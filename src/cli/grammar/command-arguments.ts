@@ -1,5 +1,5 @@
 import { usageError } from "../command-error.js";
-import type { OptionSpec } from "../command-spec.js";
+import type { OptionSpec } from "./option-spec.js";
 
 /** What a command was given, read by the names of its declared options. */
 export class CommandArguments {

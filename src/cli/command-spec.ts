@@ -1,8 +1,9 @@
 import type { ChangeOptions } from "../core/operations/shared/results.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
 import type { Domain } from "../core/model/index.js";
-import type { CommandArguments } from "./grammar/command-arguments.js";
-import type { CommandSyntax } from "./grammar/command-syntax.js";
+import type { AnyOption, CommandArguments, ReadableOption } from "./grammar/command-arguments.js";
+import type { ChangeOption, CommandSyntax, CommonOption } from "./grammar/command-syntax.js";
+import type { OptionSpec } from "./grammar/option-spec.js";
 
 export interface CommandExample {
   readonly line: string;
@@ -25,9 +26,12 @@ export interface CommandResult {
   readonly quit?: boolean;
 }
 
-/** What a running command may use of the world. */
-export interface CommandContext {
-  readonly args: CommandArguments;
+/**
+ * What a running command may use of the world. A helper of commands says by the type which options
+ * it reads: `CommandContext<BoolOption<"yes">>`; without one, none.
+ */
+export interface CommandContext<Option extends AnyOption = never> {
+  readonly args: CommandArguments<Option>;
   readonly table: readonly CommandSpec[];
   readonly uri: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -58,8 +62,8 @@ export const COMMAND_GROUPS = {
 export type CommandGroup = keyof typeof COMMAND_GROUPS;
 
 /**
- * One command as data. The parser, `help`, the man page and the completion are made from it, so
- * that a new command is one file and one line in the command table.
+ * One command as data, made by `defineCommand`. The parser, `help`, the man page and the completion
+ * are made from it, so that a new command is one file and one line in the command table.
  */
 export interface CommandSpec extends CommandSyntax {
   readonly group: CommandGroup;
@@ -69,5 +73,36 @@ export interface CommandSpec extends CommandSyntax {
   /** Sentences for the help and the man page; paragraphs are parted by an empty line. */
   readonly description?: string;
   readonly examples?: readonly CommandExample[];
-  readonly run: (context: CommandContext) => Promise<CommandResult> | CommandResult;
+  /** Takes a context that has the command's own options; `runCommand` gives it one. */
+  readonly run: (context: never) => CommandOutcome;
+}
+
+type CommandOutcome = Promise<CommandResult> | CommandResult;
+
+interface CommandDefinition<
+  Options extends readonly OptionSpec[],
+  Changes extends boolean,
+> extends CommandSpec {
+  readonly options: Options;
+  readonly changes: Changes;
+  readonly run: (
+    context: CommandContext<
+      ReadableOption<Options[number]> | (Changes extends true ? ChangeOption : never) | CommonOption
+    >,
+  ) => CommandOutcome;
+}
+
+/** A command of which `run` may read the options of its own table, and no other. */
+export function defineCommand<
+  const Options extends readonly OptionSpec[],
+  const Changes extends boolean,
+>(command: CommandDefinition<Options, Changes>): CommandSpec {
+  return command;
+}
+
+/** Runs a command with what the parser has read by the command's table. */
+export function runCommand(spec: CommandSpec, context: CommandContext<AnyOption>): CommandOutcome {
+  // A context that answers for any option is right for every command.
+  const run = spec.run as (context: CommandContext<AnyOption>) => CommandOutcome;
+  return run(context);
 }

@@ -9,14 +9,17 @@ export const XL_COMMAND = {
   defaultUri: "xen:///system",
 } as const satisfies Partial<CommandSpec>;
 
-export const XL_DOMAIN: OptionSpec = { ...DOMAIN, summary: "domain name, id or uuid" };
+export const XL_DOMAIN = {
+  ...DOMAIN,
+  summary: "domain name, id or uuid",
+} as const satisfies OptionSpec;
 
 /** `-n NAME` of a snapshot that exists. */
-export const XL_SNAPSHOT: OptionSpec = {
+export const XL_SNAPSHOT = {
   name: "name",
   short: "n",
   kind: "string",
   literal: true,
   summary: "name of the snapshot",
   completes: "snapshot",
-};
+} as const satisfies OptionSpec;

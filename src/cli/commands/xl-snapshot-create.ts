@@ -4,15 +4,15 @@ import { domsnapRules, type CreateFlags, type Domain } from "../../core/model/in
 import { stillWarning } from "../../core/operations/create/still-warning.js";
 import type { SnapshotConfig, SnapshotWish } from "../../xl-snapshot/index.js";
 import { usageError } from "../command-error.js";
-import type { CommandArguments } from "../grammar/command-arguments.js";
-import type { CommandContext, CommandSpec } from "../command-spec.js";
+import { defineCommand, type CommandContext } from "../command-spec.js";
+import type { BoolOption, CommandArguments, TextOption } from "../grammar/command-arguments.js";
 import { snapshotJson } from "../render/json.js";
 import { changeOutput } from "./change-output.js";
 import { bool } from "./common-options.js";
 import { readBytes } from "./read-xml-file.js";
 import { XL_COMMAND, XL_DOMAIN } from "./xl-options.js";
 
-export const xlSnapshotCreate: CommandSpec = {
+export const xlSnapshotCreate = defineCommand({
   ...XL_COMMAND,
   name: "xl snapshot-create",
   summary: "create a snapshot of memory and disks",
@@ -69,7 +69,9 @@ export const xlSnapshotCreate: CommandSpec = {
       { snapshot: snapshotJson(result.snapshot) },
     );
   },
-};
+});
+
+type WishOption = TextOption<"name"> | BoolOption<"live" | "disk-only">;
 
 /** What is asked of the service: the same as by `snapshot-create`. */
 interface Request {
@@ -78,7 +80,10 @@ interface Request {
   readonly warnings: readonly string[];
 }
 
-async function readRequest(context: CommandContext, domain: Domain): Promise<Request> {
+async function readRequest(
+  context: CommandContext<WishOption | TextOption<"configfile">>,
+  domain: Domain,
+): Promise<Request> {
   const path = context.args.text("configfile");
   if (path === undefined) return requestOf(context, domain, { wish: { disks: [] }, warnings: [] });
   const bytes = await readBytes(path);
@@ -94,7 +99,7 @@ function isXml(bytes: Uint8Array): boolean {
   );
 }
 
-async function xmlRequest(args: CommandArguments, bytes: Uint8Array): Promise<Request> {
+async function xmlRequest(args: CommandArguments<WishOption>, bytes: Uint8Array): Promise<Request> {
   const { decodeXmlBytes } = await import("../../xml/decode-bytes.js");
   const text = decodeXmlBytes(bytes, "(domain_snapshot)");
   const flags = args.flags({ live: "live", "disk-only": "diskOnly" });
@@ -107,7 +112,7 @@ async function xmlRequest(args: CommandArguments, bytes: Uint8Array): Promise<Re
 }
 
 async function requestOf(
-  context: CommandContext,
+  context: CommandContext<WishOption>,
   domain: Domain,
   { wish: told, warnings }: SnapshotConfig,
 ): Promise<Request> {
@@ -137,7 +142,7 @@ async function requestOf(
 }
 
 /** File and options together. Throws `usage` where they contradict each other. */
-function withOptions(told: SnapshotWish, args: CommandArguments): SnapshotWish {
+function withOptions(told: SnapshotWish, args: CommandArguments<WishOption>): SnapshotWish {
   const name = args.text("name");
   if (name !== undefined) assertSameName(name, told.name);
   if (args.has("live") && told.live === false)

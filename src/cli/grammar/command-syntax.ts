@@ -1,3 +1,4 @@
+import type { ReadableOption } from "./command-arguments.js";
 import type { OptionSpec } from "./option-spec.js";
 
 /** What the grammar has to know of a command. */
@@ -15,13 +16,13 @@ export interface CommandSyntax {
   readonly changes: boolean;
 }
 
-const JSON_OPTION: OptionSpec = {
+const JSON_OPTION = {
   name: "json",
   kind: "bool",
   summary: "print the result as JSON",
-};
+} as const satisfies OptionSpec;
 
-const CHANGE_OPTIONS: readonly OptionSpec[] = [
+const CHANGE_OPTIONS = [
   { name: "dry-run", kind: "bool", summary: "print the plan, change nothing" },
   {
     name: "lock-timeout",
@@ -29,7 +30,13 @@ const CHANGE_OPTIONS: readonly OptionSpec[] = [
     literal: true,
     summary: "seconds to wait for another domsnap on the domain (default 30)",
   },
-];
+] as const satisfies readonly OptionSpec[];
+
+/** What a command that changes something may read besides its own options. */
+export type ChangeOption = ReadableOption<(typeof CHANGE_OPTIONS)[number]>;
+
+/** What every command may read. */
+export type CommonOption = ReadableOption<typeof JSON_OPTION>;
 
 /** All options of a command: its own first, then those that domsnap adds to each. */
 export function optionsOf({ options, changes }: CommandSyntax): readonly OptionSpec[] {

@@ -1,11 +1,11 @@
 import { asFailureOf, usageError, withHelpHint } from "../command-error.js";
-import { CommandArguments } from "./command-arguments.js";
+import { CommandArguments, type AnyOption } from "./command-arguments.js";
 import { optionsOf, type CommandSyntax } from "./command-syntax.js";
 import type { OptionSpec } from "./option-spec.js";
 import type { Token } from "./tokenizer.js";
 
 interface ParsedArguments {
-  readonly args: CommandArguments;
+  readonly args: CommandArguments<AnyOption>;
   /** `--help` was among the options: print the command's help instead of running it. */
   readonly help: boolean;
 }
@@ -161,7 +161,7 @@ class CommandLine {
   finish(): ParsedArguments {
     const missing = this.#options.find(({ name, required }) => required && !this.#values.has(name));
     if (missing !== undefined && !this.#help) throw usageError(this.#missingText(missing));
-    const args = new CommandArguments(this.#options, this.#values);
+    const args = new CommandArguments<AnyOption>(this.#values);
     return { args, help: this.#help };
   }
 

@@ -58,7 +58,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     types: ["core/ports"],
   },
   "xl-snapshot": {
-    imports: [...MODEL, "core/plan", "xml", "formats", "plugin-kit"],
+    imports: [...MODEL, "core/rules", "core/plan", "xml", "formats", "plugin-kit"],
     types: ["core/ports"],
   },
   "plugin-kit": { imports: [...MODEL, "xml", "host"], types: ["core/ports"] },

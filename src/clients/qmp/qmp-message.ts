@@ -1,12 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
 
-/** The first message of a monitor. */
-export interface QmpGreeting {
-  readonly version: { readonly major: number; readonly minor: number; readonly micro: number };
-  /** The distribution's own version: `Debian 1:7.2+dfsg-7`. */
-  readonly packageVersion: string;
-}
-
 /** Something that happened to the guest or to a job. */
 export interface QmpEvent {
   /** `STOP`, `RESUME`, `JOB_STATUS_CHANGE`... */
@@ -17,7 +10,7 @@ export interface QmpEvent {
 }
 
 export type QmpMessage =
-  | { readonly kind: "greeting"; readonly greeting: QmpGreeting }
+  | { readonly kind: "greeting" }
   | { readonly kind: "event"; readonly event: QmpEvent }
   | { readonly kind: "reply"; readonly id: unknown; readonly result: unknown }
   | {
@@ -34,7 +27,7 @@ export function parseQmpMessage(line: string): QmpMessage {
   if ("return" in message) return { kind: "reply", id: message["id"], result: message["return"] };
   const { QMP: greeting, event, error } = message;
   if (typeof event === "string") return { kind: "event", event: parseEvent(event, message) };
-  if (isRecord(greeting)) return { kind: "greeting", greeting: parseGreeting(greeting) };
+  if (isRecord(greeting)) return { kind: "greeting" };
   if (!isRecord(error)) throw notQmp(line);
   return {
     kind: "failure",
@@ -51,15 +44,6 @@ function parseEvent(name: string, message: Readonly<Record<string, unknown>>): Q
     name,
     data: recordOf(data),
     timeUs: numberOf(seconds) * 1_000_000 + numberOf(microseconds),
-  };
-}
-
-function parseGreeting(greeting: Readonly<Record<string, unknown>>): QmpGreeting {
-  const version = recordOf(greeting["version"]);
-  const { major, minor, micro } = recordOf(version["qemu"]);
-  return {
-    version: { major: numberOf(major), minor: numberOf(minor), micro: numberOf(micro) },
-    packageVersion: textOf(version["package"]),
   };
 }
 

@@ -17,8 +17,6 @@ export interface AlignOptions {
   readonly defaultMode: SnapshotMode;
   /** Whether an internal default binds every disk: another mode is then an error. */
   readonly uniform: boolean;
-  /** Ignore what the domain's disks wish for themselves; used for the overlays of a revert. */
-  readonly forceDefault?: boolean;
   /** Missing: no file is looked at, sources are taken to be regular files. */
   readonly probe?: FileProbe | undefined;
 }
@@ -104,9 +102,8 @@ function requestedMode(
   return request.mode;
 }
 
-function unmentioned(disk: DomainDisk, options: AlignOptions): DecidedDisk {
-  const own = options.forceDefault === true ? undefined : disk.snapshot;
-  const mode = isEmptyDrive(disk) ? "no" : (own ?? options.defaultMode);
+function unmentioned(disk: DomainDisk, { defaultMode }: AlignOptions): DecidedDisk {
+  const mode = isEmptyDrive(disk) ? "no" : (disk.snapshot ?? defaultMode);
   return { name: disk.target, type: "file", mode };
 }
 

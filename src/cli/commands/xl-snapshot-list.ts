@@ -1,5 +1,11 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { DiskSnapshot, Domain, SnapshotHead, SnapshotState } from "../../core/model/index.js";
+import {
+  oldestFirst,
+  type DiskSnapshot,
+  type Domain,
+  type SnapshotHead,
+  type SnapshotState,
+} from "../../core/model/index.js";
 import type { SnapshotListing } from "../../core/operations/shared/results.js";
 import { defineCommand, type CommandContext } from "../command-spec.js";
 import type { BoolOption, TextOption } from "../grammar/command-arguments.js";
@@ -53,16 +59,11 @@ async function readListings(
   for (const { uuid } of domains) {
     const listing = await service.list(uuid);
     const heads = listing.heads.filter((head) => name === undefined || head.name === name);
-    listings.push({ ...listing, heads: heads.sort(byAge) });
+    listings.push({ ...listing, heads: heads.sort(oldestFirst) });
   }
   if (name !== undefined && listings.every(({ heads }) => heads.length === 0))
     throw new DomsnapError("no-domain-snapshot", `no domain snapshot with matching name '${name}'`);
   return listings;
-}
-
-function byAge(a: SnapshotHead, b: SnapshotHead): number {
-  if (a.creationTime !== b.creationTime) return a.creationTime < b.creationTime ? -1 : 1;
-  return a.name < b.name ? -1 : 1;
 }
 
 function formatListings(

@@ -1,4 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
+import { isRecord, tryParseJson } from "../../formats/json.js";
 
 /** Something that happened to the guest or to a job. */
 export interface QmpEvent {
@@ -22,7 +23,7 @@ export type QmpMessage =
 
 /** One line of QMP. Throws `tool-failed` for what is none. */
 export function parseQmpMessage(line: string): QmpMessage {
-  const message = tryParse(line);
+  const message = tryParseJson(line);
   if (!isRecord(message)) throw notQmp(line);
   if ("return" in message) return { kind: "reply", id: message["id"], result: message["return"] };
   const { QMP: greeting, event, error } = message;
@@ -47,10 +48,6 @@ function parseEvent(name: string, message: Readonly<Record<string, unknown>>): Q
   };
 }
 
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   return isRecord(value) ? value : {};
 }
@@ -61,14 +58,6 @@ function numberOf(value: unknown): number {
 
 function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
-}
-
-function tryParse(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }
 
 function notQmp(line: string): DomsnapError {

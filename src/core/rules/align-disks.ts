@@ -1,4 +1,5 @@
 import { DomsnapError } from "../errors/index.js";
+import { unsupported } from "../errors/unsupported.js";
 import {
   isEmptyDrive,
   type DiskSource,
@@ -105,8 +106,4 @@ function requestedMode(
 function unmentioned(disk: DomainDisk, { defaultMode }: AlignOptions): DecidedDisk {
   const mode = isEmptyDrive(disk) ? "no" : (disk.snapshot ?? defaultMode);
   return { name: disk.target, type: "file", mode };
-}
-
-function unsupported(text: string): DomsnapError {
-  return new DomsnapError("config-unsupported", text);
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { prepareRedefine, testRules } from "../dist/core/rules/index.js";
+import { testRules } from "../dist/core/model/driver-rules.js";
+import { prepareRedefine } from "../dist/core/rules/index.js";
 import { formatSnapshot, parseDomain, parseSnapshot } from "../dist/xml/index.js";
 import { realDocument, TEST_DOMAIN } from "./lib/documents.mjs";
 import { CLI, withFolder } from "./lib/domain-folder.mjs";

@@ -6,7 +6,8 @@ import type { SnapshotService } from "../core/operations/snapshot-service.js";
 import { CommandError, usageError } from "./command-error.js";
 import type { CommandContext } from "./command-spec.js";
 import { editText } from "./editor.js";
-import type { CommandArguments } from "./grammar/command-arguments.js";
+import type { AnyOption, CommandArguments, RequiredOption } from "./grammar/command-arguments.js";
+import type { ChangeOption } from "./grammar/command-syntax.js";
 
 /** What the session gives to each of its commands. */
 export interface ContextSource extends Pick<
@@ -18,9 +19,13 @@ export interface ContextSource extends Pick<
 }
 
 /** The view that one command has of its session. */
-export function createContext(args: CommandArguments, source: ContextSource): CommandContext {
+export function createContext(
+  args: CommandArguments<AnyOption>,
+  source: ContextSource,
+): CommandContext<AnyOption> {
   const { table, uri, env, quiet, signal, service, onProgress, ask } = source;
-  const dryRun = source.dryRun || args.has("dry-run");
+  const common: CommandArguments<ChangeOption | RequiredOption<"domain">> = args;
+  const dryRun = source.dryRun || common.has("dry-run");
   return {
     args,
     table,
@@ -30,12 +35,12 @@ export function createContext(args: CommandArguments, source: ContextSource): Co
     dryRun,
     signal,
     service,
-    domain: async () => findDomain(await service(), args.requiredText("domain")),
+    domain: async () => findDomain(await service(), common.requiredText("domain")),
     changeOptions: () => ({
       dryRun,
       signal,
       onProgress,
-      ...lockTimeout(args),
+      ...lockTimeout(common),
     }),
     edit: (text) => editText(text, env),
     ask: ask ?? (() => Promise.resolve(undefined)),
@@ -52,9 +57,9 @@ async function findDomain(service: SnapshotService, reference: string): Promise<
   }
 }
 
-function lockTimeout(args: CommandArguments): Pick<ChangeOptions, "lockTimeoutMs"> {
-  if (!args.has("lock-timeout")) return {};
-  const seconds = args.requiredText("lock-timeout");
+function lockTimeout(args: CommandArguments<ChangeOption>): Pick<ChangeOptions, "lockTimeoutMs"> {
+  const seconds = args.text("lock-timeout");
+  if (seconds === undefined) return {};
   if (!/^\d{1,6}(\.\d{1,3})?$/.test(seconds))
     throw usageError(
       `Numeric value '${seconds}' for <lock-timeout> option is malformed or out of range`,

@@ -1,27 +1,9 @@
 import type { ChangeOptions } from "../core/operations/shared/results.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
 import type { Domain } from "../core/model/index.js";
-import type { CommandArguments } from "./grammar/command-arguments.js";
-
-/** What an argument names, for completion on the command line and in the interactive shell. */
-export type Completion = "domain" | "snapshot" | "file" | "command" | "error-code";
-
-/** One option of a command, with virsh's kinds. */
-export interface OptionSpec {
-  /** Without the two dashes. */
-  readonly name: string;
-  /** `argv` is a string that may be given many times; it takes all that is left on the line. */
-  readonly kind: "bool" | "string" | "argv";
-  readonly required?: boolean;
-  /** Only `--name VALUE` sets it; a word without a name never does. */
-  readonly literal?: boolean;
-  /** One letter: `-n VALUE`. Only where the grammar is xl's. */
-  readonly short?: string;
-  /** Stands before the other words without a name, if there is one more than they take. */
-  readonly leads?: boolean;
-  readonly summary: string;
-  readonly completes?: Completion | readonly string[];
-}
+import type { AnyOption, CommandArguments, ReadableOption } from "./grammar/command-arguments.js";
+import type { ChangeOption, CommandSyntax, CommonOption } from "./grammar/command-syntax.js";
+import type { OptionSpec } from "./grammar/option-spec.js";
 
 export interface CommandExample {
   readonly line: string;
@@ -44,9 +26,12 @@ export interface CommandResult {
   readonly quit?: boolean;
 }
 
-/** What a running command may use of the world. */
-export interface CommandContext {
-  readonly args: CommandArguments;
+/**
+ * What a running command may use of the world. A helper of commands says by the type which options
+ * it reads: `CommandContext<BoolOption<"yes">>`; without one, none.
+ */
+export interface CommandContext<Option extends AnyOption = never> {
+  readonly args: CommandArguments<Option>;
   readonly table: readonly CommandSpec[];
   readonly uri: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -77,48 +62,47 @@ export const COMMAND_GROUPS = {
 export type CommandGroup = keyof typeof COMMAND_GROUPS;
 
 /**
- * One command as data. The parser, `help`, the man page and the completion are made from it, so
- * that a new command is one file and one line in the command table.
+ * One command as data, made by `defineCommand`. The parser, `help`, the man page and the completion
+ * are made from it, so that a new command is one file and one line in the command table.
  */
-export interface CommandSpec {
-  /** One word, or two with a blank between them (`xml check`). */
-  readonly name: string;
+export interface CommandSpec extends CommandSyntax {
   readonly group: CommandGroup;
-  /**
-   * Missing is virsh's. xl's has options of one letter (getopt), puts them before the other words,
-   * and has 2 as the exit status of a wrong command line, 1 of any other failure.
-   */
-  readonly grammar?: "xl";
   /** The connection where none is named by --connect or the environment. */
   readonly defaultUri?: string;
   readonly summary: string;
   /** Sentences for the help and the man page; paragraphs are parted by an empty line. */
   readonly description?: string;
-  /** In the order in which words without a name fill them. */
-  readonly options: readonly OptionSpec[];
   readonly examples?: readonly CommandExample[];
-  /** Whether it changes something; such a command takes --dry-run. */
-  readonly changes: boolean;
-  readonly run: (context: CommandContext) => Promise<CommandResult> | CommandResult;
+  /** Takes a context that has the command's own options; `runCommand` gives it one. */
+  readonly run: (context: never) => CommandOutcome;
 }
 
-const JSON_OPTION: OptionSpec = {
-  name: "json",
-  kind: "bool",
-  summary: "print the result as JSON",
-};
+type CommandOutcome = Promise<CommandResult> | CommandResult;
 
-const CHANGE_OPTIONS: readonly OptionSpec[] = [
-  { name: "dry-run", kind: "bool", summary: "print the plan, change nothing" },
-  {
-    name: "lock-timeout",
-    kind: "string",
-    literal: true,
-    summary: "seconds to wait for another domsnap on the domain (default 30)",
-  },
-];
+interface CommandDefinition<
+  Options extends readonly OptionSpec[],
+  Changes extends boolean,
+> extends CommandSpec {
+  readonly options: Options;
+  readonly changes: Changes;
+  readonly run: (
+    context: CommandContext<
+      ReadableOption<Options[number]> | (Changes extends true ? ChangeOption : never) | CommonOption
+    >,
+  ) => CommandOutcome;
+}
 
-/** All options of a command: its own first, then those that domsnap adds to each. */
-export function optionsOf(spec: CommandSpec): readonly OptionSpec[] {
-  return [...spec.options, ...(spec.changes ? CHANGE_OPTIONS : []), JSON_OPTION];
+/** A command of which `run` may read the options of its own table, and no other. */
+export function defineCommand<
+  const Options extends readonly OptionSpec[],
+  const Changes extends boolean,
+>(command: CommandDefinition<Options, Changes>): CommandSpec {
+  return command;
+}
+
+/** Runs a command with what the parser has read by the command's table. */
+export function runCommand(spec: CommandSpec, context: CommandContext<AnyOption>): CommandOutcome {
+  // A context that answers for any option is right for every command.
+  const run = spec.run as (context: CommandContext<AnyOption>) => CommandOutcome;
+  return run(context);
 }

@@ -1,6 +1,8 @@
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
 import { ERROR_CATALOGUE } from "../core/errors/index.js";
-import { COMMAND_GROUPS, optionsOf, type CommandSpec, type OptionSpec } from "./command-spec.js";
+import { COMMAND_GROUPS, type CommandSpec } from "./command-spec.js";
+import { optionsOf } from "./grammar/command-syntax.js";
+import type { OptionSpec } from "./grammar/option-spec.js";
 
 /** Opens the connection that a command would use. */
 type OpenFor = (spec: CommandSpec) => Promise<SnapshotService>;

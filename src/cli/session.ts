@@ -3,7 +3,9 @@ import type { ProgressEvent } from "../core/execute/progress-event.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
 import { asCommandError, asFailureOf, underHeadline, withHelpHint } from "./command-error.js";
 import { createContext } from "./command-context.js";
-import type { CommandResult, CommandSpec } from "./command-spec.js";
+import { runCommand, type CommandResult, type CommandSpec } from "./command-spec.js";
+import type { CommandArguments } from "./grammar/command-arguments.js";
+import type { CommonOption } from "./grammar/command-syntax.js";
 import type { ParsedCommand } from "./grammar/parse-commands.js";
 import { watchSignals } from "./interruption.js";
 import type { CliStreams, SignalSource } from "./io.js";
@@ -59,7 +61,7 @@ export class Session {
   }
 
   /** Runs commands in order; one that fails does not keep the next from running. */
-  async runAll(commands: readonly ParsedCommand[]): Promise<Outcome> {
+  async runAll(commands: readonly ParsedCommand<CommandSpec>[]): Promise<Outcome> {
     let outcome: Outcome = { status: EXIT.ok, quit: false };
     for (const command of commands) {
       outcome = await this.run(command);
@@ -69,8 +71,9 @@ export class Session {
   }
 
   /** Runs one command; its failure is printed, never thrown. */
-  async run(command: ParsedCommand): Promise<Outcome> {
-    const json = this.#options.json || command.args.has("json");
+  async run(command: ParsedCommand<CommandSpec>): Promise<Outcome> {
+    const common: CommandArguments<CommonOption> = command.args;
+    const json = this.#options.json || common.has("json");
     const running = watchSignals(this.#options);
     const progress = this.#progressLine();
     const told = new Set<string>();
@@ -92,7 +95,9 @@ export class Session {
         service: () => this.service(command.spec),
         ask: this.#ask,
       });
-      const result = command.help ? helpResult(command.spec) : await command.spec.run(context);
+      const result = command.help
+        ? helpResult(command.spec)
+        : await runCommand(command.spec, context);
       progress?.clear();
       this.#print(result, json, told);
       outcome = { status: result.status ?? EXIT.ok, quit: result.quit === true };

@@ -112,12 +112,6 @@ export class QemuImg {
     return result.exitStatus === 0;
   }
 
-  /** Throws `tool-failed` unless the image's own structure is whole; leaks are no damage. */
-  async check(image: FormattedImage, options?: CallOptions): Promise<void> {
-    const leaksOnly = 3;
-    await this.call("check", ["-q"], image, options, { answerStatuses: [0, leaksOnly] });
-  }
-
   private async call(
     command: string,
     args: readonly string[],

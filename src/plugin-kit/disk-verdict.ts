@@ -1,6 +1,8 @@
 import { DomsnapError } from "../core/errors/index.js";
-import { isEmptyDrive, type DomainDisk, type ImageRef } from "../core/model/index.js";
+import { imageOfDisk, isEmptyDrive, type DomainDisk } from "../core/model/index.js";
 import type { DiskVerdict, DiskWish } from "../core/ports/index.js";
+
+export { imageOfDisk };
 
 export const POSSIBLE: DiskVerdict = { possible: true };
 
@@ -29,11 +31,4 @@ export function generalRefusal(disk: DomainDisk, wish: DiskWish): DiskVerdict | 
   if (wish.live && wish.captured !== true)
     return refuse(`${name} is in use by the running guest`, "Shut the guest down first.");
   return undefined;
-}
-
-/** The image of a local disk, in the format that its definition tells; raw without one. */
-export function imageOfDisk(disk: DomainDisk): ImageRef | undefined {
-  const path = disk.source?.path;
-  if (path === undefined || (disk.type !== "file" && disk.type !== "block")) return undefined;
-  return { path, type: disk.type, format: disk.format ?? "raw" };
 }

@@ -1,4 +1,14 @@
 export {
+  asksLiveInVain,
+  createRequestOf,
+  isXmlConfig,
+  requestOfDocument,
+  withOptions,
+  type CreateRequest,
+  type WishFacts,
+  type WishOptions,
+} from "./create-request.js";
+export {
   informationFileName,
   parseInformationFileName,
   prototypeFileName,
@@ -12,12 +22,6 @@ export {
 } from "./information-file.js";
 export { formatLibxlSnapshot, parseLibxlSnapshot } from "./libxl-json.js";
 export { parseSnapshotConfig, type SnapshotConfig, type SnapshotWish } from "./snapshot-config.js";
-export {
-  needsMemoryFile,
-  requestOfWish,
-  wantsMemory,
-  type RequestOptions,
-} from "./snapshot-request.js";
 export {
   fromToolstackSnapshot,
   toToolstackSnapshot,

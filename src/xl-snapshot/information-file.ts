@@ -1,4 +1,3 @@
-import { DomsnapError } from "../core/errors/index.js";
 import { IMAGE_FORMATS, type ImageFormat } from "../core/model/index.js";
 import {
   editXlCfg,
@@ -11,6 +10,7 @@ import {
   type XlValue,
 } from "../formats/xl-cfg/index.js";
 import { parseXlDisk } from "../formats/xl-disk/index.js";
+import { invalidFile } from "./invalid-file.js";
 import type { ToolstackDiskSnapshot, ToolstackSnapshot } from "./toolstack-snapshot.js";
 
 /** Names of the second proposal, by those of the third. */
@@ -53,7 +53,7 @@ export function readInformationKeys(config: XlConfig, fileName?: string): Inform
 export function parseInformationFile(text: string, fileName?: string): ToolstackSnapshot {
   const keys = readInformationKeys(parseXlCfg(text, fileName), fileName);
   const { name, creationTime = 0n } = keys;
-  if (name === undefined) throw invalid("the snapshot has no name", fileName);
+  if (name === undefined) throw invalidFile(fileName, "the snapshot has no name");
   return { ...keys, name, creationTime };
 }
 
@@ -96,7 +96,7 @@ function timeOf(config: XlConfig): bigint | undefined {
 
 function typeOf(word: string | undefined, fileName?: string): ToolstackSnapshot["type"] {
   if (word === undefined || word === "internal" || word === "external") return word;
-  throw invalid(`unknown type '${word}'`, fileName);
+  throw invalidFile(fileName, `unknown type '${word}'`);
 }
 
 function switchOf<Key extends string>(
@@ -129,7 +129,7 @@ const NO_FILE = /^[ \t]*,[ \t]*,[ \t]*([^, \t=:]+)[ \t]*$/;
  * `FILE,FORMAT,VDEV` of the ninth proposal, where both may be empty).
  */
 function parseDisk(element: XlValue, fileName?: string): ToolstackDiskSnapshot {
-  if (typeof element !== "string") throw invalid("a disk is a list", fileName);
+  if (typeof element !== "string") throw invalidFile(fileName, "a disk is a list");
   const [, device, rest] = SMALL_FORM.exec(element) ?? [];
   if (device === undefined || rest === undefined) {
     const inImage = NO_FILE.exec(element)?.[1];
@@ -158,16 +158,12 @@ function formatDisk(
       : `${device}=`;
   const known = format === undefined ? "" : `,type=${format}`;
   if (format === undefined && file.includes(",type="))
-    throw invalid(`the file '${file}' cannot be told without its format`);
+    throw invalidFile(undefined, `the file '${file}' cannot be told without its format`);
   return `${device}=${file}${known}`;
 }
 
 function imageFormat(word: string, fileName?: string): ImageFormat {
   const format = IMAGE_FORMATS.find((known) => known === word);
   if (format !== undefined) return format;
-  throw invalid(`unknown image format '${word}'`, fileName);
-}
-
-function invalid(reason: string, fileName = "(snapshot)"): DomsnapError {
-  return new DomsnapError("invalid-argument", `${fileName}: ${reason}`);
+  throw invalidFile(fileName, `unknown image format '${word}'`);
 }

@@ -15,8 +15,8 @@ import {
   type InferOutput,
 } from "valibot";
 
-import { DomsnapError } from "../core/errors/index.js";
 import { IMAGE_FORMATS } from "../core/model/index.js";
+import { invalidFile } from "./invalid-file.js";
 import type {
   ToolstackDiskSnapshot,
   ToolstackSnapshot,
@@ -73,7 +73,7 @@ export function parseLibxlSnapshot(json: string, fileName = "(snapshot)"): Tools
   if (!result.success) {
     const [issue] = result.issues;
     const path = issue.path?.map(({ key }) => String(key)).join(".") ?? "the document";
-    throw invalid(`${path}: ${issue.message}`, fileName);
+    throw invalidFile(fileName, `${path}: ${issue.message}`);
   }
   return fromLibxl(result.output, fileName);
 }
@@ -128,7 +128,7 @@ function formatField(
 ): Pick<ToolstackDiskSnapshot, "format"> {
   if (!word || word === "unknown" || word === "empty") return {};
   const format = IMAGE_FORMATS.find((known) => known === word);
-  if (format === undefined) throw invalid(`unknown image format '${word}'`, fileName);
+  if (format === undefined) throw invalidFile(fileName, `unknown image format '${word}'`);
   return { format };
 }
 
@@ -137,10 +137,6 @@ function parseJson(json: string, fileName: string): unknown {
     return JSON.parse(json);
   } catch (thrown) {
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    throw invalid(`it is not JSON: ${reason}`, fileName);
+    throw invalidFile(fileName, `it is not JSON: ${reason}`);
   }
-}
-
-function invalid(reason: string, fileName: string): DomsnapError {
-  return new DomsnapError("invalid-argument", `${fileName}: ${reason}`);
 }

@@ -1,6 +1,6 @@
-import { DomsnapError } from "../core/errors/index.js";
 import { parseXlCfg, xlText, type XlConfig } from "../formats/xl-cfg/index.js";
 import { readInformationKeys } from "./information-file.js";
+import { invalidFile } from "./invalid-file.js";
 import type { ToolstackDiskSnapshot } from "./toolstack-snapshot.js";
 
 /** What the RFC's `snapshot-create` is asked for, by its file or its options; all may be missing. */
@@ -62,10 +62,13 @@ function memoryOf(
   const word = xlText(config, "memory");
   const told = word === "yes" ? true : word === "no" ? false : word;
   if (memoryFile !== undefined && told !== undefined)
-    throw invalid(fileName, "'save' and 'memory' both tell where the memory goes; leave one out");
+    throw invalidFile(
+      fileName,
+      "'save' and 'memory' both tell where the memory goes; leave one out",
+    );
   const memory = memoryFile ?? told;
   if (memory !== undefined && diskOnly !== undefined && diskOnly === (memory !== false))
-    throw invalid(
+    throw invalidFile(
       fileName,
       `'disk_only' contradicts '${memoryFile === undefined ? "memory" : "save"}'; leave one out`,
     );
@@ -75,7 +78,7 @@ function memoryOf(
 function assertSwitch(config: XlConfig, name: string, fileName: string): void {
   const word = xlText(config, name);
   if (word === undefined || ["yes", "no", "1", "0"].includes(word)) return;
-  throw invalid(fileName, `'${name}' is "yes" or "no", not "${word}"`);
+  throw invalidFile(fileName, `'${name}' is "yes" or "no", not "${word}"`);
 }
 
 function warningsOf({ settings }: XlConfig, fileName: string): string[] {
@@ -88,8 +91,4 @@ function warningsOf({ settings }: XlConfig, fileName: string): string[] {
       .filter((name) => !KNOWN.has(name))
       .map((name) => `${fileName}: '${name}' is not known and has no effect`),
   ];
-}
-
-function invalid(fileName: string, reason: string): DomsnapError {
-  return new DomsnapError("invalid-argument", `${fileName}: ${reason}`);
 }

@@ -1,40 +1,29 @@
-import {
-  isActive,
-  isEmptyDrive,
-  type DiskSnapshot,
-  type Domain,
-  type MemorySnapshot,
-} from "../core/model/index.js";
+import { resolve } from "node:path";
+
+import { isActive, isEmptyDrive, type DiskSnapshot, type Domain } from "../core/model/index.js";
 import type { ParsedSnapshot } from "../core/ports/index.js";
 import type { SnapshotWish } from "./snapshot-config.js";
 import { diskSnapshotOf } from "./snapshot-conversion.js";
 
-export interface RequestOptions {
-  /** Makes a file name absolute. */
-  readonly resolve: (file: string) => string;
-  /** Where memory goes that needs a file of its own and was given none; absolute. */
-  readonly memoryFile: () => string;
-}
-
 /**
- * A wish as a libvirt document asks for it. With memory all disks of the domain are taken, as memory
+ * A wish as a libvirt document asks for it; names of files are relative to `folder`. With memory all disks of the domain are taken, as memory
  * fits to nothing but the disks of its moment; without it a list of disks is complete, and the
- * others take no part. Memory of an active domain goes to a file of its own when that is named, when
- * disks go to files, and to be saved live.
+ * others take no part.
  */
 export function requestOfWish(
   wish: SnapshotWish,
   domain: Pick<Domain, "state" | "definition">,
-  options: RequestOptions,
+  folder: string,
 ): ParsedSnapshot {
-  const { name, description } = wish;
-  const memory = memoryOf(wish, domain, options);
+  const { name, description, memory } = wish;
   return {
     ...(name !== undefined && { name }),
     ...(description !== undefined && { description }),
     creationTime: 0n,
-    ...(memory && { memory }),
-    disks: [...namedDisks(wish, options), ...otherDisks(wish, domain)],
+    ...(typeof memory === "string" && {
+      memory: { mode: "external", file: resolve(folder, memory) },
+    }),
+    disks: [...namedDisks(wish, folder), ...otherDisks(wish, domain)],
   };
 }
 
@@ -46,28 +35,22 @@ export function wantsMemory(
   return isActive(domain) && memory !== false;
 }
 
-/** Whether memory that is captured goes to a file of its own though the wish names none. */
+/**
+ * Whether memory that is captured goes to a file of its own though the wish names none: it does when
+ * disks go to files, and to be saved live.
+ */
 export function needsMemoryFile(wish: SnapshotWish, domain: Pick<Domain, "state">): boolean {
   if (typeof wish.memory === "string" || !wantsMemory(wish, domain)) return false;
   const disksInFiles = wish.disks.some(({ file }) => file !== undefined);
   return disksInFiles || wish.type === "external" || wish.live === true;
 }
 
-function memoryOf(
-  wish: SnapshotWish,
-  domain: Pick<Domain, "state">,
-  { resolve, memoryFile }: RequestOptions,
-): MemorySnapshot | undefined {
-  if (typeof wish.memory === "string") return { mode: "external", file: resolve(wish.memory) };
-  return needsMemoryFile(wish, domain) ? { mode: "external", file: memoryFile() } : undefined;
-}
-
 /** A file for a disk that is to stay internal is told, so that the request is refused with it. */
-function namedDisks({ disks, type }: SnapshotWish, { resolve }: RequestOptions): DiskSnapshot[] {
+function namedDisks({ disks, type }: SnapshotWish, folder: string): DiskSnapshot[] {
   return disks.map((disk) => {
-    const asked = diskSnapshotOf(disk, type, resolve);
+    const asked = diskSnapshotOf(disk, type, (file) => resolve(folder, file));
     const isRefused = asked.mode === "internal" && disk.file !== undefined;
-    return isRefused ? { ...asked, source: { path: resolve(disk.file) } } : asked;
+    return isRefused ? { ...asked, source: { path: resolve(folder, disk.file) } } : asked;
   });
 }
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import { optionsOf } from "../../src/cli/command-spec.js";
 import { COMMAND_TABLE } from "../../src/cli/command-table.js";
 import { formatBashCompletion, formatManPage } from "../../src/cli/generate/index.js";
+import { optionsOf } from "../../src/cli/grammar/command-syntax.js";
 import { execa } from "execa";
 
 describe("the command table", () => {

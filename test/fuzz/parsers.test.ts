@@ -12,12 +12,7 @@ import { readImageHeader } from "../../src/formats/qcow2/header.js";
 import { readSnapshotTable } from "../../src/formats/qcow2/snapshot-table.js";
 import { QmpFraming } from "../../src/clients/qmp/qmp-framing.js";
 import { parseQmpMessage } from "../../src/clients/qmp/qmp-message.js";
-import {
-  checkVhd,
-  formatEmptyVhd,
-  hostImageFiles,
-  openChain,
-} from "../../src/formats/vhd/index.js";
+import { formatEmptyVhd, hostImageFiles, openChain } from "../../src/formats/vhd/index.js";
 import { assertCompleteSaveFile } from "../../src/formats/xen-save-file/index.js";
 import { parseXlDisk } from "../../src/formats/xl-disk/index.js";
 import { parseInformationFile, parseLibxlSnapshot } from "../../src/xl-snapshot/index.js";
@@ -35,6 +30,7 @@ import {
   parseSnapshotHead,
   readXml,
 } from "../../src/xml/index.js";
+import { checkVhd } from "../formats/vhd/support/check-vhd.js";
 
 /** How many inputs each reader gets; `npm run fuzz` sets more. */
 const RUNS = Number(process.env["FUZZ_RUNS"] ?? 300);

@@ -1,11 +1,11 @@
 import type { Domain } from "../../core/model/index.js";
 import type { DiskCapabilities } from "../../core/operations/shared/results.js";
-import type { CommandContext, CommandSpec } from "../command-spec.js";
+import { defineCommand, type CommandContext } from "../command-spec.js";
 import { safeText } from "../render/display-text.js";
 import { formatTable } from "../render/table.js";
 import { DOMAIN } from "./common-options.js";
 
-export const capabilities: CommandSpec = {
+export const capabilities = defineCommand({
   name: "capabilities",
   group: "host",
   summary: "tell what snapshots are possible, disk by disk",
@@ -35,7 +35,7 @@ export const capabilities: CommandSpec = {
       },
     };
   },
-};
+});
 
 type DiskForm = DiskCapabilities["forms"][number];
 

@@ -1,12 +1,12 @@
 import { EXIT } from "../../core/errors/index.js";
 import type { CheckReport } from "../../core/operations/shared/results.js";
 import { FINDINGS, type Finding, type Repair } from "../../core/rules/index.js";
-import type { CommandContext, CommandResult, CommandSpec } from "../command-spec.js";
+import { defineCommand, type CommandContext, type CommandResult } from "../command-spec.js";
 import { safeText } from "../render/display-text.js";
 import { bool, DOMAIN, YES } from "./common-options.js";
 import { isConfirmed, notConfirmed } from "./confirm.js";
 
-export const check: CommandSpec = {
+export const check = defineCommand({
   name: "check",
   group: "domsnap",
   summary: "compare records, images and domains, and repair what can be",
@@ -42,7 +42,7 @@ export const check: CommandSpec = {
     const after = await repairAll(context, reports);
     return resultOf(after, `${listing}\nAfter the repair:\n${formatReports(after)}`);
   },
-};
+});
 
 async function repairAll(
   context: CommandContext,

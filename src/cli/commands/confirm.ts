@@ -1,9 +1,10 @@
 import { EXIT } from "../../core/errors/index.js";
 import type { CommandContext, CommandResult } from "../command-spec.js";
+import type { BoolOption } from "../grammar/command-arguments.js";
 
 /** Whether the user agrees to what was listed: by `--yes`, or asked on a terminal. */
 export async function isConfirmed(
-  { args, ask }: CommandContext,
+  { args, ask }: CommandContext<BoolOption<"yes">>,
   listing: string,
   question: string,
 ): Promise<boolean> {

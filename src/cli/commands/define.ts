@@ -1,11 +1,11 @@
 import type { DomainRegistry } from "../../core/ports/index.js";
 import { underHeadline } from "../command-error.js";
-import type { CommandResult, CommandSpec } from "../command-spec.js";
+import { defineCommand, type CommandResult } from "../command-spec.js";
 import { domainJson } from "../render/json.js";
 import { decodeDomain, readBytes } from "./read-xml-file.js";
 import { requireRegistry } from "./registry.js";
 
-export const define: CommandSpec = {
+export const define = defineCommand({
   name: "define",
   group: "domain",
   summary: "define (but don't start) a domain from an XML file",
@@ -29,7 +29,7 @@ export const define: CommandSpec = {
       return context.dryRun ? planDefinition(xml, file) : defineDomain(registry, xml, file);
     });
   },
-};
+});
 
 async function defineDomain(
   registry: DomainRegistry,

@@ -1,9 +1,9 @@
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { domainJson } from "../render/json.js";
 import { bool, DOMAIN } from "./common-options.js";
 import { DOMAIN_STATE_TEXT } from "./domain-state-text.js";
 
-export const domstate: CommandSpec = {
+export const domstate = defineCommand({
   name: "domstate",
   group: "domain",
   summary: "print the state of a domain",
@@ -14,4 +14,4 @@ export const domstate: CommandSpec = {
     const reason = context.args.has("reason") ? " (unknown)" : "";
     return { text: `${DOMAIN_STATE_TEXT[domain.state]}${reason}\n`, data: domainJson(domain) };
   },
-};
+});

@@ -1,8 +1,8 @@
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { bool, DOMAIN, XPATH_OPTIONS } from "./common-options.js";
 import { selectXml } from "./xpath.js";
 
-export const dumpxml: CommandSpec = {
+export const dumpxml = defineCommand({
   name: "dumpxml",
   group: "domain",
   summary: "print the XML of a domain",
@@ -17,7 +17,7 @@ export const dumpxml: CommandSpec = {
     const text = selectXml(`${shown}\n`, args);
     return { text, data: { name: domain.name, xml: text } };
   },
-};
+});
 
 /** The reader is loaded on use, so that help comes at once. */
 async function withoutSecrets(xml: string): Promise<string> {

@@ -1,8 +1,8 @@
 import { escapeText } from "../../xml/writer.js";
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { bool } from "./common-options.js";
 
-export const echo: CommandSpec = {
+export const echo = defineCommand({
   name: "echo",
   group: "domsnap",
   summary: "print arguments",
@@ -20,7 +20,7 @@ export const echo: CommandSpec = {
       .join(" ");
     return { text, data: { words } };
   },
-};
+});
 
 /** As glib quotes: only what needs it, in single quotes. */
 function quote(word: string): string {

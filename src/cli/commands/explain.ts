@@ -1,10 +1,10 @@
 import { ERROR_CATALOGUE, type ErrorCode, type ErrorKind } from "../../core/errors/index.js";
 import { usageError } from "../command-error.js";
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { formatInfo } from "../render/info.js";
 import { formatTable } from "../render/table.js";
 
-export const explain: CommandSpec = {
+export const explain = defineCommand({
   name: "explain",
   group: "domsnap",
   summary: "explain an error code, or list all",
@@ -35,7 +35,7 @@ export const explain: CommandSpec = {
     ]);
     return { text, data: { code, ...kind } };
   },
-};
+});
 
 function listCodes() {
   const kinds = Object.entries<ErrorKind>(ERROR_CATALOGUE);

@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 
 import { underHeadline } from "../command-error.js";
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { safeText } from "../render/display-text.js";
 import { bool, DOMAIN } from "./common-options.js";
 
-export const exportSnapshots: CommandSpec = {
+export const exportSnapshots = defineCommand({
   name: "export",
   group: "snapshot",
   summary: "write the snapshots of a domain down for others",
@@ -68,4 +68,4 @@ export const exportSnapshots: CommandSpec = {
       warnings: result.warnings,
     };
   },
-};
+});

@@ -1,5 +1,5 @@
 import { usageError } from "../command-error.js";
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand, type CommandSpec } from "../command-spec.js";
 import {
   commandGroups,
   formatAllHelp,
@@ -7,7 +7,7 @@ import {
   formatGroupHelp,
 } from "../render/help.js";
 
-export const help: CommandSpec = {
+export const help = defineCommand({
   name: "help",
   group: "domsnap",
   summary: "print help",
@@ -31,7 +31,7 @@ export const help: CommandSpec = {
       );
     return { text, data: { help: text } };
   },
-};
+});
 
 function findHelp(name: string, table: readonly CommandSpec[]): string | undefined {
   if (name === "") return formatAllHelp(table);

@@ -2,13 +2,13 @@ import { EXIT } from "../../core/errors/index.js";
 import type { ImportEntry, ImportResult } from "../../core/operations/shared/results.js";
 import type { PathMapping } from "../../core/rules/index.js";
 import { usageError } from "../command-error.js";
-import type { CommandArguments } from "../grammar/command-arguments.js";
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
+import type { CommandArguments, TextOption } from "../grammar/command-arguments.js";
 import { safeText } from "../render/display-text.js";
 import { changeJson } from "../render/json.js";
 import { bool } from "./common-options.js";
 
-export const importSnapshots: CommandSpec = {
+export const importSnapshots = defineCommand({
   name: "import",
   group: "snapshot",
   summary: "record snapshots that others have made",
@@ -97,10 +97,10 @@ export const importSnapshots: CommandSpec = {
       ...(isIncomplete && { status: EXIT.failed }),
     };
   },
-};
+});
 
 function textOption<Name extends "from" | "domain">(
-  args: CommandArguments,
+  args: CommandArguments<TextOption<"from" | "domain">>,
   name: Name,
 ): Partial<Record<Name, string>> {
   const text = args.text(name);

@@ -1,12 +1,12 @@
 import { isActive, type Domain } from "../../core/model/index.js";
-import type { CommandSpec } from "../command-spec.js";
-import type { CommandArguments } from "../grammar/command-arguments.js";
+import { defineCommand } from "../command-spec.js";
+import type { BoolOption, CommandArguments } from "../grammar/command-arguments.js";
 import { domainJson } from "../render/json.js";
 import { formatTable } from "../render/table.js";
 import { bool } from "./common-options.js";
 import { DOMAIN_STATE_TEXT } from "./domain-state-text.js";
 
-export const list: CommandSpec = {
+export const list = defineCommand({
   name: "list",
   group: "domain",
   summary: "list domains",
@@ -21,7 +21,7 @@ export const list: CommandSpec = {
   ],
   changes: false,
   async run({ args, quiet, service }) {
-    for (const column of ["uuid", "name", "id"]) args.assertExclusive("table", column);
+    for (const column of ["uuid", "name", "id"] as const) args.assertExclusive("table", column);
     const connection = await service();
     const domains = [...(await connection.listDomains())]
       .filter((domain) => isWanted(domain, args))
@@ -42,9 +42,9 @@ export const list: CommandSpec = {
       ),
     };
   },
-};
+});
 
-function isWanted(domain: Domain, args: CommandArguments): boolean {
+function isWanted(domain: Domain, args: CommandArguments<BoolOption<"all" | "inactive">>): boolean {
   return args.has("all") || isActive(domain) !== args.has("inactive");
 }
 
@@ -56,7 +56,10 @@ function compareDomains(a: Domain, b: Domain): number {
 }
 
 /** What `--uuid`, `--name` and `--id` print, one line a domain; undefined without any of them. */
-function formatPlain(domains: readonly Domain[], args: CommandArguments): string | undefined {
+function formatPlain(
+  domains: readonly Domain[],
+  args: CommandArguments<BoolOption<"uuid" | "id" | "name">>,
+): string | undefined {
   const columns: ((domain: Domain) => string)[] = [
     ...(args.has("uuid") ? [({ uuid }: Domain) => uuid] : []),
     ...(args.has("id") ? [idText] : []),

@@ -1,9 +1,9 @@
 import type { LockInfo } from "../../core/operations/shared/results.js";
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { safeText } from "../render/display-text.js";
 import { describeOperation, operationJson } from "./open-operation-text.js";
 
-export const locks: CommandSpec = {
+export const locks = defineCommand({
   name: "locks",
   group: "domsnap",
   summary: "tell which domains are being changed, and what was interrupted",
@@ -21,7 +21,7 @@ export const locks: CommandSpec = {
       data: { locks: infos.map(lockJson) },
     };
   },
-};
+});
 
 function formatLock({ domain, holder, operation, error }: LockInfo): string {
   const lines = [`locked by ${holder ? holder.description : "nobody"}`];

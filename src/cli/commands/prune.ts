@@ -2,8 +2,8 @@ import { EXIT } from "../../core/errors/index.js";
 import type { PruneResult } from "../../core/operations/shared/results.js";
 import { RETENTION_RULES, type RetentionPolicy } from "../../core/rules/index.js";
 import { usageError } from "../command-error.js";
-import type { CommandArguments } from "../grammar/command-arguments.js";
-import type { CommandResult, CommandSpec, OptionSpec } from "../command-spec.js";
+import { defineCommand, type CommandResult } from "../command-spec.js";
+import type { CommandArguments, TextOption } from "../grammar/command-arguments.js";
 import { formatTable } from "../render/table.js";
 import { formatTime } from "../render/time.js";
 import { DOMAIN, YES } from "./common-options.js";
@@ -17,7 +17,14 @@ const KEEP_TEXTS: Readonly<Record<keyof RetentionPolicy, string>> = {
   monthly: "the same for months",
 };
 
-export const prune: CommandSpec = {
+type KeepOption = `keep-${keyof RetentionPolicy}`;
+
+function keepOption(rule: keyof RetentionPolicy) {
+  const name: KeepOption = `keep-${rule}`;
+  return { name, kind: "string", literal: true, summary: KEEP_TEXTS[rule] } as const;
+}
+
+export const prune = defineCommand({
   name: "prune",
   group: "domsnap",
   summary: "delete old snapshots by rules, keep the others",
@@ -28,12 +35,7 @@ export const prune: CommandSpec = {
   options: [
     DOMAIN,
     { name: "label", kind: "string", literal: true, summary: "only snapshots with this label" },
-    ...RETENTION_RULES.map((rule): OptionSpec => ({
-      name: `keep-${rule}`,
-      kind: "string",
-      literal: true,
-      summary: KEEP_TEXTS[rule],
-    })),
+    ...RETENTION_RULES.map(keepOption),
     YES,
   ],
   examples: [
@@ -63,9 +65,9 @@ export const prune: CommandSpec = {
     const agreed = { ...request, agreed: preview.removed };
     return resultOf(await service.prune(domain.uuid, agreed, options));
   },
-};
+});
 
-function policyOf(args: CommandArguments): RetentionPolicy {
+function policyOf(args: CommandArguments<TextOption<KeepOption>>): RetentionPolicy {
   const policy: Partial<Record<keyof RetentionPolicy, number>> = {};
   for (const rule of RETENTION_RULES) {
     const text = args.text(`keep-${rule}`);

@@ -1,11 +1,11 @@
 import { EXIT } from "../../core/errors/index.js";
 import type { Recovery } from "../../core/operations/shared/results.js";
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { safeText } from "../render/display-text.js";
 import { DOMAIN } from "./common-options.js";
 import { describeOperation, operationJson } from "./open-operation-text.js";
 
-export const recover: CommandSpec = {
+export const recover = defineCommand({
   name: "recover",
   group: "domsnap",
   summary: "settle changes that were interrupted",
@@ -32,7 +32,7 @@ export const recover: CommandSpec = {
       ...(failed && { status: EXIT.unfinished }),
     };
   },
-};
+});
 
 function formatRecovery({ domain, operation, outcome, error }: Recovery): string {
   const what = operation ? describeOperation(operation) : "an interrupted change";

@@ -1,31 +1,29 @@
 import { usageError } from "../command-error.js";
 import type { CommandContext } from "../command-spec.js";
+import type { BoolOption, TextOption } from "../grammar/command-arguments.js";
 import type { Domain } from "../../core/model/index.js";
 
+type Context = CommandContext<TextOption<"snapshotname"> | BoolOption<"current">>;
+
 /**
- * The snapshot that `--snapshotname` (or another option) or `--current` means, as virsh looks it
- * up: exactly one of the two, and it exists. Throws virsh's messages.
+ * The snapshot that `--snapshotname` or `--current` means, as virsh looks it up: exactly one of the
+ * two, and it exists. Throws virsh's messages.
  */
-export async function findSnapshot(
-  context: CommandContext,
-  domain: Domain,
-  option = "snapshotname",
-): Promise<string> {
-  if (context.args.text(option) !== undefined && context.args.has("current"))
-    throw usageError(`--${option} and --current are mutually exclusive`);
-  return findNamedOrCurrent(context, domain, option);
+export async function findSnapshot(context: Context, domain: Domain): Promise<string> {
+  if (context.args.text("snapshotname") !== undefined && context.args.has("current"))
+    throw usageError("--snapshotname and --current are mutually exclusive");
+  return findNamedOrCurrent(context, domain);
 }
 
 /** As `findSnapshot`, but a name wins over `--current`. */
 export async function findNamedOrCurrent(
-  { args, service }: CommandContext,
+  { args, service }: Context,
   domain: Domain,
-  option = "snapshotname",
 ): Promise<string> {
-  const name = args.text(option);
+  const name = args.text("snapshotname");
   if (name === undefined) {
     if (args.has("current")) return (await service()).current(domain.uuid);
-    throw usageError(`--${option} or --current is required`);
+    throw usageError("--snapshotname or --current is required");
   }
   return (await (await service()).info(domain.uuid, name)).head.name;
 }

@@ -1,4 +1,4 @@
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { snapshotJson } from "../render/json.js";
 import { changeOutput } from "./change-output.js";
 import {
@@ -10,7 +10,7 @@ import {
 } from "./common-options.js";
 import { formatSnapshotWords } from "./snapshot-specs.js";
 
-export const snapshotCreateAs: CommandSpec = {
+export const snapshotCreateAs = defineCommand({
   name: "snapshot-create-as",
   group: "snapshot",
   summary: "create a snapshot from arguments",
@@ -66,4 +66,4 @@ export const snapshotCreateAs: CommandSpec = {
       snapshot: snapshotJson(result.snapshot),
     });
   },
-};
+});

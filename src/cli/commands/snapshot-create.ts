@@ -1,4 +1,4 @@
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { snapshotJson } from "../render/json.js";
 import { changeOutput } from "./change-output.js";
 import {
@@ -10,7 +10,7 @@ import {
 } from "./common-options.js";
 import { readSnapshotFile } from "./read-xml-file.js";
 
-export const snapshotCreate: CommandSpec = {
+export const snapshotCreate = defineCommand({
   name: "snapshot-create",
   group: "snapshot",
   summary: "create a snapshot from XML",
@@ -52,4 +52,4 @@ export const snapshotCreate: CommandSpec = {
       snapshot: snapshotJson(result.snapshot),
     });
   },
-};
+});

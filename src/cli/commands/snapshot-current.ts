@@ -1,12 +1,13 @@
 import { asDomsnapError } from "../../core/errors/index.js";
 import { CommandError } from "../command-error.js";
-import type { CommandContext, CommandResult, CommandSpec } from "../command-spec.js";
+import { defineCommand, type CommandContext, type CommandResult } from "../command-spec.js";
+import type { BoolOption, RequiredOption } from "../grammar/command-arguments.js";
 import type { Domain } from "../../core/model/index.js";
 import { changeOutput } from "./change-output.js";
 import { bool, DOMAIN } from "./common-options.js";
 import { redefineFlags } from "./redefine-flags.js";
 
-export const snapshotCurrent: CommandSpec = {
+export const snapshotCurrent = defineCommand({
   name: "snapshot-current",
   group: "snapshot",
   summary: "get or set the current snapshot",
@@ -31,7 +32,7 @@ export const snapshotCurrent: CommandSpec = {
     const name = context.args.text("snapshotname");
     return name === undefined ? printCurrent(context, domain) : setCurrent(context, domain, name);
   },
-};
+});
 
 async function setCurrent(
   context: CommandContext,
@@ -45,7 +46,10 @@ async function setCurrent(
   return changeOutput(result, `Snapshot ${name} set as current`, { name });
 }
 
-async function printCurrent(context: CommandContext, domain: Domain): Promise<CommandResult> {
+async function printCurrent(
+  context: CommandContext<BoolOption<"name" | "security-info"> | RequiredOption<"domain">>,
+  domain: Domain,
+): Promise<CommandResult> {
   const service = await context.service();
   const name = await currentName(context, domain);
   if (context.args.has("name")) return { text: name, data: { name } };
@@ -54,7 +58,10 @@ async function printCurrent(context: CommandContext, domain: Domain): Promise<Co
   return { text: xml, data: { name, xml } };
 }
 
-async function currentName(context: CommandContext, domain: Domain): Promise<string> {
+async function currentName(
+  context: CommandContext<RequiredOption<"domain">>,
+  domain: Domain,
+): Promise<string> {
   try {
     return await (await context.service()).current(domain.uuid);
   } catch (thrown) {

@@ -1,10 +1,10 @@
 import { underHeadline } from "../command-error.js";
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { changeOutput } from "./change-output.js";
 import { bool, DOMAIN, SNAPSHOT_NAME } from "./common-options.js";
 import { findSnapshot } from "./snapshot-argument.js";
 
-export const snapshotDelete: CommandSpec = {
+export const snapshotDelete = defineCommand({
   name: "snapshot-delete",
   group: "snapshot",
   summary: "delete a snapshot",
@@ -42,4 +42,4 @@ export const snapshotDelete: CommandSpec = {
     const what = flags.childrenOnly ? `${name} children` : name;
     return changeOutput(result, `Domain snapshot ${what} deleted\n`, { name });
   },
-};
+});

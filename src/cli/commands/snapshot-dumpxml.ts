@@ -1,8 +1,8 @@
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { DOMAIN, SNAPSHOT_NAME, XPATH_OPTIONS } from "./common-options.js";
 import { selectXml } from "./xpath.js";
 
-export const snapshotDumpxml: CommandSpec = {
+export const snapshotDumpxml = defineCommand({
   name: "snapshot-dumpxml",
   group: "snapshot",
   summary: "print the XML of a snapshot",
@@ -18,4 +18,4 @@ export const snapshotDumpxml: CommandSpec = {
     const xml = selectXml(document, args);
     return { text: xml, data: { name, xml } };
   },
-};
+});

@@ -2,13 +2,14 @@ import { asDomsnapError, type DomsnapError } from "../../core/errors/index.js";
 import type { CreateResult } from "../../core/operations/shared/results.js";
 import type { Domain } from "../../core/model/index.js";
 import { asCommandError, CommandError, usageError } from "../command-error.js";
-import type { CommandContext, CommandResult, CommandSpec } from "../command-spec.js";
+import { defineCommand, type CommandContext, type CommandResult } from "../command-spec.js";
+import type { BoolOption, TextOption } from "../grammar/command-arguments.js";
 import { changeOutput } from "./change-output.js";
 import { bool, DOMAIN, SNAPSHOT_NAME } from "./common-options.js";
 import { redefineFlags } from "./redefine-flags.js";
 import { findNamedOrCurrent } from "./snapshot-argument.js";
 
-export const snapshotEdit: CommandSpec = {
+export const snapshotEdit = defineCommand({
   name: "snapshot-edit",
   group: "snapshot",
   summary: "edit the XML of a snapshot",
@@ -34,10 +35,14 @@ export const snapshotEdit: CommandSpec = {
       throw new CommandError([...lines, `Failed to update ${name}`], reason);
     }
   },
-};
+});
+
+type EditContext = CommandContext<
+  TextOption<"snapshotname"> | BoolOption<"current" | "rename" | "clone">
+>;
 
 async function editSnapshot(
-  context: CommandContext,
+  context: EditContext,
   domain: Domain,
   name: string,
 ): Promise<CommandResult> {
@@ -75,7 +80,7 @@ async function wantsAnotherTry(context: CommandContext, reason: DomsnapError): P
 }
 
 async function redefine(
-  context: CommandContext,
+  context: EditContext,
   domain: Domain,
   name: string,
   text: string,
@@ -96,7 +101,7 @@ async function redefine(
 }
 
 function outcomeText(
-  { args }: CommandContext,
+  { args }: EditContext,
   name: string,
   { snapshot }: CreateResult,
 ): string | undefined {

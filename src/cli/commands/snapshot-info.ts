@@ -1,11 +1,11 @@
 import { isExternalSnapshot, type SnapshotHead } from "../../core/model/index.js";
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { formatInfo } from "../render/info.js";
 import { snapshotJson } from "../render/json.js";
 import { bool, DOMAIN, SNAPSHOT_NAME } from "./common-options.js";
 import { findSnapshot } from "./snapshot-argument.js";
 
-export const snapshotInfo: CommandSpec = {
+export const snapshotInfo = defineCommand({
   name: "snapshot-info",
   group: "snapshot",
   summary: "print what is known of a snapshot",
@@ -30,7 +30,7 @@ export const snapshotInfo: CommandSpec = {
     const snapshot = snapshotJson(head);
     return { text, data: { domain: domain.name, snapshot, current, children, descendants } };
   },
-};
+});
 
 /** virsh goes by the document; one without `<memory>` is external only as a disk snapshot. */
 function isExternal(head: SnapshotHead): boolean {

@@ -1,8 +1,9 @@
 import type { ListFlags, SnapshotHead, Domain } from "../../core/model/index.js";
 import type { SnapshotListing } from "../../core/operations/shared/results.js";
 import { usageError } from "../command-error.js";
-import type { CommandContext, CommandSpec } from "../command-spec.js";
-import type { CommandArguments } from "../grammar/command-arguments.js";
+import { defineCommand, type CommandContext } from "../command-spec.js";
+import type { ReadableOption } from "../grammar/command-arguments.js";
+import type { OptionSpec } from "../grammar/option-spec.js";
 import { domainJson, snapshotJson } from "../render/json.js";
 import { snapshotTrees, sortByName } from "../render/snapshot-rows.js";
 import { formatTable } from "../render/table.js";
@@ -24,38 +25,42 @@ const FLAG_OF_OPTION = {
   topological: "topological",
 } as const;
 
-export const snapshotList: CommandSpec = {
+const OPTIONS = [
+  DOMAIN,
+  bool("parent", "add a column with the parent"),
+  bool("roots", "only snapshots without a parent"),
+  bool("leaves", "only snapshots without children"),
+  bool("no-leaves", "only snapshots with children"),
+  bool("metadata", "only snapshots with a record"),
+  bool("no-metadata", "only snapshots without a record"),
+  bool("inactive", "taken while the domain was off"),
+  bool("active", "taken while the domain was running"),
+  bool("disk-only", "taken of the disks of a running domain"),
+  bool("internal", "kept inside of the disk images"),
+  bool("external", "kept in files of their own"),
+  bool("tree", "as a tree"),
+  {
+    name: "from",
+    kind: "string",
+    summary: "only children of this snapshot",
+    completes: "snapshot",
+  },
+  bool("current", "only children of the current snapshot"),
+  bool("descendants", "with --from or --current: all below"),
+  bool("name", "names only"),
+  bool("topological", "parents before children instead of by name"),
+] as const satisfies readonly OptionSpec[];
+
+type ListContext = CommandContext<ReadableOption<(typeof OPTIONS)[number]>>;
+
+export const snapshotList = defineCommand({
   name: "snapshot-list",
   group: "snapshot",
   summary: "list the snapshots of a domain",
   description:
     "Filters of one kind add to each other, filters of different kinds narrow the list down.\n" +
     "A snapshot whose parent does not exist is shown with a remark, never left out.",
-  options: [
-    DOMAIN,
-    bool("parent", "add a column with the parent"),
-    bool("roots", "only snapshots without a parent"),
-    bool("leaves", "only snapshots without children"),
-    bool("no-leaves", "only snapshots with children"),
-    bool("metadata", "only snapshots with a record"),
-    bool("no-metadata", "only snapshots without a record"),
-    bool("inactive", "taken while the domain was off"),
-    bool("active", "taken while the domain was running"),
-    bool("disk-only", "taken of the disks of a running domain"),
-    bool("internal", "kept inside of the disk images"),
-    bool("external", "kept in files of their own"),
-    bool("tree", "as a tree"),
-    {
-      name: "from",
-      kind: "string",
-      summary: "only children of this snapshot",
-      completes: "snapshot",
-    },
-    bool("current", "only children of the current snapshot"),
-    bool("descendants", "with --from or --current: all below"),
-    bool("name", "names only"),
-    bool("topological", "parents before children instead of by name"),
-  ],
+  options: OPTIONS,
   examples: [
     { line: "domsnap snapshot-list vm1 --tree", summary: "Show how the snapshots hang together." },
     {
@@ -79,9 +84,9 @@ export const snapshotList: CommandSpec = {
       warnings: listing.problems.map(({ record, reason }) => `${record}: ${reason}`),
     };
   },
-};
+});
 
-function assertCompatible(args: CommandArguments): void {
+function assertCompatible(args: ListContext["args"]): void {
   args.assertExclusive("tree", "name");
   args.assertExclusive("parent", "roots");
   args.assertExclusive("parent", "tree");
@@ -96,7 +101,7 @@ function assertCompatible(args: CommandArguments): void {
     "disk-only",
     "internal",
     "external",
-  ])
+  ] as const)
     if (args.has(filter) && args.has("tree"))
       throw usageError(`--${filter} and --tree are mutually exclusive`);
   if (args.has("descendants") && !args.has("from") && !args.has("current"))
@@ -104,7 +109,7 @@ function assertCompatible(args: CommandArguments): void {
 }
 
 async function listSnapshots(
-  { args, service: openService }: CommandContext,
+  { args, service: openService }: ListContext,
   domain: Domain,
   from: string | undefined,
 ): Promise<SnapshotListing> {
@@ -119,7 +124,7 @@ async function listSnapshots(
 }
 
 /** The snapshot that `--from` or `--current` names. */
-async function findStart(context: CommandContext, domain: Domain): Promise<string | undefined> {
+async function findStart(context: ListContext, domain: Domain): Promise<string | undefined> {
   const { args } = context;
   const from = args.text("from");
   if (from !== undefined && args.has("current"))
@@ -127,7 +132,7 @@ async function findStart(context: CommandContext, domain: Domain): Promise<strin
   return args.has("current") ? (await context.service()).current(domain.uuid) : from;
 }
 
-function formatRows({ args, quiet }: CommandContext, heads: readonly SnapshotHead[]): string {
+function formatRows({ args, quiet }: ListContext, heads: readonly SnapshotHead[]): string {
   if (args.has("name")) return heads.map(({ name }) => `${name}\n`).join("");
   const parent = args.has("parent");
   const header = ["Name", "Creation Time", "State", ...(parent ? ["Parent"] : [])];

@@ -1,10 +1,10 @@
 import { asDomsnapError } from "../../core/errors/index.js";
 import { CommandError } from "../command-error.js";
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { bool, DOMAIN, SNAPSHOT_NAME } from "./common-options.js";
 import { findSnapshot } from "./snapshot-argument.js";
 
-export const snapshotParent: CommandSpec = {
+export const snapshotParent = defineCommand({
   name: "snapshot-parent",
   group: "snapshot",
   summary: "print the name of a snapshot's parent",
@@ -22,4 +22,4 @@ export const snapshotParent: CommandSpec = {
       throw new CommandError([`snapshot '${name}' has no parent`], reason);
     }
   },
-};
+});

@@ -1,13 +1,14 @@
 import { asDomsnapError } from "../../core/errors/index.js";
 import type { Domain, RevertFlags } from "../../core/model/index.js";
-import type { RevertResult } from "../../core/operations/shared/results.js";
+import type { RevertOptions, RevertResult } from "../../core/operations/shared/results.js";
 import { underHeadline } from "../command-error.js";
-import type { CommandContext, CommandSpec } from "../command-spec.js";
+import { defineCommand, type CommandContext } from "../command-spec.js";
+import type { BoolOption } from "../grammar/command-arguments.js";
 import { changeOutput } from "./change-output.js";
 import { bool, DOMAIN, SNAPSHOT_NAME } from "./common-options.js";
 import { findSnapshot } from "./snapshot-argument.js";
 
-export const snapshotRevert: CommandSpec = {
+export const snapshotRevert = defineCommand({
   name: "snapshot-revert",
   group: "snapshot",
   summary: "revert a domain to a snapshot",
@@ -49,6 +50,7 @@ export const snapshotRevert: CommandSpec = {
           paused: "paused",
           "reset-nvram": "resetNvram",
         }),
+        { keepCurrent: context.args.has("keep-current") },
       ),
     );
     const kept = result.kept === undefined ? "" : `The state before is kept as '${result.kept}'\n`;
@@ -57,20 +59,18 @@ export const snapshotRevert: CommandSpec = {
       ...(result.kept === undefined ? {} : { kept: result.kept }),
     });
   },
-};
+});
 
 /** As virsh does, `--force` only comes into play when the revert was called risky without it. */
 export async function revertWithForce(
-  context: CommandContext,
+  context: CommandContext<BoolOption<"force">>,
   domain: Domain,
   name: string,
   flags: RevertFlags,
+  { keepCurrent = false }: Pick<RevertOptions, "keepCurrent"> = {},
 ): Promise<RevertResult> {
   const service = await context.service();
-  const options = {
-    ...context.changeOptions(),
-    keepCurrent: context.args.has("keep-current"),
-  };
+  const options = { ...context.changeOptions(), keepCurrent };
   try {
     return await service.revert(domain.uuid, name, flags, options);
   } catch (thrown) {

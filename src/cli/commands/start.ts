@@ -1,10 +1,15 @@
-import { bool } from "./common-options.js";
-import { powerCommand } from "./power-command.js";
+import { defineCommand } from "../command-spec.js";
+import { bool, DOMAIN } from "./common-options.js";
+import { switchPower } from "./power-command.js";
 
-export const start = powerCommand({
-  verb: "start",
+export const start = defineCommand({
+  name: "start",
+  group: "domain",
   summary: "start a (previously defined) inactive domain",
-  options: [bool("paused", "leave the guest paused after creation")],
-  done: "started",
-  action: ({ args }) => ({ verb: "start", paused: args.has("paused") }),
+  options: [DOMAIN, bool("paused", "leave the guest paused after creation")],
+  changes: true,
+  run(context) {
+    const paused = context.args.has("paused");
+    return switchPower(context, { verb: "start", paused }, "started");
+  },
 });

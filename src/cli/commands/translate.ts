@@ -1,5 +1,5 @@
 import { usageError } from "../command-error.js";
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { planJson } from "../render/json.js";
 import { formatPlan } from "../render/plan.js";
 import { bool } from "./common-options.js";
@@ -8,7 +8,7 @@ import { readDomainFile, readSnapshotFile } from "./read-xml-file.js";
 const FORMS = ["plan", "libxl-json", "xl"] as const;
 const STATES = ["shutoff", "running", "paused"] as const;
 
-export const translate: CommandSpec = {
+export const translate = defineCommand({
   name: "translate",
   group: "xml",
   summary: "turn a snapshot document into what a Xen toolstack needs",
@@ -73,4 +73,4 @@ export const translate: CommandSpec = {
         return { text: xl, data: { xl } };
     }
   },
-};
+});

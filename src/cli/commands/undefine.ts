@@ -1,9 +1,9 @@
 import { underHeadline } from "../command-error.js";
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { changeOutput } from "./change-output.js";
 import { bool, DOMAIN } from "./common-options.js";
 
-export const undefine: CommandSpec = {
+export const undefine = defineCommand({
   name: "undefine",
   group: "domain",
   summary: "remove the definition of a domain",
@@ -22,4 +22,4 @@ export const undefine: CommandSpec = {
     );
     return changeOutput(result, `Domain '${typed}' has been undefined\n`, {});
   },
-};
+});

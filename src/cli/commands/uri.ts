@@ -1,6 +1,6 @@
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 
-export const uri: CommandSpec = {
+export const uri = defineCommand({
   name: "uri",
   group: "host",
   summary: "print the URI of the connection",
@@ -10,4 +10,4 @@ export const uri: CommandSpec = {
     const { uri } = await service();
     return { text: `${uri}\n`, data: { uri } };
   },
-};
+});

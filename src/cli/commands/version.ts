@@ -1,7 +1,7 @@
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { formatVersion, VERSION } from "../version.js";
 
-export const version: CommandSpec = {
+export const version = defineCommand({
   name: "version",
   group: "host",
   summary: "print the version",
@@ -11,4 +11,4 @@ export const version: CommandSpec = {
     text: `${formatVersion("long")}Connection: ${uri}\n`,
     data: { version: VERSION, node: process.versions.node, uri },
   }),
-};
+});

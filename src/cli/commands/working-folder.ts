@@ -2,18 +2,18 @@ import { chdir, cwd } from "node:process";
 import { homedir } from "node:os";
 import { asDomsnapError } from "../../core/errors/index.js";
 import { CommandError } from "../command-error.js";
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 
-export const pwd: CommandSpec = {
+export const pwd = defineCommand({
   name: "pwd",
   group: "domsnap",
   summary: "print the current folder",
   options: [],
   changes: false,
   run: () => ({ text: `${cwd()}\n`, data: { folder: cwd() } }),
-};
+});
 
-export const cd: CommandSpec = {
+export const cd = defineCommand({
   name: "cd",
   group: "domsnap",
   summary: "change the current folder",
@@ -33,4 +33,4 @@ export const cd: CommandSpec = {
     }
     return { data: { folder } };
   },
-};
+});

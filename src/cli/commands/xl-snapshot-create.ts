@@ -1,18 +1,20 @@
-import { join, resolve } from "node:path";
-
-import { domsnapRules, type CreateFlags, type Domain } from "../../core/model/index.js";
+import type { Domain } from "../../core/model/index.js";
 import { stillWarning } from "../../core/operations/create/still-warning.js";
-import type { SnapshotConfig, SnapshotWish } from "../../xl-snapshot/index.js";
-import { usageError } from "../command-error.js";
-import type { CommandArguments } from "../grammar/command-arguments.js";
-import type { CommandContext, CommandSpec } from "../command-spec.js";
+import type {
+  CreateRequest,
+  SnapshotWish,
+  WishFacts,
+  WishOptions,
+} from "../../xl-snapshot/index.js";
+import { defineCommand, type CommandContext } from "../command-spec.js";
+import type { BoolOption, CommandArguments, TextOption } from "../grammar/command-arguments.js";
 import { snapshotJson } from "../render/json.js";
 import { changeOutput } from "./change-output.js";
 import { bool } from "./common-options.js";
 import { readBytes } from "./read-xml-file.js";
 import { XL_COMMAND, XL_DOMAIN } from "./xl-options.js";
 
-export const xlSnapshotCreate: CommandSpec = {
+export const xlSnapshotCreate = defineCommand({
   ...XL_COMMAND,
   name: "xl snapshot-create",
   summary: "create a snapshot of memory and disks",
@@ -69,98 +71,51 @@ export const xlSnapshotCreate: CommandSpec = {
       { snapshot: snapshotJson(result.snapshot) },
     );
   },
-};
+});
 
-/** What is asked of the service: the same as by `snapshot-create`. */
-interface Request {
-  readonly document: string;
-  readonly flags: CreateFlags;
+type XlCreateOption = TextOption<"name" | "configfile"> | BoolOption<"live" | "disk-only">;
+type XlCreateContext = CommandContext<XlCreateOption>;
+
+interface Request extends CreateRequest {
   readonly warnings: readonly string[];
 }
 
-async function readRequest(context: CommandContext, domain: Domain): Promise<Request> {
-  const path = context.args.text("configfile");
-  if (path === undefined) return requestOf(context, domain, { wish: { disks: [] }, warnings: [] });
-  const bytes = await readBytes(path);
-  if (isXml(bytes)) return xmlRequest(context.args, bytes);
-  const { parseSnapshotConfig } = await import("../../xl-snapshot/index.js");
-  return requestOf(context, domain, parseSnapshotConfig(Buffer.from(bytes).toString(), path));
-}
-
-/** In xl's syntax nothing begins like this; the zero byte and the marks are those of UTF-16. */
-function isXml(bytes: Uint8Array): boolean {
-  return /^(?:\xef\xbb\xbf|\xfe\xff|\xff\xfe)?[\0\s]*</.test(
-    Buffer.from(bytes.subarray(0, 1024)).toString("latin1"),
-  );
-}
-
-async function xmlRequest(args: CommandArguments, bytes: Uint8Array): Promise<Request> {
-  const { decodeXmlBytes } = await import("../../xml/decode-bytes.js");
-  const text = decodeXmlBytes(bytes, "(domain_snapshot)");
-  const flags = args.flags({ live: "live", "disk-only": "diskOnly" });
-  const name = args.text("name");
-  if (name === undefined) return { document: text, flags, warnings: [] };
-  const { formatSnapshot, parseSnapshot } = await import("../../xml/index.js");
-  const parsed = parseSnapshot(text);
-  assertSameName(name, parsed.name);
-  return { document: formatSnapshot({ ...parsed, name }), flags, warnings: [] };
-}
-
-async function requestOf(
-  context: CommandContext,
-  domain: Domain,
-  { wish: told, warnings }: SnapshotConfig,
-): Promise<Request> {
-  const service = await context.service();
+async function readRequest(context: XlCreateContext, domain: Domain): Promise<Request> {
   const xl = await import("../../xl-snapshot/index.js");
-  const wish = withOptions(told, context.args);
-  const captured = xl.wantsMemory(wish, domain);
-  // Saving live needs a file; where that is not possible anyway, nothing else has to change for it.
-  const isVain = wish.live === true && captured && !service.savesMemoryLive;
-  const possible = isVain ? { ...wish, live: false } : wish;
-  const needsFile = xl.needsMemoryFile(possible, domain);
-  const name = wish.name ?? (needsFile ? await defaultName(context, domain) : undefined);
-  const folder = (await service.snapshotFolder(domain.uuid)) ?? process.cwd();
-  const request = xl.requestOfWish({ ...possible, ...(name !== undefined && { name }) }, domain, {
-    resolve: (file) => resolve(folder, file),
-    memoryFile: () => join(folder, `${name ?? ""}.save`),
-  });
-  const { formatSnapshot } = await import("../../xml/index.js");
+  const options = optionsOf(context.args);
+  const path = context.args.text("configfile");
+  // No ConfigFile says as much as an empty one.
+  const bytes = path === undefined ? Buffer.of() : await readBytes(path);
+  if (xl.isXmlConfig(bytes)) return { ...xl.requestOfDocument(bytes, options), warnings: [] };
+  const config = xl.parseSnapshotConfig(Buffer.from(bytes).toString(), path ?? "");
+  const wish = xl.withOptions(config.wish, options);
+  const { uri, savesMemoryLive } = await context.service();
+  const isVain = xl.asksLiveInVain(wish, domain, { savesMemoryLive });
   return {
-    document: formatSnapshot(request),
-    flags: {
-      ...(possible.live === true && { live: true }),
-      ...(wish.memory === false && { diskOnly: true }),
-    },
-    warnings: [...warnings, ...(isVain ? [stillWarning(service.uri)] : [])],
+    ...xl.createRequestOf(wish, domain, await factsFor(wish, context, domain)),
+    warnings: [...config.warnings, ...(isVain ? [stillWarning(uri)] : [])],
   };
 }
 
-/** File and options together. Throws `usage` where they contradict each other. */
-function withOptions(told: SnapshotWish, args: CommandArguments): SnapshotWish {
+function optionsOf(args: CommandArguments<XlCreateOption>): WishOptions {
   const name = args.text("name");
-  if (name !== undefined) assertSameName(name, told.name);
-  if (args.has("live") && told.live === false)
-    throw usageError('--live contradicts live="no" of the ConfigFile; leave one out');
-  if (args.has("disk-only") && told.memory !== undefined && told.memory !== false)
-    throw usageError("--disk-only contradicts the ConfigFile, which asks for memory");
   return {
-    ...told,
     ...(name !== undefined && { name }),
-    ...(args.has("live") && { live: true }),
-    ...(args.has("disk-only") && { memory: false }),
+    ...args.flags({ live: "live", "disk-only": "diskOnly" }),
   };
 }
 
-function assertSameName(option: string, told: string | undefined): void {
-  if (told === undefined || told === option) return;
-  throw usageError(`the ConfigFile names the snapshot '${told}', and -n names it '${option}'`);
-}
-
-/** Needed here only for the name of the file that memory goes to. */
-async function defaultName({ service }: CommandContext, domain: Domain): Promise<string> {
-  const { defaultSnapshotName } = await import("../../core/rules/index.js");
-  const { heads } = await (await service()).list(domain.uuid);
-  const taken = new Set(heads.map(({ name }) => name));
-  return defaultSnapshotName(BigInt(Math.floor(Date.now() / 1000)), taken, domsnapRules);
+async function factsFor(
+  wish: SnapshotWish,
+  context: XlCreateContext,
+  { uuid }: Domain,
+): Promise<WishFacts> {
+  const service = await context.service();
+  const heads = wish.name === undefined ? (await service.list(uuid)).heads : [];
+  return {
+    folder: (await service.snapshotFolder(uuid)) ?? process.cwd(),
+    savesMemoryLive: service.savesMemoryLive,
+    existingNames: new Set(heads.map(({ name }) => name)),
+    nowSeconds: BigInt(Math.floor(Date.now() / 1000)),
+  };
 }

@@ -1,9 +1,9 @@
 import { underHeadline } from "../command-error.js";
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { changeOutput } from "./change-output.js";
 import { XL_COMMAND, XL_DOMAIN, XL_SNAPSHOT } from "./xl-options.js";
 
-export const xlSnapshotDelete: CommandSpec = {
+export const xlSnapshotDelete = defineCommand({
   ...XL_COMMAND,
   name: "xl snapshot-delete",
   summary: "delete a snapshot",
@@ -23,4 +23,4 @@ export const xlSnapshotDelete: CommandSpec = {
     );
     return changeOutput(result, `Domain snapshot ${name} deleted\n`, { name });
   },
-};
+});

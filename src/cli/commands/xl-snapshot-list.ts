@@ -1,7 +1,14 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { DiskSnapshot, Domain, SnapshotHead, SnapshotState } from "../../core/model/index.js";
+import {
+  oldestFirst,
+  type DiskSnapshot,
+  type Domain,
+  type SnapshotHead,
+  type SnapshotState,
+} from "../../core/model/index.js";
 import type { SnapshotListing } from "../../core/operations/shared/results.js";
-import type { CommandContext, CommandSpec } from "../command-spec.js";
+import { defineCommand, type CommandContext } from "../command-spec.js";
+import type { BoolOption, TextOption } from "../grammar/command-arguments.js";
 import { safeText } from "../render/display-text.js";
 import { formatColumns } from "../render/table.js";
 import { formatTime } from "../render/time.js";
@@ -9,7 +16,7 @@ import { bool } from "./common-options.js";
 import { listingJson } from "./snapshot-list.js";
 import { XL_COMMAND, XL_DOMAIN, XL_SNAPSHOT } from "./xl-options.js";
 
-export const xlSnapshotList: CommandSpec = {
+export const xlSnapshotList = defineCommand({
   ...XL_COMMAND,
   name: "xl snapshot-list",
   summary: "list the snapshots of one domain or of all",
@@ -36,10 +43,12 @@ export const xlSnapshotList: CommandSpec = {
       ),
     };
   },
-};
+});
 
 /** Sorted, and of those that `-n` names. Throws `no-domain-snapshot` when it names none. */
-async function readListings(context: CommandContext): Promise<SnapshotListing[]> {
+async function readListings(
+  context: CommandContext<TextOption<"domain" | "name">>,
+): Promise<SnapshotListing[]> {
   const { args } = context;
   const service = await context.service();
   const domains: readonly Pick<Domain, "uuid">[] = args.has("domain")
@@ -50,20 +59,15 @@ async function readListings(context: CommandContext): Promise<SnapshotListing[]>
   for (const { uuid } of domains) {
     const listing = await service.list(uuid);
     const heads = listing.heads.filter((head) => name === undefined || head.name === name);
-    listings.push({ ...listing, heads: heads.sort(byAge) });
+    listings.push({ ...listing, heads: heads.sort(oldestFirst) });
   }
   if (name !== undefined && listings.every(({ heads }) => heads.length === 0))
     throw new DomsnapError("no-domain-snapshot", `no domain snapshot with matching name '${name}'`);
   return listings;
 }
 
-function byAge(a: SnapshotHead, b: SnapshotHead): number {
-  if (a.creationTime !== b.creationTime) return a.creationTime < b.creationTime ? -1 : 1;
-  return a.name < b.name ? -1 : 1;
-}
-
 function formatListings(
-  { args, quiet }: CommandContext,
+  { args, quiet }: CommandContext<TextOption<"domain"> | BoolOption<"long">>,
   listings: readonly SnapshotListing[],
 ): string {
   const isAll = !args.has("domain");

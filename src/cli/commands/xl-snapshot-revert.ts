@@ -1,11 +1,11 @@
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { underHeadline } from "../command-error.js";
 import { bool } from "./common-options.js";
 import { changeOutput } from "./change-output.js";
 import { revertWithForce } from "./snapshot-revert.js";
 import { XL_COMMAND, XL_DOMAIN, XL_SNAPSHOT } from "./xl-options.js";
 
-export const xlSnapshotRevert: CommandSpec = {
+export const xlSnapshotRevert = defineCommand({
   ...XL_COMMAND,
   name: "xl snapshot-revert",
   summary: "revert a domain to a snapshot",
@@ -34,4 +34,4 @@ export const xlSnapshotRevert: CommandSpec = {
     );
     return changeOutput(result, `Domain snapshot ${name} reverted\n`, { name });
   },
-};
+});

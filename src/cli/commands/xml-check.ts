@@ -1,15 +1,14 @@
 import type { DomainState } from "../../core/model/index.js";
 import type { DriverRules } from "../../core/model/driver-rules.js";
 import { usageError } from "../command-error.js";
-import type { CommandSpec } from "../command-spec.js";
-import type { CommandArguments } from "../grammar/command-arguments.js";
+import { defineCommand } from "../command-spec.js";
 import { bool, CREATE_FLAG_OF_OPTION, CREATE_OPTIONS } from "./common-options.js";
 import { readDomainFile, readSnapshotFile } from "./read-xml-file.js";
 
 const STATES = ["shutoff", "running", "paused"] as const satisfies readonly DomainState[];
 const RULES = ["qemu", "test", "domsnap"] as const satisfies readonly DriverRules["name"][];
 
-export const xmlCheck: CommandSpec = {
+export const xmlCheck = defineCommand({
   name: "xml check",
   group: "xml",
   summary: "check a snapshot document as libvirt would",
@@ -66,14 +65,14 @@ export const xmlCheck: CommandSpec = {
   ],
   changes: false,
   async run({ args }) {
-    const state = choice(args, "domain-state", STATES);
+    const state = choice("domain-state", args.text("domain-state"), STATES);
     const [document, domainXml, ...existing] = await Promise.all([
       readSnapshotFile(args.requiredText("file")),
       readDomainFile(args.requiredText("domain")),
       ...args.list("existing").map(readSnapshotFile),
     ]);
     const current = args.text("current-snapshot");
-    const rules = await rulesOf(choice(args, "rules", RULES));
+    const rules = await rulesOf(choice("rules", args.text("rules"), RULES));
     const { checkSnapshotXml } = await import("../../xml/check.js");
     const { probeFile } = await import("../../host/probe-file.js");
     const { snapshot, xml } = checkSnapshotXml({
@@ -87,14 +86,13 @@ export const xmlCheck: CommandSpec = {
     });
     return { text: xml, data: { name: snapshot.name, xml } };
   },
-};
+});
 
 function choice<Value extends string>(
-  args: CommandArguments,
   option: string,
+  text: string | undefined,
   values: readonly Value[],
 ): Value | undefined {
-  const text = args.text(option);
   const value = values.find((candidate) => candidate === text);
   if (text !== undefined && value === undefined)
     throw usageError(`--${option} must be one of: ${values.join(", ")}`);

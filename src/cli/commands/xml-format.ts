@@ -1,7 +1,7 @@
-import type { CommandSpec } from "../command-spec.js";
+import { defineCommand } from "../command-spec.js";
 import { readSnapshotFile } from "./read-xml-file.js";
 
-export const xmlFormat: CommandSpec = {
+export const xmlFormat = defineCommand({
   name: "xml format",
   group: "xml",
   summary: "print a snapshot document in libvirt's layout",
@@ -15,4 +15,4 @@ export const xmlFormat: CommandSpec = {
     const xml = formatSnapshotXml(text);
     return { text: xml, data: { xml } };
   },
-};
+});

@@ -1,10 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { DomsnapError } from "../../core/errors/index.js";
 import { usageError } from "../command-error.js";
-import type { CommandArguments } from "../grammar/command-arguments.js";
+import type { BoolOption, CommandArguments, TextOption } from "../grammar/command-arguments.js";
 
 /** The document, or with `--xpath` what the expression matches. Throws `tool-missing`. */
-export function selectXml(xml: string, args: CommandArguments): string {
+export function selectXml(
+  xml: string,
+  args: CommandArguments<TextOption<"xpath"> | BoolOption<"wrap">>,
+): string {
   const expression = args.text("xpath");
   if (expression === undefined) return xml;
   const nodes = outdent(evaluateXpath(xml, expression));

@@ -1,8 +1,10 @@
 import { ERROR_CATALOGUE } from "../../core/errors/index.js";
-import { COMMAND_GROUPS, optionsOf, type CommandSpec, type OptionSpec } from "../command-spec.js";
+import { COMMAND_GROUPS, type CommandSpec } from "../command-spec.js";
 import { COMMAND_TABLE } from "../command-table.js";
 import { optionNames } from "../complete-line.js";
 import { globalProgram } from "../global-options.js";
+import { optionsOf } from "../grammar/command-syntax.js";
+import type { OptionSpec } from "../grammar/option-spec.js";
 
 /**
  * The bash completion, made from the command table: commands, options and their values; domains

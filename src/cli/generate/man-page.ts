@@ -1,8 +1,9 @@
 import { ERROR_CATALOGUE, EXIT } from "../../core/errors/index.js";
 import { XL_USAGE_STATUS } from "../command-error.js";
 import { COMMAND_TABLE } from "../command-table.js";
-import { COMMAND_GROUPS, optionsOf, type CommandSpec } from "../command-spec.js";
+import { COMMAND_GROUPS, type CommandSpec } from "../command-spec.js";
 import { globalProgram } from "../global-options.js";
+import { optionsOf } from "../grammar/command-syntax.js";
 import { commandGroups, formatSynopsis, optionTerm } from "../render/help.js";
 
 /** The manual page domsnap(1) in roff, made from the command table. */

@@ -1,60 +1,93 @@
 import { usageError } from "../command-error.js";
-import type { OptionSpec } from "../command-spec.js";
+import type { OptionSpec } from "./option-spec.js";
 
-/** What a command was given, read by the names of its declared options. */
-export class CommandArguments {
-  readonly #kinds: ReadonlyMap<string, OptionSpec["kind"]>;
+/** An option as a type tells it: its name, and how its value may be read. */
+interface Readable<Name extends string, How extends OptionSpec["kind"] | "required"> {
+  readonly name: Name;
+  readonly how: How;
+}
+
+export type BoolOption<Name extends string> = Name extends string ? Readable<Name, "bool"> : never;
+export type TextOption<Name extends string> = Name extends string
+  ? Readable<Name, "string">
+  : never;
+export type RequiredOption<Name extends string> =
+  TextOption<Name> | (Name extends string ? Readable<Name, "required"> : never);
+export type ListOption<Name extends string> = Name extends string ? Readable<Name, "argv"> : never;
+
+/** Any option of any command; only who does not know the command may read by it. */
+export type AnyOption =
+  BoolOption<string> | RequiredOption<string> | TextOption<string> | ListOption<string>;
+
+/** How an option of a table may be read. */
+export type ReadableOption<Spec extends OptionSpec> = Spec extends {
+  readonly kind: "string";
+  readonly required: true;
+}
+  ? RequiredOption<Spec["name"]>
+  : Spec extends OptionSpec
+    ? Readable<Spec["name"], Spec["kind"]>
+    : never;
+
+type NameOf<Option extends AnyOption, How extends AnyOption["how"] = AnyOption["how"]> = Extract<
+  Option,
+  { readonly how: How }
+>["name"];
+
+/**
+ * What a command was given, read by the names of its declared options: a name that is not one of
+ * them does not compile. A function says by the type of its parameter which options it reads, and
+ * takes the arguments of every command that has these; without a type it reads none.
+ */
+export class CommandArguments<in Option extends AnyOption = never> {
   readonly #values: ReadonlyMap<string, readonly string[]>;
 
-  constructor(
-    options: readonly OptionSpec[],
-    /** Present for every option that was given; empty for a bool. */
-    values: ReadonlyMap<string, readonly string[]>,
-  ) {
-    this.#kinds = new Map(options.map((option) => [option.name, option.kind]));
+  /** `values` has an entry for every option that was given; an empty one for a bool. */
+  constructor(values: ReadonlyMap<string, readonly string[]>) {
     this.#values = values;
   }
 
-  /** Whether the option was given at all. False for one that the command does not have. */
-  has(name: string): boolean {
+  /** Whether the option was given at all. */
+  has(name: NameOf<Option>): boolean {
     return this.#values.has(name);
   }
 
   /** The value of a string, or undefined when it was not given. Throws `usage` when it is empty. */
-  text(name: string): string | undefined {
-    this.#assertDeclared(name, "string");
-    const value = this.#values.get(name)?.[0];
-    if (value === "") throw usageError(`Failed to get option '${name}': Option argument is empty`);
-    return value;
+  text(name: NameOf<Option, "string">): string | undefined {
+    return this.#first(name);
   }
 
-  /** The value of a required string, which the parser has made sure of. */
-  requiredText(name: string): string {
-    const value = this.text(name);
+  /** The value of a required string, which the parser has made sure of. Throws as `text` does. */
+  requiredText(name: NameOf<Option, "required">): string {
+    const value = this.#first(name);
     if (value === undefined) throw new Error(`option ${name} is not required by its command`);
     return value;
   }
 
   /** All values of an argv option, in their order; may hold empty ones. */
-  list(name: string): readonly string[] {
-    this.#assertDeclared(name, "argv");
+  list(name: NameOf<Option, "argv">): readonly string[] {
     return this.#values.get(name) ?? [];
   }
 
   /** Those of `names` that were given, as a set of flags: `--no-metadata` becomes `noMetadata`. */
-  flags<Name extends string>(names: Readonly<Record<string, Name>>): Partial<Record<Name, true>> {
-    const flags: Partial<Record<Name, true>> = {};
-    for (const [option, flag] of Object.entries(names)) if (this.has(option)) flags[flag] = true;
+  flags<Name extends NameOf<Option>, Flag extends string>(
+    names: Readonly<Record<Name, Flag>>,
+  ): Partial<Record<Flag, true>> {
+    const flags: Partial<Record<Flag, true>> = {};
+    for (const [option, flag] of Object.entries<Flag>(names))
+      if (this.#values.has(option)) flags[flag] = true;
     return flags;
   }
 
   /** Throws virsh's message when two options were given that exclude each other. */
-  assertExclusive(first: string, second: string): void {
+  assertExclusive(first: NameOf<Option>, second: NameOf<Option>): void {
     if (this.has(first) && this.has(second))
       throw usageError(`Options --${first} and --${second} are mutually exclusive`);
   }
 
-  #assertDeclared(name: string, kind: OptionSpec["kind"]): void {
-    if (this.#kinds.get(name) !== kind) throw new Error(`the command has no ${kind} ${name}`);
+  #first(name: string): string | undefined {
+    const value = this.#values.get(name)?.[0];
+    if (value === "") throw usageError(`Failed to get option '${name}': Option argument is empty`);
+    return value;
   }
 }

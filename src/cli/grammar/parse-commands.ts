@@ -1,25 +1,30 @@
 import { asFailureOf, usageError, withHelpHint } from "../command-error.js";
-import { optionsOf, type CommandSpec, type OptionSpec } from "../command-spec.js";
-import { CommandArguments } from "./command-arguments.js";
+import { CommandArguments, type AnyOption } from "./command-arguments.js";
+import { optionsOf, type CommandSyntax } from "./command-syntax.js";
+import type { OptionSpec } from "./option-spec.js";
 import type { Token } from "./tokenizer.js";
 
-export interface ParsedCommand {
-  readonly spec: CommandSpec;
-  readonly args: CommandArguments;
+interface ParsedArguments {
+  readonly args: CommandArguments<AnyOption>;
   /** `--help` was among the options: print the command's help instead of running it. */
   readonly help: boolean;
+}
+
+export interface ParsedCommand<Command extends CommandSyntax> extends ParsedArguments {
+  /** The entry of the table. */
+  readonly spec: Command;
 }
 
 /**
  * Parses a whole line before anything of it runs, by virsh's grammar. Throws `usage` with virsh's
  * messages for the first mistake.
  */
-export function parseCommands(
+export function parseCommands<Command extends CommandSyntax>(
   tokens: Iterable<Token>,
-  table: readonly CommandSpec[],
-): ParsedCommand[] {
+  table: readonly Command[],
+): ParsedCommand<Command>[] {
   const words = tokens[Symbol.iterator]();
-  const commands: ParsedCommand[] = [];
+  const commands: ParsedCommand<Command>[] = [];
   for (let next = words.next(); !next.done; next = words.next()) {
     if (next.value.kind === "end") continue;
     // virsh takes a quoted `#` at the start of a command for a comment as well.
@@ -29,20 +34,20 @@ export function parseCommands(
   return commands;
 }
 
-function parseCommand(
+function parseCommand<Command extends CommandSyntax>(
   first: string,
   words: Iterator<Token>,
-  table: readonly CommandSpec[],
-): ParsedCommand {
+  table: readonly Command[],
+): ParsedCommand<Command> {
   const spec = findCommand(first, words, table);
   try {
-    return parseArguments(spec, words);
+    return { spec, ...parseArguments(spec, words) };
   } catch (thrown) {
     throw asFailureOf(spec.grammar, withHelpHint(thrown, spec.name));
   }
 }
 
-function parseArguments(spec: CommandSpec, words: Iterator<Token>): ParsedCommand {
+function parseArguments(spec: CommandSyntax, words: Iterator<Token>): ParsedArguments {
   const options = optionsOf(spec);
   const line = new CommandLine(spec, options);
   let onlyData = false;
@@ -56,11 +61,11 @@ function parseArguments(spec: CommandSpec, words: Iterator<Token>): ParsedComman
   return line.finish();
 }
 
-function findCommand(
+function findCommand<Command extends CommandSyntax>(
   first: string,
   words: Iterator<Token>,
-  table: readonly CommandSpec[],
-): CommandSpec {
+  table: readonly Command[],
+): Command {
   const isGroup = table.some((spec) => spec.name.startsWith(`${first} `));
   const second = isGroup ? nextWord(words) : undefined;
   const name = second === undefined ? first : `${first} ${second}`;
@@ -87,14 +92,14 @@ function nextWord(words: Iterator<Token>): string | undefined {
 
 /** Collects the options of one command. */
 class CommandLine {
-  readonly #spec: CommandSpec;
+  readonly #spec: CommandSyntax;
   readonly #options: readonly OptionSpec[];
   readonly #values = new Map<string, string[]>();
   /** Options that words without a name have filled. */
   readonly #byData: string[] = [];
   #help = false;
 
-  constructor(spec: CommandSpec, options: readonly OptionSpec[]) {
+  constructor(spec: CommandSyntax, options: readonly OptionSpec[]) {
     this.#spec = spec;
     this.#options = options;
   }
@@ -153,11 +158,11 @@ class CommandLine {
     this.#add(name, value);
   }
 
-  finish(): ParsedCommand {
+  finish(): ParsedArguments {
     const missing = this.#options.find(({ name, required }) => required && !this.#values.has(name));
     if (missing !== undefined && !this.#help) throw usageError(this.#missingText(missing));
-    const args = new CommandArguments(this.#options, this.#values);
-    return { spec: this.#spec, args, help: this.#help };
+    const args = new CommandArguments<AnyOption>(this.#values);
+    return { args, help: this.#help };
   }
 
   #missingText({ name, short }: OptionSpec): string {

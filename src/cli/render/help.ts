@@ -1,11 +1,7 @@
-import {
-  COMMAND_GROUPS,
-  optionsOf,
-  type CommandGroup,
-  type CommandSpec,
-  type OptionSpec,
-} from "../command-spec.js";
+import { COMMAND_GROUPS, type CommandGroup, type CommandSpec } from "../command-spec.js";
 import { globalProgram } from "../global-options.js";
+import { optionsOf } from "../grammar/command-syntax.js";
+import type { OptionSpec } from "../grammar/option-spec.js";
 
 /** `domsnap --help`: the options before the command, and all commands by group. */
 export function formatTopHelp(table: readonly CommandSpec[]): string {

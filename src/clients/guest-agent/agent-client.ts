@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { number, type BaseIssue, type BaseSchema, type InferOutput, parse } from "valibot";
 
 import { DomsnapError } from "../../core/errors/index.js";
+import { tryParseJson } from "../../formats/json.js";
 import { waitable, type WaitOptions } from "../qmp/waitable.js";
 import { strerror } from "../../host/system-error.js";
 import { AgentFraming, DELIMITER } from "./agent-framing.js";
@@ -118,7 +119,7 @@ export class AgentClient {
     });
     this.#onClose = reply.reject;
     this.#onLine = (line) => {
-      const parsed = tryParse(line);
+      const parsed = tryParseJson(line);
       if (isWanted(parsed)) reply.resolve(parsed);
     };
     this.socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
@@ -147,14 +148,6 @@ function open(path: string): Promise<Socket> {
       resolve(socket);
     });
   });
-}
-
-function tryParse(line: string): unknown {
-  try {
-    return JSON.parse(line) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 function toRecord(value: unknown): Readonly<Record<string, unknown>> | undefined {

@@ -1,7 +1,7 @@
 import { array, boolean, looseObject, nullish, number, object, optional, string } from "valibot";
 
 import type { QmpClient } from "./qmp-client.js";
-import { isRecord } from "./qmp-message.js";
+import { isRecord } from "../../formats/json.js";
 import { readReply } from "./read-reply.js";
 
 /** One opened layer of an image: the file, its format, or a filter above. */

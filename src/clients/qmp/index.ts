@@ -11,7 +11,6 @@ export {
 } from "./qmp-client.js";
 export { QmpFailure, qmpFailureOf } from "./qmp-failure.js";
 export * from "./qmp-jobs.js";
-export type { QmpEvent, QmpGreeting } from "./qmp-message.js";
-export { queryCommands, queryQmpSchema, QmpSchema } from "./qmp-schema.js";
+export type { QmpEvent } from "./qmp-message.js";
 export * from "./qmp-transaction.js";
 export { readReply } from "./read-reply.js";

@@ -4,15 +4,9 @@ import { asDomsnapError, DomsnapError } from "../../core/errors/index.js";
 import { strerror } from "../../host/system-error.js";
 import { waitable, type WaitOptions } from "./waitable.js";
 import { connectMonitor, monitorBusy } from "./monitor-socket.js";
-import { QmpEventStream } from "./qmp-event-stream.js";
 import { qmpError } from "./qmp-failure.js";
 import { QmpFraming } from "./qmp-framing.js";
-import {
-  parseQmpMessage,
-  type QmpEvent,
-  type QmpGreeting,
-  type QmpMessage,
-} from "./qmp-message.js";
+import { parseQmpMessage, type QmpEvent, type QmpMessage } from "./qmp-message.js";
 
 export type { WaitOptions } from "./waitable.js";
 
@@ -46,10 +40,8 @@ export class QmpClient {
   readonly #commandTimeoutMs: number;
   readonly #pending = new Map<number, PendingCommand>();
   readonly #listeners = new Set<(event: QmpEvent) => void>();
-  readonly #streams = new Set<QmpEventStream>();
   readonly #onClose = new Set<(reason: DomsnapError) => void>();
-  #greeted: ((greeting: QmpGreeting) => void) | undefined;
-  #greeting: QmpGreeting | undefined;
+  #greeted: (() => void) | undefined;
   #lastId = 0;
   #closedBecause: DomsnapError | undefined;
 
@@ -91,12 +83,6 @@ export class QmpClient {
     }
   }
 
-  /** What QEMU said first. */
-  get greeting(): QmpGreeting {
-    if (this.#greeting) return this.#greeting;
-    throw new DomsnapError("internal-error", "QEMU's monitor has not greeted yet");
-  }
-
   /**
    * Sends a command and gives what it returned. Throws `tool-failed` with QEMU's words when it was
    * refused (see `qmpFailureOf`), when no reply came in time, and when the connection broke;
@@ -131,14 +117,6 @@ export class QmpClient {
     };
   }
 
-  /** All events from now on. A loop over them ends when the connection does. */
-  events(): AsyncIterableIterator<QmpEvent> {
-    const stream = new QmpEventStream((ended) => this.#streams.delete(ended));
-    if (this.#closedBecause) stream.end();
-    else this.#streams.add(stream);
-    return stream;
-  }
-
   /**
    * The first such event from now on: call it before the command that brings the event about.
    * Waits for ever by default. Throws `tool-failed` when the time is up or the connection breaks,
@@ -170,14 +148,14 @@ export class QmpClient {
     deadlineMs: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const greeting = waitable<QmpGreeting>(
+    const greeting = waitable<void>(
       { timeoutMs: Math.max(0, deadlineMs - performance.now()), ...(signal && { signal }) },
       { late: () => monitorBusy(this.path, timeoutMs), what: "QEMU's greeting" },
       () => this.#onClose.delete(greeting.reject),
     );
     this.#onClose.add(greeting.reject);
     this.#greeted = greeting.resolve;
-    this.#greeting = await greeting.promise;
+    await greeting.promise;
   }
 
   #receive(chunk: Buffer): void {
@@ -191,11 +169,10 @@ export class QmpClient {
   #handle(message: QmpMessage): void {
     switch (message.kind) {
       case "greeting":
-        this.#greeted?.(message.greeting);
+        this.#greeted?.();
         return;
       case "event":
         for (const listener of [...this.#listeners]) listener(message.event);
-        for (const stream of this.#streams) stream.push(message.event);
         return;
       case "reply":
         this.#pendingFor(message.id)?.reply.resolve(message.result);
@@ -232,9 +209,7 @@ export class QmpClient {
     this.socket.destroy();
     for (const { reply } of this.#pending.values()) reply.reject(reason);
     for (const reject of this.#onClose) reject(reason);
-    for (const stream of this.#streams) stream.end();
     this.#listeners.clear();
-    this.#streams.clear();
   }
 }
 

@@ -1,11 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
-
-/** The first message of a monitor. */
-export interface QmpGreeting {
-  readonly version: { readonly major: number; readonly minor: number; readonly micro: number };
-  /** The distribution's own version: `Debian 1:7.2+dfsg-7`. */
-  readonly packageVersion: string;
-}
+import { isRecord, tryParseJson } from "../../formats/json.js";
 
 /** Something that happened to the guest or to a job. */
 export interface QmpEvent {
@@ -17,7 +11,7 @@ export interface QmpEvent {
 }
 
 export type QmpMessage =
-  | { readonly kind: "greeting"; readonly greeting: QmpGreeting }
+  | { readonly kind: "greeting" }
   | { readonly kind: "event"; readonly event: QmpEvent }
   | { readonly kind: "reply"; readonly id: unknown; readonly result: unknown }
   | {
@@ -29,12 +23,12 @@ export type QmpMessage =
 
 /** One line of QMP. Throws `tool-failed` for what is none. */
 export function parseQmpMessage(line: string): QmpMessage {
-  const message = tryParse(line);
+  const message = tryParseJson(line);
   if (!isRecord(message)) throw notQmp(line);
   if ("return" in message) return { kind: "reply", id: message["id"], result: message["return"] };
   const { QMP: greeting, event, error } = message;
   if (typeof event === "string") return { kind: "event", event: parseEvent(event, message) };
-  if (isRecord(greeting)) return { kind: "greeting", greeting: parseGreeting(greeting) };
+  if (isRecord(greeting)) return { kind: "greeting" };
   if (!isRecord(error)) throw notQmp(line);
   return {
     kind: "failure",
@@ -54,19 +48,6 @@ function parseEvent(name: string, message: Readonly<Record<string, unknown>>): Q
   };
 }
 
-function parseGreeting(greeting: Readonly<Record<string, unknown>>): QmpGreeting {
-  const version = recordOf(greeting["version"]);
-  const { major, minor, micro } = recordOf(version["qemu"]);
-  return {
-    version: { major: numberOf(major), minor: numberOf(minor), micro: numberOf(micro) },
-    packageVersion: textOf(version["package"]),
-  };
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   return isRecord(value) ? value : {};
 }
@@ -77,14 +58,6 @@ function numberOf(value: unknown): number {
 
 function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
-}
-
-function tryParse(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }
 
 function notQmp(line: string): DomsnapError {

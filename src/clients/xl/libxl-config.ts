@@ -13,6 +13,7 @@ import {
 } from "valibot";
 
 import { DomsnapError } from "../../core/errors/index.js";
+import { tryParseJson } from "../../formats/json.js";
 import { libxlDiskSchema } from "../../formats/xl-disk/index.js";
 
 const wholeNumber = pipe(number(), safeInteger());
@@ -81,7 +82,7 @@ export function parseLongList(output: string): LibxlDomain[] {
  * `invalid-argument`.
  */
 export function parseLibxlConfig(json: string): LibxlConfig {
-  const config = safeParse(libxlConfigSchema, tryParse(json.replace(/\0+$/, "")));
+  const config = safeParse(libxlConfigSchema, tryParseJson(json.replace(/\0+$/, "")));
   if (config.success) return config.output;
   throw new DomsnapError(
     "invalid-argument",
@@ -90,17 +91,9 @@ export function parseLibxlConfig(json: string): LibxlConfig {
 }
 
 function parseJson(output: string): unknown {
-  const list = tryParse(output);
+  const list = tryParseJson(output);
   if (list === undefined) throw notUnderstood("it is not JSON");
   return list;
-}
-
-function tryParse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
 }
 
 function notUnderstood(reason: string): DomsnapError {

@@ -1,5 +1,5 @@
 import type { SnapshotMode } from "./snapshot-mode.js";
-import type { DiskSource, ImageFormat, StorageType } from "./storage.js";
+import type { DiskSource, ImageFormat, ImageRef, StorageType } from "./storage.js";
 
 /** libvirt's domain states. */
 export type DomainState =
@@ -76,4 +76,15 @@ export function isEmptyDrive(disk: DomainDisk): boolean {
   if (disk.type === "file" || disk.type === "block" || disk.type === "dir")
     return disk.source?.path === undefined;
   return false;
+}
+
+/**
+ * The local image that a disk uses, with the format it must be opened with (libvirt's default is
+ * raw). Missing for empty drives and for disks that are not a file or a block device.
+ */
+export function imageOfDisk(disk: DomainDisk | undefined): ImageRef | undefined {
+  const path = disk?.source?.path;
+  if (!disk || path === undefined || (disk.type !== "file" && disk.type !== "block"))
+    return undefined;
+  return { path, type: disk.type, format: disk.format ?? "raw" };
 }

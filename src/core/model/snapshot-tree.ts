@@ -34,6 +34,15 @@ export function buildSnapshotTree<Head extends SnapshotHead>(
   return { byName, roots, orphans, childrenByName };
 }
 
+/** Sorts into link order: by creation time, and of one second by name. */
+export function oldestFirst(
+  a: Pick<SnapshotHead, "creationTime" | "name">,
+  b: Pick<SnapshotHead, "creationTime" | "name">,
+): number {
+  if (a.creationTime !== b.creationTime) return a.creationTime < b.creationTime ? -1 : 1;
+  return a.name < b.name ? -1 : 1;
+}
+
 export function childrenOf<Head extends SnapshotHead>(
   tree: SnapshotTree<Head>,
   name: string,

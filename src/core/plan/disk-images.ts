@@ -1,4 +1,10 @@
-import type { DiskSnapshot, DomainDefinition, DomainDisk, ImageRef } from "../model/index.js";
+import {
+  imageOfDisk,
+  type DiskSnapshot,
+  type DomainDefinition,
+  type DomainDisk,
+  type ImageRef,
+} from "../model/index.js";
 
 export function findDisk(
   definition: DomainDefinition | undefined,
@@ -7,16 +13,7 @@ export function findDisk(
   return definition?.disks.find((disk) => disk.target === target);
 }
 
-/**
- * The local image that a disk uses, with the format it must be opened with (libvirt's default is
- * raw). Missing for empty drives and for disks that are not a file or a block device.
- */
-export function imageOfDisk(disk: DomainDisk | undefined): ImageRef | undefined {
-  const path = disk?.source?.path;
-  if (!disk || path === undefined || (disk.type !== "file" && disk.type !== "block"))
-    return undefined;
-  return { path, type: disk.type, format: disk.format ?? "raw" };
-}
+export { imageOfDisk };
 
 /** The image of a definition's disk by target name. */
 export function imageOf(

@@ -1,4 +1,4 @@
-import { DomsnapError } from "../errors/index.js";
+import { unsupported } from "../errors/unsupported.js";
 import type { DomainDefinition, DomainDisk } from "../model/index.js";
 
 /**
@@ -26,13 +26,10 @@ function assertSameDisk(source: DomainDisk, target: DomainDisk): void {
   assertSame("disk bus", target.bus ?? "", source.bus ?? "");
   assertSame("disk", target.target, source.target);
   if (source.readonly !== target.readonly)
-    throw unstable("Target disk access mode does not match source");
+    throw unsupported("Target disk access mode does not match source");
 }
 
 function assertSame(what: string, target: string, source: string): void {
-  if (target !== source) throw unstable(`Target ${what} ${target} does not match source ${source}`);
-}
-
-function unstable(text: string): DomsnapError {
-  return new DomsnapError("config-unsupported", text);
+  if (target !== source)
+    throw unsupported(`Target ${what} ${target} does not match source ${source}`);
 }

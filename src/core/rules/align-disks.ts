@@ -1,4 +1,5 @@
 import { DomsnapError } from "../errors/index.js";
+import { unsupported } from "../errors/unsupported.js";
 import {
   isEmptyDrive,
   type DiskSource,
@@ -17,8 +18,6 @@ export interface AlignOptions {
   readonly defaultMode: SnapshotMode;
   /** Whether an internal default binds every disk: another mode is then an error. */
   readonly uniform: boolean;
-  /** Ignore what the domain's disks wish for themselves; used for the overlays of a revert. */
-  readonly forceDefault?: boolean;
   /** Missing: no file is looked at, sources are taken to be regular files. */
   readonly probe?: FileProbe | undefined;
 }
@@ -104,12 +103,7 @@ function requestedMode(
   return request.mode;
 }
 
-function unmentioned(disk: DomainDisk, options: AlignOptions): DecidedDisk {
-  const own = options.forceDefault === true ? undefined : disk.snapshot;
-  const mode = isEmptyDrive(disk) ? "no" : (own ?? options.defaultMode);
+function unmentioned(disk: DomainDisk, { defaultMode }: AlignOptions): DecidedDisk {
+  const mode = isEmptyDrive(disk) ? "no" : (disk.snapshot ?? defaultMode);
   return { name: disk.target, type: "file", mode };
-}
-
-function unsupported(text: string): DomsnapError {
-  return new DomsnapError("config-unsupported", text);
 }

@@ -121,6 +121,7 @@ function cutLoops(candidates: readonly ImportCandidate[]): ImportCandidate[] {
   return ordered;
 }
 
+/** Of one second, the order in which the source names them stays. */
 function byAge(a: Pick<SnapshotHead, "creationTime">, b: typeof a): number {
   return a.creationTime < b.creationTime ? -1 : a.creationTime > b.creationTime ? 1 : 0;
 }

@@ -1,4 +1,5 @@
 import { DomsnapError } from "../errors/index.js";
+import { unsupported } from "../errors/unsupported.js";
 import {
   childrenOf,
   descendantsOf,
@@ -96,8 +97,4 @@ function assertNoInterruptedMerge(head: SnapshotHead): void {
       "operation-invalid",
       `snapshot disk '${marked.name}' was target of not completed snapshot delete`,
     );
-}
-
-function unsupported(text: string): DomsnapError {
-  return new DomsnapError("config-unsupported", text);
 }

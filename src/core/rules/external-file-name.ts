@@ -1,4 +1,4 @@
-import { DomsnapError } from "../errors/index.js";
+import { unsupported } from "../errors/unsupported.js";
 import type { DiskSnapshot, DomainDisk } from "../model/index.js";
 import type { FileProbe } from "../ports/index.js";
 
@@ -61,8 +61,4 @@ function withGeneratedFile(
   const owner = context.ownerByPath.get(path);
   if (owner !== undefined) throw unsupported(`${failure}: collision with disk '${owner}'`);
   return { ...snapshot, source: { ...snapshot.source, path } };
-}
-
-function unsupported(text: string): DomsnapError {
-  return new DomsnapError("config-unsupported", text);
 }

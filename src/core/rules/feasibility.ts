@@ -1,4 +1,5 @@
 import { DomsnapError } from "../errors/index.js";
+import { unsupported } from "../errors/unsupported.js";
 import {
   isActive,
   isEmptyDrive,
@@ -200,8 +201,4 @@ function leavesDataOut(domain: Domain, disks: readonly DecidedDisk[]): boolean {
 
 function isLocal(type: string): boolean {
   return type === "file" || type === "block";
-}
-
-function unsupported(text: string): DomsnapError {
-  return new DomsnapError("config-unsupported", text);
 }

@@ -23,9 +23,6 @@ const DELETE = { prefix: "VIR_DOMAIN_SNAPSHOT_DELETE_", bits: DELETE_FLAGS };
 const REVERT = { prefix: "VIR_DOMAIN_SNAPSHOT_REVERT_", bits: REVERT_FLAGS };
 const LIST = { prefix: "VIR_DOMAIN_SNAPSHOT_LIST_", bits: LIST_FLAGS };
 
-/** The four flag enums by the call that takes them. */
-export const FLAG_ENUMS = { create: CREATE, delete: DELETE, revert: REVERT, list: LIST };
-
 /**
  * Checks the flags of virDomainSnapshotCreateXML in libvirt's order: first what the API itself
  * demands, then what the driver does. Throws `invalid-flags`.
@@ -55,23 +52,6 @@ export function assertRevertFlags(flags: RevertFlags, rules: DriverRules): void 
 /** Checks the flags of virDomainListAllSnapshots. Throws `invalid-flags`. */
 export function assertListFlags(flags: ListFlags, rules: DriverRules): void {
   assertSupported(LIST, flags, rules.list);
-}
-
-/** libvirt's bit mask of a set of flags, for the RPC and for messages. */
-export function flagBits<Flag extends string>(
-  { bits }: FlagEnum<Flag>,
-  flags: Flags<Flag>,
-): number {
-  return setFlags(bits, flags).reduce((sum, flag) => sum | bits[flag], 0);
-}
-
-/** The set of flags as libvirt's enum names joined by `|`, or `0`. */
-export function formatFlags<Flag extends string>(
-  flagEnum: FlagEnum<Flag>,
-  flags: Flags<Flag>,
-): string {
-  const names = setFlags(flagEnum.bits, flags).map((flag) => enumName(flagEnum, flag));
-  return names.length === 0 ? "0" : names.join(" | ");
 }
 
 function assertSupported<Flag extends string>(

@@ -1,4 +1,4 @@
-import type { SnapshotHead } from "../model/index.js";
+import { oldestFirst, type SnapshotHead } from "../model/index.js";
 
 /** How many snapshots to keep, by the rules of restic's and borg's `prune`. */
 export interface RetentionPolicy {
@@ -41,7 +41,7 @@ export function chooseRetained(
   candidates: readonly Candidate[],
   policy: RetentionPolicy,
 ): RetentionChoice[] {
-  const newestFirst = [...candidates].sort(byAge).reverse();
+  const newestFirst = [...candidates].sort(oldestFirst).reverse();
   const kept = new Map<RetentionRule, Set<string>>();
   for (const rule of RETENTION_RULES) kept.set(rule, new Set());
   return newestFirst.map(({ name, creationTime }) => {
@@ -71,11 +71,6 @@ export function labelsOf({ description = "" }: Pick<SnapshotHead, "description">
 }
 
 const LABEL_MARK = "label:";
-
-function byAge(a: Candidate, b: Candidate): number {
-  if (a.creationTime !== b.creationTime) return a.creationTime < b.creationTime ? -1 : 1;
-  return a.name < b.name ? -1 : 1;
-}
 
 function dayOf(time: Date): string {
   return `${time.getFullYear()}-${time.getMonth()}-${time.getDate()}`;

@@ -14,8 +14,6 @@ export interface RevertRequest {
   readonly snapshot: DomainSnapshot;
   readonly flags: RevertFlags;
   readonly rules: DriverRules;
-  /** Whether the toolstack holds saved memory for the domain's next start. */
-  readonly hasManagedSave?: boolean;
 }
 
 /** What a revert brings the domain to. */
@@ -47,11 +45,6 @@ export function revertTarget(request: RevertRequest): RevertTarget {
       "revert-risky",
       `snapshot '${snapshot.name}' lacks domain '${domain.name}' rollback info`,
       { hint: "Redefine the snapshot with a document that holds its <domain>." },
-    );
-  if (request.hasManagedSave === true && !online && flags.force !== true)
-    throw new DomsnapError(
-      "revert-risky",
-      "snapshot without memory state, removal of existing managed saved state strongly recommended to avoid corruption",
     );
   const state = targetState(request);
   const withMemory = snapshot.memory !== undefined && snapshot.memory.mode !== "no";

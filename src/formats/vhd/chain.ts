@@ -1,9 +1,8 @@
 import { damaged } from "./damage.js";
 import { DomsnapError } from "../../core/errors/index.js";
-import { uncovered } from "./bitmap.js";
 import type { ImageFile, ImageFiles } from "./image-files.js";
-import { FlatLayer, type Layer } from "./layer.js";
-import { HEADER_BYTES, NO_UUID, SECTOR_BYTES, type SectorRun } from "./layout.js";
+import { FlatLayer } from "./layer.js";
+import { HEADER_BYTES, NO_UUID } from "./layout.js";
 import { openVhd, readFooters, type Vhd } from "./open-vhd.js";
 import { decodeLocator, MAX_LOCATOR_BYTES } from "./parent-locator.js";
 import { parseSparseHeader, type SparseHeader } from "./sparse-header.js";
@@ -97,40 +96,9 @@ export class VhdChain {
     return this.top.layer.sizeBytes;
   }
 
-  /** Reads what a guest would see from `sector` on; zeroes behind the end of the disk. */
-  async read(buffer: Buffer, sector: number): Promise<void> {
-    let wanted: SectorRun[] = [{ sector, count: buffer.length / SECTOR_BYTES }];
-    const slice = (run: SectorRun) => {
-      const at = (run.sector - sector) * SECTOR_BYTES;
-      return buffer.subarray(at, at + run.count * SECTOR_BYTES);
-    };
-    for (const { layer } of this.images) wanted = await readFrom(layer, wanted, slice);
-    for (const run of wanted) slice(run).fill(0);
-  }
-
-  /** Whether any image holds something in the run. Cheap: asks the tables only. */
-  mayHold(run: SectorRun): boolean {
-    return this.images.some((image) => image.kind !== "sparse" || image.layer.touchesStored(run));
-  }
-
   async close(): Promise<void> {
     await Promise.all(this.images.map(({ layer }) => layer.close()));
   }
-}
-
-/** Reads what a layer holds of some runs, and tells what is left for those below. */
-async function readFrom(
-  layer: Layer,
-  wanted: readonly SectorRun[],
-  slice: (run: SectorRun) => Buffer,
-): Promise<SectorRun[]> {
-  const rest: SectorRun[] = [];
-  for (const run of wanted) {
-    const present = await layer.presentRuns(run);
-    for (const found of present) await layer.readSectors(slice(found), found.sector);
-    rest.push(...uncovered(run, present));
-  }
-  return rest;
 }
 
 /**

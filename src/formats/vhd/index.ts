@@ -1,6 +1,5 @@
 export { assertMerged } from "./assert-merged.js";
 export { assertStandsAlone } from "./assert-stands-alone.js";
-export { checkVhd } from "./check-vhd.js";
 export {
   openChain,
   openChainImage,

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import { DomsnapError } from "../../core/errors/index.js";
+import { isRecord } from "../json.js";
 import type { XlDiskFormat } from "../xl-disk/index.js";
 
 /** The image that a disk is to be on. */
@@ -54,10 +55,6 @@ function parse(json: string): unknown {
   } catch (thrown) {
     throw invalid(thrown instanceof Error ? thrown.message : String(thrown));
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function invalid(reason: string): DomsnapError {

@@ -7,9 +7,4 @@ export {
   type SaveFileContainer,
   type SaveFileHeader,
 } from "./header.js";
-export {
-  assertCompleteSaveFile,
-  probeSaveFile,
-  readSaveFileHeader,
-  rewriteSaveFile,
-} from "./save-file.js";
+export { assertCompleteSaveFile, readSaveFileHeader, rewriteSaveFile } from "./save-file.js";

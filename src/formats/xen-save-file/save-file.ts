@@ -10,21 +10,13 @@ import {
   headerLength,
   notSaveFile,
   parseSaveFileHeader,
-  recognizeSaveFile,
   type ReadSaveFileHeader,
-  type SaveFileContainer,
 } from "./header.js";
 
 /** What the stream begins with, and the record of type and length 0 that it ends with. */
 const STREAM_MAGIC = Buffer.from("LibxlFmt", "latin1");
 const STREAM_END = Buffer.alloc(8);
 const COPY_CHUNK_BYTES = 1024 * 1024;
-
-/** Whose memory file this is; undefined for any other file. Throws `system-error`. */
-export async function probeSaveFile(path: string): Promise<SaveFileContainer | undefined> {
-  const head = await withImageFile(path, (readAt) => readAt(0, FIXED_BYTES));
-  return head && recognizeSaveFile(head);
-}
 
 /** Throws `system-error`, and as `parseSaveFileHeader`. */
 export async function readSaveFileHeader(path: string): Promise<ReadSaveFileHeader> {

@@ -1,4 +1,4 @@
-import { DomsnapError } from "../../core/errors/index.js";
+import { unsupported } from "../../core/errors/unsupported.js";
 import type { DomainDisk, ImageFormat } from "../../core/model/index.js";
 import type { XlBackend, XlDisk, XlDiskFormat } from "./xl-disk.js";
 
@@ -84,8 +84,4 @@ export function domainDiskOfXlDisk(disk: XlDisk): DomainDisk {
     transient: false,
     ...((cdrom || !disk.writable) && { snapshot: "no" as const }),
   };
-}
-
-function unsupported(detail: string): DomsnapError {
-  return new DomsnapError("config-unsupported", detail);
 }

@@ -1,4 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
+import { tryParseJson } from "../../formats/json.js";
 import { isToolInstalled, runTool } from "../../host/run-tool.js";
 
 /** One disk that a tapdisk process serves, as `tap-ctl list` tells it. */
@@ -93,7 +94,7 @@ function parseLine(line: string): Tapdisk | undefined {
 
 function imagesOfStats(json: string): string[] {
   if (json.trim() === "") return [];
-  const document = parseJson(json);
+  const document = tryParseJson(json);
   const images: unknown = (document as { images?: unknown } | undefined)?.images;
   if (!Array.isArray(images))
     throw new DomsnapError("tool-failed", "tap-ctl: 'stats' answered what cannot be understood");
@@ -101,12 +102,4 @@ function imagesOfStats(json: string): string[] {
     const name: unknown = (image as { name?: unknown } | undefined)?.name;
     return typeof name === "string" ? [name] : [];
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,9 +1,8 @@
 import { basename, dirname, extname } from "node:path";
 
-import type { DomainDefinition } from "../../core/model/index.js";
+import { imageOfDisk, type DomainDefinition } from "../../core/model/index.js";
 import type { ImportItem, RecordProblem } from "../../core/ports/index.js";
 import { relocateDisks } from "../../xml/index.js";
-import { imageOfDisk } from "../../plugin-kit/disk-verdict.js";
 import { linksOf, type Link } from "./chain-links.js";
 import { momentNotes, problemOf, WORD } from "./found-item.js";
 

@@ -1,5 +1,11 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { Domain, DomainDefinition, DomainDisk, ImageRef } from "../../core/model/index.js";
+import {
+  imageOfDisk,
+  type Domain,
+  type DomainDefinition,
+  type DomainDisk,
+  type ImageRef,
+} from "../../core/model/index.js";
 import type {
   DiskBackend,
   ImageSnapshot,
@@ -8,7 +14,6 @@ import type {
   ImportSource,
   RecordProblem,
 } from "../../core/ports/index.js";
-import { imageOfDisk } from "../../plugin-kit/disk-verdict.js";
 import { momentNotes, problemOf, WORD } from "./found-item.js";
 import { findChained } from "./chained-images.js";
 import { unseenSnapshots } from "./unseen-snapshots.js";

@@ -1,6 +1,5 @@
-import type { DomainDefinition } from "../../core/model/index.js";
+import { imageOfDisk, type DomainDefinition } from "../../core/model/index.js";
 import { imageBelow } from "../../qemu-images/definition-below.js";
-import { imageOfDisk } from "../../plugin-kit/disk-verdict.js";
 import { readImageHeader } from "../../formats/qcow2/header.js";
 
 /**

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { DomsnapError } from "../../core/errors/index.js";
-import type { DomainSnapshot, SnapshotHead } from "../../core/model/index.js";
+import { oldestFirst, type DomainSnapshot, type SnapshotHead } from "../../core/model/index.js";
 import type {
   RecordProblem,
   SnapshotDocuments,
@@ -177,7 +177,7 @@ function readHeads(folder: DomainFolder, problems: RecordProblem[]): SnapshotHea
       return head;
     })
     .filter((head) => head !== undefined)
-    .sort(byAge);
+    .sort(oldestFirst);
 }
 
 function readCurrent(folder: DomainFolder, heads: readonly SnapshotHead[]): string | undefined {
@@ -187,11 +187,6 @@ function readCurrent(folder: DomainFolder, heads: readonly SnapshotHead[]): stri
 }
 
 /** Oldest first; those of one second by name, so that the order is the same every time. */
-function byAge(a: SnapshotHead, b: SnapshotHead): number {
-  if (a.creationTime !== b.creationTime) return a.creationTime < b.creationTime ? -1 : 1;
-  return a.name < b.name ? -1 : 1;
-}
-
 function noSuchSnapshot(name: string): DomsnapError {
   return new DomsnapError("no-domain-snapshot", `no domain snapshot with matching name '${name}'`);
 }

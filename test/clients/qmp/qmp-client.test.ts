@@ -17,10 +17,6 @@ describe("QmpClient on a real QEMU", () => {
     await qemu.stop();
   });
 
-  it("reads the greeting", () => {
-    expect(client.greeting.version.major).to.be.at.least(6);
-  });
-
   it("gives what a command returns", async () => {
     expect(await client.execute("query-status")).to.include({ running: false });
   });
@@ -51,18 +47,16 @@ describe("QmpClient on a real QEMU", () => {
   });
 
   it("sees the events that a command brings about, with QEMU's time", async () => {
-    const stream = client.events();
+    const names: string[] = [];
+    const unsubscribe = client.subscribe(({ name }) => names.push(name));
     const resumed = client.once("RESUME", { timeoutMs: 5000 });
     const stopped = client.once(({ name }) => name === "STOP", { timeoutMs: 5000 });
     await client.execute("cont");
     await client.execute("stop");
     const pauseUs = (await stopped).timeUs - (await resumed).timeUs;
     expect(pauseUs).to.be.within(0, 5_000_000);
-    const names: string[] = [];
-    for await (const { name } of stream) {
-      names.push(name);
-      if (name === "STOP") break;
-    }
+    unsubscribe();
+    await client.execute("cont");
     expect(names).to.deep.equal(["RESUME", "STOP"]);
   });
 
@@ -95,7 +89,6 @@ describe("QmpClient on a real QEMU", () => {
     expect((await event).code).to.equal("tool-failed");
     expect((await rejectionOf(client.execute("stop"))).code).to.equal("tool-failed");
     expect((await rejectionOf(client.once("STOP"))).code).to.equal("tool-failed");
-    expect(await client.events().next()).to.deep.equal({ done: true, value: undefined });
   });
 
   it("gives up on a QEMU that hangs, and ignores its late reply", async () => {

@@ -64,12 +64,6 @@ describe("alignDisks", () => {
     expect(modeOf({ snapshot: "external" }, "listed", alone)).to.equal("external");
   });
 
-  it("overrides the disk's own mode with force default", () => {
-    const forced = { ...external, forceDefault: true };
-    expect(modeOf({ snapshot: "no" }, "unlisted", forced)).to.equal("external");
-    expect(modeOf(empty, "unlisted", forced)).to.equal("no");
-  });
-
   it("counts before it matches", () => {
     const three = [wish("vda"), wish("vda"), wish("vda")];
     expectFailure(

@@ -1,13 +1,9 @@
-import { expect } from "chai";
 import { domsnapRules, qemuRules, testRules } from "../../../src/core/model/index.js";
 import {
   assertCreateFlags,
   assertDeleteFlags,
   assertListFlags,
   assertRevertFlags,
-  FLAG_ENUMS,
-  flagBits,
-  formatFlags,
 } from "../../../src/core/rules/index.js";
 import { expectFailure } from "./support/rules-samples.js";
 
@@ -78,13 +74,5 @@ describe("flags", () => {
     assertListFlags({ leaves: true, noLeaves: true, topological: true }, testRules);
     assertRevertFlags({ running: true, force: true, resetNvram: true }, qemuRules);
     assertDeleteFlags({ children: false, childrenOnly: true }, qemuRules);
-  });
-
-  it("counts and prints bits as libvirt's enums do", () => {
-    expect(flagBits(FLAG_ENUMS.create, { redefine: true, reuseExternal: true })).to.equal(0x21);
-    expect(formatFlags(FLAG_ENUMS.create, { current: true, reuseExternal: true })).to.equal(
-      `${CREATE}CURRENT | ${CREATE}REUSE_EXT`,
-    );
-    expect(formatFlags(FLAG_ENUMS.list, { noLeaves: false })).to.equal("0");
   });
 });

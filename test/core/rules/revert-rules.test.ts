@@ -77,16 +77,6 @@ describe("revertTarget", () => {
       );
   });
 
-  it("does not leave saved memory over older disks without force", () => {
-    const over = { hasManagedSave: true };
-    expectFailure(
-      () => revert({}, over),
-      "revert-risky",
-      "snapshot without memory state, removal of existing managed saved state strongly recommended to avoid corruption",
-    );
-    expect(revert({}, { ...over, flags: { force: true } }).state).to.equal("shutoff");
-  });
-
   it("refuses states that nothing can be brought to", () => {
     expectFailure(
       () => revert({ state: "pmsuspended" }),

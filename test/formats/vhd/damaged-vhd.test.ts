@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import {
-  checkVhd,
   hostImageFiles as files,
   openChain,
   openVhd,
@@ -14,6 +13,7 @@ import {
 } from "../../../src/formats/vhd/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";
 import { makeFolder } from "../../plugins/support/state-folder.js";
+import { checkVhd } from "./support/check-vhd.js";
 import { goldenFooter, goldenSparse, type GoldenVhd } from "./support/golden-vhd.js";
 import { readAsGuest, writeAsGuest } from "./support/guest-vhd.js";
 import { makeDynamic } from "./support/vhd-images.js";

@@ -12,13 +12,14 @@ import {
   mergeIntoParent,
   openChain,
   openVhd,
-  checkVhd,
   type ImageFiles,
 } from "../../../src/formats/vhd/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";
 import { makeFolder } from "../../plugins/support/state-folder.js";
+import { checkVhd } from "./support/check-vhd.js";
 import { goldenSparse } from "./support/golden-vhd.js";
 import { readAsGuest, writeAsGuest } from "./support/guest-vhd.js";
+import { readChain } from "./support/read-chain.js";
 
 const KIB = 1024;
 const SECTOR = 512;
@@ -33,11 +34,11 @@ describe("chains of VHDs", () => {
 
   const at = (name: string) => join(folder, name);
 
-  const readChain = async (path: string, format: "vhd" | "raw", chunk: number): Promise<Buffer> => {
+  const contentOf = async (path: string, format: "vhd" | "raw", chunk: number): Promise<Buffer> => {
     const chain = await openChain(files, path, format);
     const content = Buffer.alloc(Math.ceil(chain.sizeBytes / SECTOR) * SECTOR, 0xee);
     for (let offset = 0; offset < content.length; offset += chunk * SECTOR)
-      await chain.read(content.subarray(offset, offset + chunk * SECTOR), offset / SECTOR);
+      await readChain(chain, content.subarray(offset, offset + chunk * SECTOR), offset / SECTOR);
     await chain.close();
     return content.subarray(0, chain.sizeBytes);
   };
@@ -109,7 +110,7 @@ describe("chains of VHDs", () => {
               writeAsGuest(at(`${index}`), format, sector * SECTOR, Buffer.alloc(length, byte));
             }
             states.push(Buffer.from(model));
-            expect((await readChain(at(`${index}`), format, chunk)).equals(model)).to.equal(true);
+            expect((await contentOf(at(`${index}`), format, chunk)).equals(model)).to.equal(true);
           }
           for (let index = layers.length - 1; index > 0; index--) {
             const format = index === 1 ? root : "vhd";
@@ -117,7 +118,7 @@ describe("chains of VHDs", () => {
             await mergeIntoParent(files, at(`${index}`), { path: at(`${index - 1}`), format });
             expect(readFileSync(at(`${index}`)).equals(child), "the child stays").to.equal(true);
             expect(readAsGuest(at(`${index - 1}`), format).equals(model)).to.equal(true);
-            expect((await readChain(at(`${index - 1}`), format, chunk)).equals(model)).to.equal(
+            expect((await contentOf(at(`${index - 1}`), format, chunk)).equals(model)).to.equal(
               true,
             );
             if (format === "vhd")

@@ -12,6 +12,7 @@ import { assertSafeChain } from "../../../src/qemu-images/backing-chain.js";
 import { expectError } from "../../../src/testing/expect-error.js";
 import { makeFolder } from "../../plugins/support/state-folder.js";
 import { writeAsGuest } from "./support/guest-vhd.js";
+import { readChain } from "./support/read-chain.js";
 import { makeDynamic } from "./support/vhd-images.js";
 
 const MIB = 1024 * 1024;
@@ -33,7 +34,7 @@ describe("VHDs and qemu-img", () => {
   const readOurs = async (path: string): Promise<Buffer> => {
     const chain = await openChain(hostImageFiles, path, "vhd");
     const content = Buffer.alloc(chain.sizeBytes);
-    await chain.read(content, 0);
+    await readChain(chain, content, 0);
     await chain.close();
     return content;
   };

@@ -14,9 +14,10 @@ import { expect } from "chai";
 
 import type { DiskOperation } from "../../../src/core/model/operation.js";
 import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
-import { checkVhd, hostImageFiles, repairVhd } from "../../../src/formats/vhd/index.js";
+import { hostImageFiles, repairVhd } from "../../../src/formats/vhd/index.js";
 import { makeFolder } from "../support/state-folder.js";
 import { Crash, FaultyFiles, LOSSES, type Loss } from "../../formats/vhd/support/faulty-files.js";
+import { checkVhd } from "../../formats/vhd/support/check-vhd.js";
 import { writeAsGuest } from "../../formats/vhd/support/guest-vhd.js";
 import { makeDynamic } from "../../formats/vhd/support/vhd-images.js";
 import { MemoryTapCtl } from "./support/memory-tap-ctl.js";

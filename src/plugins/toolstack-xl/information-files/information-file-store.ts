@@ -1,5 +1,10 @@
 import { asDomsnapError, DomsnapError } from "../../../core/errors/index.js";
-import type { DomainDefinition, DomainSnapshot, SnapshotHead } from "../../../core/model/index.js";
+import {
+  oldestFirst,
+  type DomainDefinition,
+  type DomainSnapshot,
+  type SnapshotHead,
+} from "../../../core/model/index.js";
 import type {
   RecordProblem,
   SnapshotIndex,
@@ -50,7 +55,7 @@ export class InformationFileStore implements SnapshotStore {
       this.#foreignHead(domainUuid, name, problems),
     );
     if (foreign.length === 0 && problems.length === index.problems.length) return index;
-    return { ...index, problems, heads: [...index.heads, ...foreign].sort(byAge) };
+    return { ...index, problems, heads: [...index.heads, ...foreign].sort(oldestFirst) };
   }
 
   async read(domainUuid: string, name: string): Promise<DomainSnapshot> {
@@ -147,7 +152,3 @@ export class InformationFileStore implements SnapshotStore {
 }
 
 /** Oldest first, as the records are. */
-function byAge(a: SnapshotHead, b: SnapshotHead): number {
-  if (a.creationTime !== b.creationTime) return a.creationTime < b.creationTime ? -1 : 1;
-  return a.name < b.name ? -1 : 1;
-}

@@ -1,10 +1,10 @@
-import { asDomsnapError } from "../../core/errors/index.js";
-import { isBatmapSound, isMarkedFull } from "./batmap.js";
-import { runsOfBitmap } from "./bitmap.js";
-import { openChain, parentOf } from "./chain.js";
-import type { ImageFiles } from "./image-files.js";
-import { SECTOR_BYTES } from "./layout.js";
-import { openVhd, type SparseVhd } from "./open-vhd.js";
+import { asDomsnapError } from "../../../../src/core/errors/index.js";
+import { isBatmapSound, isMarkedFull } from "../../../../src/formats/vhd/batmap.js";
+import { runsOfBitmap } from "../../../../src/formats/vhd/bitmap.js";
+import { openChain, parentOf } from "../../../../src/formats/vhd/chain.js";
+import type { ImageFiles } from "../../../../src/formats/vhd/image-files.js";
+import { SECTOR_BYTES } from "../../../../src/formats/vhd/layout.js";
+import { openVhd, type SparseVhd } from "../../../../src/formats/vhd/open-vhd.js";
 
 /**
  * Everything that is wrong with a VHD and with the chain below it, as sentences; empty for a good

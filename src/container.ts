@@ -32,7 +32,7 @@ import { libvirtDocuments } from "./xml/index.js";
  * The plugins that come with domsnap. Another one is one more line here, in `exchange-modules.ts`
  * where snapshots come in and go out, or an argument below.
  */
-const BUILT_IN_MODULES: readonly ContainerModule[] = [
+export const BUILT_IN_MODULES: readonly ContainerModule[] = [
   storeFileModule,
   storeMemoryModule,
   toolstackFileModule,

@@ -11,7 +11,7 @@ import type { CommandArguments } from "./grammar/command-arguments.js";
 /** What the session gives to each of its commands. */
 export interface ContextSource extends Pick<
   CommandContext,
-  "table" | "uri" | "env" | "quiet" | "dryRun" | "signal" | "service"
+  "table" | "uri" | "env" | "quiet" | "dryRun" | "signal" | "service" | "plugins"
 > {
   readonly onProgress: (event: ProgressEvent) => void;
   readonly ask: CommandContext["ask"] | undefined;
@@ -19,7 +19,7 @@ export interface ContextSource extends Pick<
 
 /** The view that one command has of its session. */
 export function createContext(args: CommandArguments, source: ContextSource): CommandContext {
-  const { table, uri, env, quiet, signal, service, onProgress, ask } = source;
+  const { table, uri, env, quiet, signal, service, plugins, onProgress, ask } = source;
   const dryRun = source.dryRun || args.has("dry-run");
   return {
     args,
@@ -30,6 +30,7 @@ export function createContext(args: CommandArguments, source: ContextSource): Co
     dryRun,
     signal,
     service,
+    plugins,
     domain: async () => findDomain(await service(), args.requiredText("domain")),
     changeOptions: () => ({
       dryRun,

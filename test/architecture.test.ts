@@ -86,7 +86,6 @@ const TOP = new Set([
   "container.ts",
   "exchange-modules.ts",
   "index.ts",
-  "outside-plugins.ts",
   "plugin.ts",
   "xl.ts",
 ]);

@@ -1,7 +1,7 @@
 import { readConfiguration } from "../config/configuration.js";
 import { EXIT } from "../core/errors/index.js";
 import { errnoOf, strerror } from "../host/system-error.js";
-import type { ImportModule, PluginPart, PluginRequest } from "../plugin-loader/index.js";
+import type { ImportModule, PluginRequest } from "../plugin-loader/index.js";
 import type { TextOutput } from "./io.js";
 import { openOutput } from "./plain-output.js";
 import { runCli } from "./run-cli.js";
@@ -39,19 +39,14 @@ async function loadPlugins(
 ): Promise<PluginSet> {
   const configuration = await readConfiguration(process.env);
   const requests = [...configuration.plugins, ...named.map(fromCommandLine)];
-  const { createContainer, openSnapshotService } = await import("../container.js");
+  const { addOutsidePlugins, builtInParts, createContainer, openSnapshotService } =
+    await import("../container.js");
   const container = createContainer();
-  const added: PluginPart[] = [];
-  if (requests.length > 0) {
-    const { addOutsidePlugins } = await import("../outside-plugins.js");
-    added.push(...(await addOutsidePlugins(container, requests, importModule)));
-  }
+  const added =
+    requests.length > 0 ? await addOutsidePlugins(container, requests, importModule) : [];
   return {
     openService: (uri) => openSnapshotService(uri, container),
-    list: async () => {
-      const { builtInParts } = await import("../outside-plugins.js");
-      return [...(await builtInParts()), ...added];
-    },
+    list: async () => [...(await builtInParts()), ...added],
   };
 }
 

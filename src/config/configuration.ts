@@ -1,11 +1,6 @@
+import { statSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, isAbsolute, join, resolve } from "node:path";
-
-import { DomsnapError } from "../core/errors/index.js";
-import { readSourceFile } from "../host/read-source-file.js";
-import { errnoOf } from "../host/system-error.js";
-import { findDistrust } from "../host/trusted-path.js";
-import type { ConfigurationValues } from "./configuration-file.js";
+import { isAbsolute, join, resolve } from "node:path";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -21,53 +16,36 @@ export interface ConfiguredPlugin {
 /** What the configuration files say together. */
 export interface Configuration {
   readonly plugins: readonly ConfiguredPlugin[];
-  /** The disk backend that the user prefers on this connection. */
+  /** The disk backend that the user prefers on a connection. */
   readonly backendFor: (uri: string) => string | undefined;
 }
 
 const SYSTEM_FILE = "/etc/domsnap/config.json";
-const LIMIT_BYTES = 1024 * 1024;
-const NOT_THERE: ReadonlySet<string | undefined> = new Set(["ENOENT", "ENOTDIR"]);
-/** Who works as another user (`runuser -u`) may have root's HOME, and cannot look into that. */
-const NOT_MINE: ReadonlySet<string | undefined> = new Set([...NOT_THERE, "EACCES"]);
 
 const NOTHING: Configuration = { plugins: [], backendFor: () => undefined };
 
-interface Place {
-  readonly path: string;
-  /** What the open may fail with, and there is just no configuration. */
-  readonly tolerates: ReadonlySet<string | undefined>;
-}
-
-interface ReadFile {
-  readonly path: string;
-  readonly values: ConfigurationValues;
-}
-
 /**
  * Reads `/etc/domsnap/config.json` and the user's own file, which wins key by key, or in their place
- * the one that DOMSNAP_CONFIG names (none if that is empty). A file that is not there costs one
- * failed open. Throws `config-invalid`: what is wrong, where, and for root also when others than
- * root could have written the file.
+ * the one that DOMSNAP_CONFIG names (none if that is empty). Where there is none, nothing is loaded
+ * and each costs one look. Throws `config-invalid`: what is wrong, where, and for root also when
+ * others than root could have written the file.
  */
 export async function readConfiguration(env: Environment): Promise<Configuration> {
-  const texts = placesOf(env).flatMap((place) => {
-    const text = readIfThere(place);
-    return text === undefined ? [] : [{ path: place.path, text }];
-  });
-  if (texts.length === 0) return NOTHING;
-  const { parseConfiguration } = await import("./configuration-file.js");
-  return merge(texts.map(({ path, text }) => ({ path, values: parseConfiguration(text, path) })));
+  const files = filesOf(env);
+  if (files.length === 0) return NOTHING;
+  const { readConfigurationFiles } = await import("./configuration-files.js");
+  return readConfigurationFiles(files);
 }
 
-/** Later ones win. */
-function placesOf(env: Environment): Place[] {
+/** Those that there are; later ones win. */
+function filesOf(env: Environment): string[] {
   const named = env["DOMSNAP_CONFIG"];
-  if (named !== undefined)
-    return named === "" ? [] : [{ path: resolve(named), tolerates: new Set() }];
+  if (named !== undefined) return named === "" ? [] : [resolve(named)];
+  const own = join(configHome(env), "domsnap/config.json");
   return [
-    { path: SYSTEM_FILE, tolerates: NOT_THERE },
-    { path: join(configHome(env), "domsnap/config.json"), tolerates: NOT_MINE },
+    ...(isThere(SYSTEM_FILE, true) ? [SYSTEM_FILE] : []),
+    // Who works as another user (`runuser -u`) may have root's HOME, and cannot look into that.
+    ...(isThere(own, false) ? [own] : []),
   ];
 }
 
@@ -78,51 +56,11 @@ function configHome(env: Environment): string {
   return join(env["HOME"] ?? homedir(), ".config");
 }
 
-function readIfThere({ path, tolerates }: Place): string | undefined {
-  let text: string;
+/** `whenHidden` is the answer where that cannot be told. */
+function isThere(path: string, whenHidden: boolean): boolean {
   try {
-    text = readSourceFile(path, LIMIT_BYTES).toString("utf8");
-  } catch (thrown) {
-    const { cause, message } = thrown as Error;
-    if (tolerates.has(errnoOf(cause))) return undefined;
-    throw new DomsnapError("config-invalid", message, { cause: thrown });
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return whenHidden;
   }
-  assertTrusted(path);
-  return text;
-}
-
-/** Root carries out what the file says, plugins included. */
-function assertTrusted(path: string): void {
-  if (process.geteuid?.() !== 0) return;
-  const distrust = findDistrust(path);
-  if (distrust)
-    throw new DomsnapError("config-invalid", `${path}: not used by root: ${distrust.reason}`, {
-      hint: `If it is yours: ${distrust.remedy}`,
-    });
-}
-
-function merge(files: readonly ReadFile[]): Configuration {
-  const connections = new Map<string, { readonly backend?: string | undefined }>();
-  for (const { values } of files)
-    for (const [uri, own] of Object.entries(values.connections ?? {}))
-      connections.set(plainUri(uri), { ...connections.get(plainUri(uri)), ...own });
-  const naming = files.findLast(({ values }) => values.plugins !== undefined);
-  const backend = files.findLast(({ values }) => values.backend !== undefined)?.values.backend;
-  return {
-    plugins: naming ? pluginsOf(naming) : [],
-    backendFor: (uri) => connections.get(plainUri(uri))?.backend ?? backend,
-  };
-}
-
-function pluginsOf({ path, values }: ReadFile): ConfiguredPlugin[] {
-  return (values.plugins ?? []).map((specifier) => ({
-    specifier,
-    folder: dirname(path),
-    namedBy: path,
-  }));
-}
-
-/** `file:///srv/vms/` is the same connection as `file:///srv/vms`. */
-function plainUri(uri: string): string {
-  return uri.replace(/(?<=[^/:])\/+$/, "");
 }

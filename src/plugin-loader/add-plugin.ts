@@ -10,7 +10,7 @@ import {
 } from "../core/ports/index.js";
 import { pluginUnusable, wordsOf, type PluginRequest } from "./find-plugin.js";
 import { loadApart, partsIn } from "./parts-in.js";
-import { PLUGIN_KINDS, type PluginPart } from "./plugin-part.js";
+import type { PluginPart } from "./plugin-part.js";
 
 /** A plugin whose module has been run. */
 export interface ImportedPlugin {
@@ -66,7 +66,7 @@ function assertNew(
   if (parts.length === 0)
     throw refused(
       plugin,
-      `it adds no ${Object.values(PLUGIN_KINDS).join(", ")}`,
+      "it adds no disk backend, toolstack, import source or export format",
       "Bind what it adds by the identifiers of 'domsnap/plugin' (docs/plugin-guide.md).",
     );
   for (const [index, part] of parts.entries()) {
@@ -75,7 +75,7 @@ function assertNew(
     const owner = twin.file === undefined ? "comes with domsnap" : `is that of '${twin.file}'`;
     throw refused(
       plugin,
-      `its ${PLUGIN_KINDS[part.kind]} is called '${part.id}', which ${owner}`,
+      `its ${part.kind.replace("-", " ")} is called '${part.id}', which ${owner}`,
       "Give it another name, or load one of the two only.",
     );
   }

@@ -10,11 +10,3 @@ export interface PluginPart {
   /** The file of the plugin; missing for what comes with domsnap. */
   readonly file?: string;
 }
-
-/** The name of a kind, for people. */
-export const PLUGIN_KINDS: Readonly<Record<PluginKind, string>> = {
-  "disk-backend": "disk backend",
-  toolstack: "toolstack",
-  "import-source": "import source",
-  "export-format": "export format",
-};

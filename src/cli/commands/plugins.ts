@@ -1,4 +1,4 @@
-import { PLUGIN_KINDS, type PluginPart } from "../../plugin-loader/plugin-part.js";
+import type { PluginPart } from "../../plugin-loader/index.js";
 import type { CommandSpec } from "../command-spec.js";
 import { formatTable } from "../render/table.js";
 
@@ -29,5 +29,5 @@ export const plugins: CommandSpec = {
 };
 
 function rowOf({ kind, id, file, summary }: PluginPart): string[] {
-  return [PLUGIN_KINDS[kind], id, file ?? "built-in", summary ?? "-"];
+  return [kind.replace("-", " "), id, file ?? "built-in", summary ?? "-"];
 }

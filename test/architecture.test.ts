@@ -86,6 +86,7 @@ const TOP = new Set([
   "container.ts",
   "exchange-modules.ts",
   "index.ts",
+  "plugin-kit.ts",
   "plugin.ts",
   "xl.ts",
 ]);

@@ -2,8 +2,10 @@ import { DomsnapError } from "../core/errors/index.js";
 import { isEmptyDrive, type DomainDisk, type ImageRef } from "../core/model/index.js";
 import type { DiskVerdict, DiskWish } from "../core/ports/index.js";
 
+/** The yes. */
 export const POSSIBLE: DiskVerdict = { possible: true };
 
+/** A no: why, and what would lift it. */
 export function refuse(reason: string, remedy: string): DiskVerdict {
   return { possible: false, reason, remedy };
 }

@@ -4,6 +4,7 @@ import { unlinkDurably } from "../host/durable-files.js";
 import { probeFile } from "../host/probe-file.js";
 import { readImageHeader } from "../formats/qcow2/header.js";
 
+/** Whether nothing has this name; what cannot be looked at is not gone. */
 export function isGone(file: Pick<ImageRef, "path">): boolean {
   return probeFile(file.path).kind === "absent";
 }

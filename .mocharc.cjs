@@ -2,7 +2,11 @@ const { patience } = require("./scripts/test-run/patience.cjs");
 
 module.exports = {
   "node-option": ["import=tsx/esm"],
-  require: ["reflect-metadata", "./test/support/no-open-handles.ts"],
+  require: [
+    "reflect-metadata",
+    "./test/support/no-configuration.ts",
+    "./test/support/no-open-handles.ts",
+  ],
   timeout: patience(60_000),
   exit: true,
   "forbid-only": true,

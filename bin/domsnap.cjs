@@ -46,7 +46,9 @@ function readIfThere(file, encoding) {
   }
 }
 
-load(join(FOLDER, "main.cjs"));
+const { main } = load(join(FOLDER, "main.cjs"));
+// The code cache's scripts have no loader for import(): a plugin is loaded from here.
+main({ importModule: (url) => import(url) });
 
 /** For the build: what has been loaded. */
 exports.loadedParts = () =>

@@ -17,6 +17,7 @@ import {
 } from "./core/ports/index.js";
 import { blktapModule } from "./plugins/blktap/index.js";
 import { ddModule } from "./plugins/dd/index.js";
+import type { ImportModule, PluginPart, PluginRequest } from "./plugin-loader/index.js";
 import { hostFiles } from "./host/host-files.js";
 import { probeFile } from "./host/probe-file.js";
 import { qdiskModule } from "./plugins/qdisk/index.js";
@@ -55,6 +56,26 @@ export function createContainer(plugins: readonly ContainerModule[] = []): Conta
   container.bind<FileProbe>(FileProbe).toConstantValue(probeFile);
   for (const module of [...BUILT_IN_MODULES, ...plugins]) container.load(module);
   return container;
+}
+
+/** What comes with domsnap. */
+export async function builtInParts(): Promise<PluginPart[]> {
+  const { EXCHANGE_MODULES } = await import("./exchange-modules.js");
+  const { loadApart, partsIn } = await import("./plugin-loader/index.js");
+  return partsIn(await loadApart(createContainer(), [...BUILT_IN_MODULES, ...EXCHANGE_MODULES]));
+}
+
+/**
+ * Loads plugins by their names into a container; for modules that are at hand see
+ * `createContainer`. Gives the parts that they add. Throws `plugin-unusable`.
+ */
+export async function addOutsidePlugins(
+  container: Container,
+  requests: readonly PluginRequest[],
+  importModule: ImportModule,
+): Promise<PluginPart[]> {
+  const { loadPlugins } = await import("./plugin-loader/index.js");
+  return loadPlugins(container, requests, await builtInParts(), importModule);
 }
 
 /**

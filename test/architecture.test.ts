@@ -63,15 +63,33 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   "plugin-kit": { imports: [...MODEL, "xml", "host"], types: ["core/ports"] },
   plugins: PLUGIN,
+  config: { imports: [...MODEL, "host"] },
+  "plugin-loader": { imports: [...MODEL, "core/ports", "host"] },
   cli: {
-    imports: [...MODEL, "core/operations", "core/rules", "xml", "host", "xl-snapshot"],
+    imports: [
+      ...MODEL,
+      "core/operations",
+      "core/rules",
+      "xml",
+      "host",
+      "xl-snapshot",
+      "config",
+      "plugin-loader",
+    ],
     types: ["core/execute", "core/plan", "core/ports"],
   },
   testing: { imports: [...MODEL, "core/ports", "xml"] },
 };
 
 /** Files at the top put the rooms together, and may import whatever they like. */
-const TOP = new Set(["container.ts", "exchange-modules.ts", "index.ts", "plugin.ts", "xl.ts"]);
+const TOP = new Set([
+  "container.ts",
+  "exchange-modules.ts",
+  "index.ts",
+  "plugin-kit.ts",
+  "plugin.ts",
+  "xl.ts",
+]);
 
 interface Import {
   readonly from: string;

@@ -12,7 +12,7 @@ import type { ChangeOption } from "./grammar/command-syntax.js";
 /** What the session gives to each of its commands. */
 export interface ContextSource extends Pick<
   CommandContext,
-  "table" | "uri" | "env" | "quiet" | "dryRun" | "signal" | "service"
+  "table" | "uri" | "env" | "quiet" | "dryRun" | "signal" | "service" | "plugins"
 > {
   readonly onProgress: (event: ProgressEvent) => void;
   readonly ask: CommandContext["ask"] | undefined;
@@ -23,7 +23,7 @@ export function createContext(
   args: CommandArguments<AnyOption>,
   source: ContextSource,
 ): CommandContext<AnyOption> {
-  const { table, uri, env, quiet, signal, service, onProgress, ask } = source;
+  const { table, uri, env, quiet, signal, service, plugins, onProgress, ask } = source;
   const common: CommandArguments<ChangeOption | RequiredOption<"domain">> = args;
   const dryRun = source.dryRun || common.has("dry-run");
   return {
@@ -35,6 +35,7 @@ export function createContext(
     dryRun,
     signal,
     service,
+    plugins,
     domain: async () => findDomain(await service(), common.requiredText("domain")),
     changeOptions: () => ({
       dryRun,

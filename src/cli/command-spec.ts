@@ -1,6 +1,7 @@
 import type { ChangeOptions } from "../core/operations/shared/results.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
 import type { Domain } from "../core/model/index.js";
+import type { PluginPart } from "../plugin-loader/index.js";
 import type { AnyOption, CommandArguments, ReadableOption } from "./grammar/command-arguments.js";
 import type { ChangeOption, CommandSyntax, CommonOption } from "./grammar/command-syntax.js";
 import type { OptionSpec } from "./grammar/option-spec.js";
@@ -40,6 +41,8 @@ export interface CommandContext<Option extends AnyOption = never> {
   readonly signal: AbortSignal;
   /** The connection, opened at the first call. Throws a CommandError when it cannot be opened. */
   readonly service: () => Promise<SnapshotService>;
+  /** What the plugins of this run add. Throws `config-invalid` and `plugin-unusable`. */
+  readonly plugins: () => Promise<readonly PluginPart[]>;
   /** The domain that `--domain` names. Throws virsh's message when there is none. */
   readonly domain: () => Promise<Domain>;
   /** Options for every call that changes something. */

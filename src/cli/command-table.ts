@@ -13,6 +13,7 @@ import { importSnapshots } from "./commands/import.js";
 import { list } from "./commands/list.js";
 import { exit, quit } from "./commands/quit.js";
 import { locks } from "./commands/locks.js";
+import { plugins } from "./commands/plugins.js";
 import { prune } from "./commands/prune.js";
 import { recover } from "./commands/recover.js";
 import { resume } from "./commands/resume.js";
@@ -82,6 +83,7 @@ export const COMMAND_TABLE: readonly CommandSpec[] = [
   explain,
   help,
   locks,
+  plugins,
   prune,
   pwd,
   quit,

@@ -8,6 +8,8 @@ export interface GlobalOptions {
   readonly readonly: boolean;
   readonly json: boolean;
   readonly dryRun: boolean;
+  /** Plugins to load beside those that the configuration names. */
+  readonly plugins: readonly string[];
   readonly help: boolean;
   readonly version?: "short" | "long";
   /** The command with its arguments, or one text with several commands. */
@@ -27,6 +29,7 @@ export function globalProgram(): Command {
     .option("-r, --readonly", "refuse every change")
     .option("--json", "print results and errors as JSON")
     .option("--dry-run", "print the plan of every change, change nothing")
+    .option<string[]>("--plugin <MODULE>", "load a plugin, too: a file or a package", append, [])
     .option("-h, --help", "print this help")
     .option("-v", "print the version")
     .option("-V", "print the version and what it runs on")
@@ -50,10 +53,16 @@ export function parseGlobalOptions(argv: readonly string[]): GlobalOptions {
     readonly: options["readonly"] === true,
     json: options["json"] === true,
     dryRun: options["dryRun"] === true,
+    plugins: options["plugin"] as string[],
     help: options["help"] === true,
     ...(version === undefined ? {} : { version }),
     words: program.args,
   };
+}
+
+/** For an option that may be given many times. */
+function append(value: string, before: readonly string[]): string[] {
+  return [...before, value];
 }
 
 function versionType(options: Record<string, unknown>): "short" | "long" | undefined {

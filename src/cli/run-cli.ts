@@ -8,14 +8,15 @@ import { formatVersion } from "./version.js";
 import { parseCommands } from "./grammar/parse-commands.js";
 import { tokenizeText, tokenizeWords } from "./grammar/tokenizer.js";
 import type { CliStreams, SignalSource } from "./io.js";
+import type { LoadPlugins, PluginSet } from "./plugin-set.js";
 import { formatError } from "./report-error.js";
-import { Session, type OpenService } from "./session.js";
+import { Session } from "./session.js";
 
 export interface CliOptions extends CliStreams {
   /** Without the interpreter and the script. */
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly openService: OpenService;
+  readonly loadPlugins: LoadPlugins;
   readonly signals?: SignalSource;
   readonly exit?: (status: number) => void;
 }
@@ -50,7 +51,7 @@ export async function runCli(options: CliOptions): Promise<number> {
 }
 
 function openSession(options: CliOptions, global: GlobalOptions): Session {
-  const { env, openService, signals, exit } = options;
+  const { env, loadPlugins, signals, exit } = options;
   const isNamed = global.connect !== undefined || Boolean(env["DOMSNAP_DEFAULT_URI"]);
   const uri = global.connect ?? defaultUri(env);
   return new Session({
@@ -63,14 +64,24 @@ function openSession(options: CliOptions, global: GlobalOptions): Session {
     readonly: global.readonly,
     json: global.json,
     dryRun: global.dryRun,
-    openService: (target) => {
-      if (!isNamed) makeDefaultFolder(target);
-      return openService(target);
+    loadPlugins: async () => {
+      const plugins = await loadPlugins(global.plugins);
+      return isNamed ? plugins : withDefaultFolder(plugins);
     },
     ...(signals && { signals }),
     ...(exit && { exit }),
     ask: askOnTerminal(options),
   });
+}
+
+function withDefaultFolder(plugins: PluginSet): PluginSet {
+  return {
+    ...plugins,
+    openService: (uri) => {
+      makeDefaultFolder(uri);
+      return plugins.openService(uri);
+    },
+  };
 }
 
 /** One word is a text with commands in it; more are one command that a shell has split. */

@@ -9,15 +9,13 @@ import type { CommonOption } from "./grammar/command-syntax.js";
 import type { ParsedCommand } from "./grammar/parse-commands.js";
 import { watchSignals } from "./interruption.js";
 import type { CliStreams, SignalSource } from "./io.js";
+import type { PluginSet } from "./plugin-set.js";
 import { readOnlyService } from "./read-only-service.js";
 import { terminalText } from "./render/display-text.js";
 import { formatCommandHelp } from "./render/help.js";
 import { formatJson } from "./render/json.js";
 import { ProgressLine } from "./render/progress.js";
 import { formatError } from "./report-error.js";
-
-/** Opens the service behind a URI; called at most once a session and URI, and only by need. */
-export type OpenService = (uri: string) => Promise<SnapshotService>;
 
 export interface SessionOptions {
   readonly table: readonly CommandSpec[];
@@ -30,7 +28,8 @@ export interface SessionOptions {
   readonly readonly: boolean;
   readonly json: boolean;
   readonly dryRun: boolean;
-  readonly openService: OpenService;
+  /** Called when a command first needs it, and again only after it has failed. */
+  readonly loadPlugins: () => Promise<PluginSet>;
   readonly signals?: SignalSource;
   /** Ends the process at once; for the second Ctrl-C. */
   readonly exit?: (status: number) => void;
@@ -48,6 +47,7 @@ export interface Outcome {
 export class Session {
   readonly #options: SessionOptions;
   readonly #services = new Map<string, Promise<SnapshotService>>();
+  #plugins: Promise<PluginSet> | undefined;
   #ask: SessionOptions["ask"];
 
   constructor(options: SessionOptions) {
@@ -93,6 +93,7 @@ export class Session {
         signal: running.signal,
         onProgress,
         service: () => this.service(command.spec),
+        plugins: async () => (await this.#loadPlugins()).list(),
         ask: this.#ask,
       });
       const result = command.help
@@ -148,11 +149,21 @@ export class Session {
   }
 
   async #open(uri: string): Promise<SnapshotService> {
-    const { openService, readonly } = this.#options;
+    const plugins = await this.#loadPlugins();
     const service = await underHeadline("failed to connect to the hypervisor", () =>
-      openService(uri),
+      plugins.openService(uri),
     );
-    return readonly ? readOnlyService(service) : service;
+    return this.#options.readonly ? readOnlyService(service) : service;
+  }
+
+  async #loadPlugins(): Promise<PluginSet> {
+    this.#plugins ??= this.#options.loadPlugins();
+    try {
+      return await this.#plugins;
+    } catch (thrown) {
+      this.#plugins = undefined;
+      throw thrown;
+    }
   }
 
   /** A warning may tell why a command does not end: it does not wait for the end. */

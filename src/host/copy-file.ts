@@ -23,6 +23,7 @@ export interface CopySource {
   readonly version: string;
 }
 
+/** How a copy is stopped, and who hears how far it got. */
 export interface CopyOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: OperationProgress) => void;

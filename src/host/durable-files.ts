@@ -11,6 +11,7 @@ export interface FileOwner {
   readonly gid: number;
 }
 
+/** Whose a new file is, and who may use it. */
 export interface NewFileOptions {
   /** Permission bits, whatever the umask. Default 0600. */
   readonly mode?: number;

@@ -1,6 +1,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
-const held = new AsyncLocalStorage<number>();
+const KEY = Symbol.for("domsnap.heldLock");
+
+/** One for the process: a plugin runs its programs by its own copy of this package. */
+const shared = globalThis as { [KEY]?: AsyncLocalStorage<number> };
+const held = (shared[KEY] ??= new AsyncLocalStorage<number>());
 
 /** Runs `work` with the descriptor of a locked file, which programs started meanwhile can inherit. */
 export function whileHolding<Result>(

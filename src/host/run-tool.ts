@@ -4,6 +4,7 @@ import { delimiter, join } from "node:path";
 import { DomsnapError } from "../core/errors/index.js";
 import { heldLock } from "./held-lock.js";
 
+/** How an outside program is run. */
 export interface ToolOptions {
   /** Aborting ends the program (SIGTERM, then SIGKILL); the call throws `cancelled`. */
   readonly signal?: AbortSignal;
@@ -24,6 +25,7 @@ export interface ToolOptions {
   readonly answerStatuses?: readonly number[];
 }
 
+/** What an outside program gave back. */
 export interface ToolOutput {
   readonly stdout: string;
   readonly stderr: string;

@@ -51,6 +51,7 @@ export async function writeStateFile(path: string, content: string): Promise<voi
   await syncFolder(dirname(path));
 }
 
+/** A file to write, by its absolute path. */
 export interface StateFileContent {
   readonly path: string;
   /** Made when the file is written, so that not all contents are held at once. */

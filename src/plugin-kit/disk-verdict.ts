@@ -4,8 +4,10 @@ import type { DiskVerdict, DiskWish } from "../core/ports/index.js";
 
 export { imageOfDisk };
 
+/** The yes. */
 export const POSSIBLE: DiskVerdict = { possible: true };
 
+/** A no: why, and what would lift it. */
 export function refuse(reason: string, remedy: string): DiskVerdict {
   return { possible: false, reason, remedy };
 }

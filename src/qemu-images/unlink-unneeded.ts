@@ -7,6 +7,7 @@ import { findBackedBy } from "./backing-chain.js";
 
 type Known = Pick<OperationContext, "evidence">;
 
+/** Whether nothing has this name; what cannot be looked at is not gone. */
 export function isGone(file: Pick<ImageRef, "path">): boolean {
   return probeFile(file.path).kind === "absent";
 }

@@ -7,7 +7,7 @@ import { execa } from "execa";
 /** The program itself, as a process. */
 describe("main", () => {
   const run = (argv: string[], input = "", env: Record<string, string> = {}) =>
-    execa(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...argv], {
+    execa(process.execPath, ["--import", "tsx", "scripts/domsnap.ts", ...argv], {
       input,
       env,
       reject: false,

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { runCli, type CliOptions } from "../../src/cli/run-cli.js";
+import type { PluginSet } from "../../src/cli/plugin-set.js";
 
 export interface CliRun {
   readonly status: number;
@@ -8,6 +9,8 @@ export interface CliRun {
 }
 
 export interface CliRunOptions extends Partial<Omit<CliOptions, "argv" | "stdin" | "stdout">> {
+  /** Opens connections in a run without plugins. */
+  readonly openService?: PluginSet["openService"];
   /** Text on standard input, which is then not a terminal. */
   readonly input?: string;
   readonly stdoutIsTerminal?: boolean;
@@ -19,12 +22,13 @@ export async function runInProcess(
   argv: readonly string[],
   options: CliRunOptions = {},
 ): Promise<CliRun> {
+  const { openService = noService } = options;
   let stdout = "";
   let stderr = "";
   const status = await runCli({
     argv,
     env: {},
-    openService: () => Promise.reject(new Error("this run needs no service")),
+    loadPlugins: withoutPlugins(openService),
     ...options,
     stdin: Readable.from([options.input ?? ""]),
     stdout: {
@@ -37,4 +41,13 @@ export async function runInProcess(
     },
   });
   return { status, stdout, stderr };
+}
+
+/** A run whose connections come from here, and that loads nothing. */
+export function withoutPlugins(openService: PluginSet["openService"]): CliOptions["loadPlugins"] {
+  return () => Promise.resolve({ openService, list: () => Promise.resolve([]) });
+}
+
+function noService(): Promise<never> {
+  return Promise.reject(new Error("this run needs no service"));
 }

@@ -1,6 +1,7 @@
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { runCli } from "../../src/cli/run-cli.js";
+import { withoutPlugins } from "./run-in-process.js";
 import { listing, head, stubService } from "./stub-service.js";
 
 /** A terminal in memory: types `keys` one after the other and gives back all that was shown. */
@@ -17,10 +18,11 @@ async function typeOnTerminal(keys: readonly string[]): Promise<{ status: number
     stdout,
     stderr: stdout,
     env: {},
-    openService: () =>
+    loadPlugins: withoutPlugins(() =>
       Promise.resolve(
         stubService({ list: () => Promise.resolve(listing({ heads: [head("before-upgrade")] })) }),
       ),
+    ),
   });
   for (const key of keys) {
     stdin.write(key);

@@ -35,6 +35,7 @@ _domsnap() {
         if [[ -z $command ]]; then
             case $word in
                 -c | --connect) _domsnap_global=(-c "\${COMP_WORDS[++i]}") ;;
+                --plugin) ((++i)) ;;
                 -*) ;;
 ${groupCases()}
                 *) command=$word ;;

@@ -29,6 +29,8 @@ export function formatManPage({ version }: { readonly version: string }): string
     ...exitStatuses(),
     ".SH ENVIRONMENT",
     ...ENVIRONMENT.flatMap(([name, text]) => term(`\\fB${name}\\fR`, text)),
+    ".SH FILES",
+    ...FILES.flatMap(([name, text]) => term(`\\fI${roffText(name)}\\fR`, text)),
     ".SH ERRORS",
     "Each error has a code; \\fBdomsnap explain\\fR tells more of it.",
     ...Object.entries(ERROR_CATALOGUE).flatMap(([code, { summary }]) =>
@@ -54,9 +56,16 @@ const JSON_TEXT =
 
 const ENVIRONMENT = [
   ["DOMSNAP_DEFAULT_URI", "The connection without --connect."],
+  ["DOMSNAP_CONFIG", "One file to read in place of those below FILES; none if it is empty."],
   ["DOMSNAP_VHD_ENGINE", "Who copies data when VHDs are merged: native (default) or vhd-util."],
+  ["XDG_CONFIG_HOME", "Where the user's configuration is; ~/.config without it."],
   ["XDG_DATA_HOME", "Where an ordinary user's definitions and snapshots are kept."],
   ["VISUAL, EDITOR", "The editor of snapshot-edit; vi without them."],
+] as const;
+
+const FILES = [
+  ["/etc/domsnap/config.json", "The configuration for all users."],
+  ["~/.config/domsnap/config.json", "That of one user, which wins key by key."],
 ] as const;
 
 function globalOptions(): string[] {

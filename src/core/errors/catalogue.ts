@@ -150,6 +150,16 @@ export const ERROR_CATALOGUE = {
     summary: "The command line could not be understood.",
     advice: "Run 'domsnap help COMMAND'.",
   },
+  "config-invalid": {
+    exitStatus: failed,
+    summary: "A configuration file of domsnap cannot be read, understood or trusted.",
+    advice: "Correct the file where the message says; DOMSNAP_CONFIG= runs a command without any.",
+  },
+  "plugin-unusable": {
+    exitStatus: failed,
+    summary: "A plugin that --plugin or a configuration file names cannot be loaded.",
+    advice: "Correct the plugin, or take it out of the command or of the configuration file.",
+  },
   "disk-unsupported": {
     libvirtNumber: 67,
     prefix: "unsupported configuration",

@@ -10,11 +10,22 @@ export interface DomsnapErrorOptions {
   readonly effect?: ErrorEffect;
 }
 
+/** The same in every copy of this package that a process loads. */
+const BRAND = Symbol.for("domsnap.DomsnapError");
+
 /**
  * The one error family of domsnap. `detail` is the bare text, `message` the text as libvirt and
  * virsh render it (with the prefix of its class).
+ *
+ * `instanceof` asks for a mark and not for this very class: a plugin throws the one of the copy of
+ * domsnap that it was installed with.
  */
 export class DomsnapError extends Error {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && BRAND in value;
+  }
+
+  readonly [BRAND] = true;
   override readonly name = "DomsnapError";
   readonly code: ErrorCode;
   readonly detail: string;

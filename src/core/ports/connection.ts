@@ -15,6 +15,8 @@ export interface Connection {
 export interface ConnectionProvider {
   /** Without the colon: `file`, `test`, `xen`, `qemu+dir`. */
   readonly schemes: readonly string[];
+  /** What it serves, for `domsnap plugins`. */
+  readonly summary?: string;
   /** Throws `invalid-argument` for a URI it cannot understand. */
   open(uri: string): Promise<Connection>;
 }

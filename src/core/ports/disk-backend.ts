@@ -47,6 +47,8 @@ export type DiskVerdict =
  */
 export interface DiskBackend {
   readonly id: BackendId;
+  /** What it keeps, and how, for `domsnap plugins`. */
+  readonly summary?: string;
   /**
    * What an external snapshot makes. `overlay`: the domain goes on in the new file, the old one
    * freezes. `copy`: the new file is the frozen state, the domain keeps its image.

@@ -46,6 +46,7 @@ export interface BlktapBackendOptions extends EngineChoice {
  */
 export class BlktapBackend implements DiskBackend {
   readonly id = "blktap";
+  readonly summary = "VHD overlays of disks that tapdisk serves";
   readonly externalKind = "overlay";
   readonly keepsPaths = true;
   readonly defaultFormat = "vhd";

@@ -31,6 +31,7 @@ export interface DdBackendOptions {
  */
 export class DdBackend implements DiskBackend {
   readonly id = "dd";
+  readonly summary = "whole copies of raw images and block devices";
   readonly externalKind = "copy";
   readonly defaultFormat = "raw";
   readonly operations: DiskOperations;

@@ -37,6 +37,7 @@ export interface QdiskBackendOptions {
  */
 export class QdiskBackend implements DiskBackend {
   readonly id = "qdisk";
+  readonly summary = "snapshots inside qcow2 images, and qcow2 or qed overlays";
   readonly externalKind = "overlay";
   readonly defaultFormat = "qcow2";
   readonly longestChain = MAX_CHAIN_IMAGES;

@@ -17,6 +17,7 @@ const SCHEME = "file";
 @injectable()
 export class FileConnectionProvider implements ConnectionProvider {
   readonly schemes = [SCHEME];
+  readonly summary = "domain definitions in a folder: file:///FOLDER";
 
   constructor(@inject(FilePersistence) private readonly openPersistence: FilePersistence) {}
 

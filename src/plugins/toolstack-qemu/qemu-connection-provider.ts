@@ -20,6 +20,7 @@ const SCHEME = "qemu+dir";
 @injectable()
 export class QemuConnectionProvider implements ConnectionProvider {
   readonly schemes = [SCHEME];
+  readonly summary = "guests that domsnap runs by QEMU itself: qemu+dir:///FOLDER";
 
   constructor(@inject(FilePersistence) private readonly openPersistence: FilePersistence) {}
 

@@ -18,6 +18,7 @@ const SCHEME = "test";
 @injectable()
 export class TestConnectionProvider implements ConnectionProvider {
   readonly schemes = [SCHEME];
+  readonly summary = "libvirt's test driver, simulated: test:///default";
 
   constructor(@inject(MemoryPersistence) private readonly openPersistence: MemoryPersistence) {}
 

@@ -19,6 +19,7 @@ const CAPABILITIES = "/proc/xen/capabilities";
 @injectable()
 export class XlConnectionProvider implements ConnectionProvider {
   readonly schemes = [SCHEME];
+  readonly summary = "the guests of this Xen host: xen:///system";
 
   constructor(@inject(FilePersistence) private readonly openPersistence: FilePersistence) {}
 

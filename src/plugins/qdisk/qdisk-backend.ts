@@ -1,4 +1,4 @@
-import type { DiskSnapshot, DomainDisk, ImageRef } from "../../core/model/index.js";
+import type { DomainDisk, ImageRef } from "../../core/model/index.js";
 import type { DiskBackend, DiskVerdict, DiskWish, ImageInfo } from "../../core/ports/index.js";
 import {
   assertSafeChain,
@@ -7,7 +7,6 @@ import {
   readOwnHeader,
   realImagePath,
 } from "../../qemu-images/backing-chain.js";
-import { claimingBackend } from "../../plugin-kit/disk-claims.js";
 import {
   generalRefusal,
   imageOfDisk,
@@ -18,6 +17,7 @@ import {
 import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
 import { QemuImg } from "../../clients/qemu-img.js";
 import { QdiskHandler } from "./qdisk-handler.js";
+import { qdiskProfile } from "./qdisk-profile.js";
 
 export interface QdiskBackendOptions {
   readonly qemuImg?: QemuImg;
@@ -30,9 +30,12 @@ export interface QdiskBackendOptions {
  * of any format. Works on images that no QEMU has open.
  */
 export class QdiskBackend implements DiskBackend {
-  readonly id = "qdisk";
-  readonly externalKind = "overlay";
-  readonly defaultFormat = "qcow2";
+  readonly id = qdiskProfile.id;
+  readonly summary = qdiskProfile.summary;
+  readonly externalKind = qdiskProfile.externalKind;
+  readonly defaultFormat = qdiskProfile.defaultFormat;
+  readonly offer = qdiskProfile.offer;
+  readonly forms = qdiskProfile.forms;
   readonly longestChain = MAX_CHAIN_IMAGES;
   readonly handler: QdiskHandler;
   private readonly qemuImg: QemuImg;
@@ -42,10 +45,6 @@ export class QdiskBackend implements DiskBackend {
     this.qemuImg = options.qemuImg ?? new QemuImg();
     this.imageFolders = options.imageFolders ?? [];
     this.handler = new QdiskHandler({ qemuImg: this.qemuImg, imageFolders: this.imageFolders });
-  }
-
-  claims(disk: DomainDisk, wish: Pick<DiskSnapshot, "mode" | "format">): boolean {
-    return claimingBackend(disk, wish) === this.id;
   }
 
   async assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict> {

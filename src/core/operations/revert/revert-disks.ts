@@ -52,7 +52,7 @@ export async function decideRevert(
         (await replaceableOverlay(target, image, backend, facts)) ??
         freshOverlay(image, backend.defaultFormat, taken, facts);
       revert.steps.push({ backend: backend.id, target, mode: "external", image, file });
-      revert.overlays.push(overlayDisk(target, file));
+      revert.overlays.push(overlayDisk(target, file, backend.id));
     } else {
       await assertNothingBacksOn(image, { disk, backend }, facts);
       const file = fileOfDiskSnapshot(disk);
@@ -114,8 +114,12 @@ async function replaceableOverlay(
   return dependents.length > 0 ? undefined : { ...present, format: backend.defaultFormat };
 }
 
-function overlayDisk(name: string, { path, type, format }: ImageRef): DiskSnapshot {
-  return { name, mode: "external", type, format, source: { path } };
+function overlayDisk(
+  name: string,
+  { path, type, format }: ImageRef,
+  backend: BackendId,
+): DiskSnapshot {
+  return { name, mode: "external", type, format, source: { path }, backend };
 }
 
 async function assertNothingBacksOn(

@@ -1,13 +1,13 @@
-import { asDomsnapError, DomsnapError } from "../../errors/index.js";
+import { asDomsnapError, type DomsnapError } from "../../errors/index.js";
 import type { ExecutionEnvironment } from "../../execute/execute-plan.js";
 import { executePlan } from "../../execute/execute-plan.js";
 import { createRecordHandler } from "../../execute/record-handler.js";
 import { recoverDomain } from "../../execute/recover.js";
 import type { Consistency, Domain } from "../../model/index.js";
-import type { BackendId, Plan } from "../../model/operation.js";
+import type { Plan } from "../../model/operation.js";
+import type { BackendRegistry } from "../../plan/backend-registry.js";
 import type {
   Connection,
-  DiskBackend,
   FileProbe,
   HostFiles,
   LockOptions,
@@ -20,7 +20,7 @@ import type { ChangeOptions } from "./results.js";
 /** What every use case works with: one connection and the plugins around it. */
 export interface ServiceContext {
   readonly connection: Connection;
-  readonly backends: readonly DiskBackend[];
+  readonly backends: BackendRegistry;
   readonly documents: SnapshotDocuments;
   readonly probe: FileProbe;
   readonly files: HostFiles;
@@ -146,16 +146,8 @@ function addMeasures(
   return { ...before, ...next, ...sum("pauseMs"), ...sum("frozenMs"), ...sum("bytesWritten") };
 }
 
-export function findBackend(context: ServiceContext, id: BackendId): DiskBackend {
-  const backend = context.backends.find((candidate) => candidate.id === id);
-  if (backend) return backend;
-  throw new DomsnapError("tool-missing", `no disk backend named '${id}' is installed`, {
-    hint: "install the plugin that made this snapshot",
-  });
-}
-
 export function environmentFor(
-  { connection, ...context }: ServiceContext,
+  { connection, backends }: ServiceContext,
   options: ChangeOptions,
 ): ExecutionEnvironment {
   return {
@@ -163,7 +155,7 @@ export function environmentFor(
     signal: options.signal ?? new AbortController().signal,
     emit: options.onProgress ?? (() => undefined),
     handlers: {
-      disks: (id) => findBackend({ connection, ...context }, id).handler,
+      disks: (id) => backends.byId(id).handler,
       domain: connection.toolstack.handler,
       records: createRecordHandler(connection.store),
     },

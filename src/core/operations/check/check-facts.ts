@@ -10,7 +10,7 @@ import type { BackendRegistry } from "../../plan/backend-registry.js";
 import { fileOfDiskSnapshot, findDisk, imageOfDisk, isTaken } from "../../plan/disk-images.js";
 import { definitionsOf } from "../../plan/image-references.js";
 import type { DiskBackend, ImageInfo } from "../../ports/index.js";
-import type { FileFacts, HeldDisk, ImageFact, StateFile } from "../../rules/index.js";
+import type { FileFacts, Finding, HeldDisk, ImageFact, StateFile } from "../../rules/index.js";
 import type { ServiceContext } from "../shared/context.js";
 
 /** An image that somebody names, with the backend that can look into it. */
@@ -35,6 +35,20 @@ export function heldDisks(
       const file = backend.keepsPaths === true ? undefined : fileOfDiskSnapshot(disk);
       const held = { snapshot, target: disk.name, mode: disk.mode, image };
       return [{ ...held, externalKind: backend.externalKind, ...(file ? { file } : {}) }];
+    }),
+  );
+}
+
+/** Disks whose recorded backend is not there. */
+export function missingBackends(
+  { backends }: ServiceContext,
+  records: readonly DomainSnapshot[],
+): Finding[] {
+  return records.flatMap(({ name, disks, revertDisks = [] }) =>
+    [...disks, ...revertDisks].flatMap((disk): Finding[] => {
+      if (disk.backend === undefined || backends.find(disk.backend)) return [];
+      const detail = `disk '${disk.name}' is kept by '${disk.backend}'`;
+      return [{ code: "backend-missing", subject: name, detail }];
     }),
   );
 }

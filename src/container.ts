@@ -4,6 +4,7 @@ import { Container, type ContainerModule } from "inversify";
 
 import { DomsnapError } from "./core/errors/index.js";
 import { createSnapshotService } from "./core/operations/connection-service.js";
+import type { ServiceOptions } from "./core/operations/shared/results.js";
 import type { SnapshotService } from "./core/operations/snapshot-service.js";
 import {
   ConnectionProvider,
@@ -80,22 +81,27 @@ export async function addOutsidePlugins(
 
 /**
  * Opens the use cases of what stands behind a URI: `file:///FOLDER`, `test:///default`. Throws
- * `invalid-argument` for a scheme that no plugin serves, and what the plugin throws.
+ * `invalid-argument` for a scheme that no plugin serves and for a default disk backend that there is
+ * not, `plugin-conflict` for plugins that exclude each other, and what the plugin throws.
  */
 export async function openSnapshotService(
   uri: string,
   container: Container = createContainer(),
+  options: ServiceOptions = {},
 ): Promise<SnapshotService> {
   const connection = await findProvider(container, uri).open(uri);
-  return createSnapshotService({
-    connection,
-    backends: container.getAll<DiskBackend>(DiskBackend),
-    documents: container.get<SnapshotDocuments>(SnapshotDocuments),
-    probe: container.get<FileProbe>(FileProbe),
-    files: container.get<HostFiles>(HostFiles),
-    exchange: () => exchangeOf(container),
-    nowSeconds: () => BigInt(Math.floor(Date.now() / 1000)),
-  });
+  return createSnapshotService(
+    {
+      connection,
+      backends: container.getAll<DiskBackend>(DiskBackend),
+      documents: container.get<SnapshotDocuments>(SnapshotDocuments),
+      probe: container.get<FileProbe>(FileProbe),
+      files: container.get<HostFiles>(HostFiles),
+      exchange: () => exchangeOf(container),
+      nowSeconds: () => BigInt(Math.floor(Date.now() / 1000)),
+    },
+    options,
+  );
 }
 
 const exchanges = new WeakMap<Container, Promise<SnapshotExchange>>();

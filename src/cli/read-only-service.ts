@@ -10,6 +10,7 @@ export function readOnlyService(service: SnapshotService): SnapshotService {
     ...(registry && {
       registry: { define: refuse("virDomainDefineXML"), undefine: refuse("virDomainUndefine") },
     }),
+    backends: service.backends,
     savesMemoryLive: service.savesMemoryLive,
     listDomains: () => service.listDomains(),
     listProblems: () => service.listProblems(),

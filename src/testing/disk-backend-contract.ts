@@ -3,12 +3,14 @@ import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { expect } from "chai";
 
 import { DomsnapError } from "../core/errors/index.js";
-import type {
-  FileBefore,
-  ImageRef,
-  OperationOf,
-  RevertStep,
-  SnapshotStep,
+import {
+  RANK,
+  type FileBefore,
+  type ImageRef,
+  type OperationOf,
+  type RevertStep,
+  type SnapshotForm,
+  type SnapshotStep,
 } from "../core/model/index.js";
 import type { DiskVerdict } from "../core/ports/index.js";
 import {
@@ -38,7 +40,7 @@ export function describeDiskBackend(name: string, factory: DiskBackendFactory): 
         afterEach(() => world.close());
 
         const worldOfTest = () => world;
-        describeClaims(worldOfTest, form);
+        describeOffer(worldOfTest, form);
         describeCreate(worldOfTest);
         describeFailure(worldOfTest);
         if (form.mode === "external") describeFiles(worldOfTest);
@@ -51,16 +53,22 @@ export function describeDiskBackend(name: string, factory: DiskBackendFactory): 
 
 type WorldOf = () => World;
 
-function describeClaims(world: WorldOf, form: DiskForm): void {
-  it("claims the disk in this form, and no disk that is left out", async () => {
+function describeOffer(world: WorldOf, form: DiskForm): void {
+  it("offers to keep the disk in this form, and always says the same", async () => {
     const { backend, domainDisk } = world();
     const [image] = await world().makeImages(1);
     const disk = domainDisk("vda", image);
-    const wish = { mode: form.mode, ...(form.fileFormat && { format: form.fileFormat }) };
-    expect(backend.claims(disk, wish)).to.equal(true);
-    expect(backend.claims(disk, { mode: "no" })).to.equal(false);
-    expect(backend.claims(disk, { mode: "manual" })).to.equal(false);
-    expect(backend.claims(disk, {})).to.equal(false);
+    const offer = backend.offer(disk, snapshotForm(form));
+    expect(offer?.rank).to.be.finite.and.greaterThan(RANK.refuses);
+    expect(offer?.reason).to.not.equal("");
+    expect(backend.offer(disk, snapshotForm(form)), "asked again").to.deep.equal(offer);
+    expect(backend.forms(disk)).not.to.deep.equal([]);
+    for (const told of backend.forms(disk)) expect(told.mode).to.be.oneOf(["internal", "external"]);
+  });
+
+  it("has an id that can stand in an option and in a record, and says what it does", () => {
+    expect(world().backend.id).to.match(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+    expect(world().backend.summary).not.to.equal("");
   });
 
   for (const verb of ["create", "revert", "delete"] as const)
@@ -350,6 +358,10 @@ function describeInspection(world: WorldOf, form: DiskForm): void {
     const dependents = await world().backend.findDependents(image);
     expect(dependents).to.deep.equal(world().makesOverlays ? [fileOf(step(0)).path] : []);
   });
+}
+
+function snapshotForm({ mode, fileFormat }: DiskForm): SnapshotForm {
+  return { mode, ...(fileFormat && { format: fileFormat }) };
 }
 
 function imageAfterRevert(world: World): (step: RevertStep) => ImageRef {

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { CONSISTENCIES, type SnapshotHead } from "../core/model/index.js";
+import { CONSISTENCIES, type DiskSnapshot, type SnapshotHead } from "../core/model/index.js";
 import type { SnapshotStore } from "../core/ports/snapshot-store.js";
 import { expectError } from "./expect-error.js";
 import { OTHER_UUID, SAMPLE_UUID, sampleSnapshot } from "./samples.js";
@@ -65,6 +65,32 @@ export function describeSnapshotStore(name: string, contract: SnapshotStoreContr
           consistency,
         );
       });
+
+    it("keeps which backend has each disk, of which its document tells nothing", async () => {
+      const disks = ["vda", "x--", "-", "a b=c%", "ü\n-->"].map(
+        (name) => ({ name, mode: "internal", type: "file", backend: `of-${name.length}` }) as const,
+      );
+      const many = Array.from({ length: 200 }, (_, index) => ({
+        ...{ name: `vd${String(index)}`, mode: "internal", type: "file" },
+        ...(index % 2 === 0 && { backend: "dd" }),
+      })) as DiskSnapshot[];
+      const overlay = { name: "vda", mode: "external", type: "file", format: "qcow2" } as const;
+      const revertDisks = [{ ...overlay, source: { path: "/o" }, backend: "qdisk" }];
+      const consistency = "memory";
+      await subject.store.writeAll(SAMPLE_UUID, [
+        sampleSnapshot({ disks, consistency }),
+        sampleSnapshot({ name: "many", disks: many, revertDisks }),
+      ]);
+      const store = subject.reopened();
+      const { heads } = await store.index(SAMPLE_UUID);
+      for (const [name, expected] of [
+        ["sample", { disks, consistency }],
+        ["many", { disks: many, revertDisks }],
+      ] as const) {
+        expect(await store.read(SAMPLE_UUID, name)).to.deep.include(expected);
+        expect(heads.find((head) => head.name === name)).to.deep.include(expected);
+      }
+    });
 
     it("gives back a complete record as it was written", async () => {
       const snapshot = sampleSnapshot();

@@ -5,12 +5,13 @@ import {
   type DomainSnapshot,
   type DomainState,
 } from "../core/model/index.js";
+import { BackendRegistry } from "../core/plan/backend-registry.js";
+import type { BackendProfile } from "../core/ports/index.js";
 import { fileOfDiskSnapshot, findDisk, imageOfDisk, isTaken } from "../core/plan/disk-images.js";
 import type { Plan } from "../core/model/operation.js";
 import { planCreate, type AssignedStep, type LiveFacts } from "../core/plan/plan-create.js";
 import { domsnapRules } from "../core/model/driver-rules.js";
 import { checkSnapshotXml, parseDomain } from "../xml/index.js";
-import { claimingBackend } from "../plugin-kit/disk-claims.js";
 import { formatInformationFile } from "./information-file.js";
 import { formatLibxlSnapshot } from "./libxl-json.js";
 import { toToolstackSnapshot } from "./snapshot-conversion.js";
@@ -22,6 +23,8 @@ export interface TranslationInput {
   /** Default `shutoff`. */
   readonly domainState?: DomainState;
   readonly diskOnly?: boolean;
+  /** Who may keep the disks. */
+  readonly backends: readonly BackendProfile[];
   /** For a document without a name. */
   readonly nowSeconds?: bigint;
 }
@@ -52,13 +55,15 @@ export function translateSnapshot(input: TranslationInput): Translation {
     ...(nowSeconds !== undefined && { nowSeconds }),
   });
   const definition = parseDomain(domainXml);
-  const snapshot = { ...checked, disks: checked.disks.map((disk) => withFormat(disk, definition)) };
+  const backends = new BackendRegistry(input.backends);
+  const disks = checked.disks.map((disk) => withKeeper(disk, definition, backends));
+  const snapshot = { ...checked, disks };
   const toolstack = toToolstackSnapshot(snapshot);
   const { name, uuid } = definition;
   const domain: Domain = { name, uuid, state: domainState, persistent: true, definition };
   return {
     snapshot,
-    plan: planFor(domain, snapshot),
+    plan: planFor(domain, snapshot, backends),
     libxlJson: formatLibxlSnapshot(toolstack),
     xl: formatInformationFile(toolstack),
   };
@@ -66,25 +71,26 @@ export function translateSnapshot(input: TranslationInput): Translation {
 
 type Definition = Domain["definition"];
 
-/** An external file without a format gets that of the backend which claims it. */
-function withFormat(disk: DiskSnapshot, definition: Definition): DiskSnapshot {
+type Backends = BackendRegistry<BackendProfile>;
+
+/** Each disk is kept by the best backend; an external file without a format gets that of it. */
+function withKeeper(disk: DiskSnapshot, definition: Definition, backends: Backends): DiskSnapshot {
   const domainDisk = findDisk(definition, disk.name);
-  if (disk.mode !== "external" || disk.format !== undefined || !domainDisk) return disk;
-  const backend = claimingBackend(domainDisk, disk);
-  const formats = { dd: "raw", blktap: "vhd", qdisk: "qcow2" } as const;
-  return backend ? { ...disk, format: formats[backend] } : disk;
+  const backend = domainDisk && backends.choose(domainDisk, disk);
+  if (!backend) return disk;
+  const format = disk.mode === "external" ? (disk.format ?? backend.defaultFormat) : disk.format;
+  return { ...disk, backend: backend.id, ...(format && { format }) };
 }
 
-function planFor(domain: Domain, snapshot: DomainSnapshot): Plan {
+function planFor(domain: Domain, snapshot: DomainSnapshot, backends: Backends): Plan {
   const disks = snapshot.disks.filter(isTaken).flatMap((disk): AssignedStep[] => {
-    const domainDisk = findDisk(domain.definition, disk.name);
-    const image = imageOfDisk(domainDisk);
-    const backend = domainDisk && claimingBackend(domainDisk, disk);
+    const image = imageOfDisk(findDisk(domain.definition, disk.name));
+    const { backend } = disk;
     const file = fileOfDiskSnapshot(disk);
-    if (!image || !backend) return [];
+    if (!image || backend === undefined) return [];
     const step = { target: disk.name, image, backend };
     if (!file) return [{ ...step, keeps: "inside" }];
-    return backend === "dd"
+    return isCopy(backends, backend)
       ? [{ ...step, keeps: "copy", copy: file, before: "absent" }]
       : [{ ...step, keeps: "overlay", overlay: file, before: "absent" }];
   });
@@ -99,6 +105,10 @@ function planFor(domain: Domain, snapshot: DomainSnapshot): Plan {
     warnings: [],
     ...(isActive(domain) && { live }),
   });
+}
+
+function isCopy(backends: Backends, id: string): boolean {
+  return backends.byId(id).externalKind === "copy";
 }
 
 function captureOf({ memory }: DomainSnapshot): LiveFacts["memory"] {

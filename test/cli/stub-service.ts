@@ -36,6 +36,7 @@ export function stubService(calls: Partial<SnapshotService> = {}): SnapshotServi
   const unexpected = (): Promise<never> => Promise.reject(new Error("unexpected call"));
   return {
     uri: "stub:///",
+    backends: [],
     savesMemoryLive: false,
     listDomains: () => Promise.resolve([STUB_DOMAIN]),
     listProblems: () => Promise.resolve([]),

@@ -86,7 +86,7 @@ async function redefine(
   text: string,
 ): Promise<CommandResult> {
   const service = await context.service();
-  const options = context.changeOptions();
+  const options = { ...context.changeOptions(), original: name };
   const makeCurrent = context.args.has("current") && context.args.has("snapshotname");
   const flags = redefineFlags(text, makeCurrent);
   // The trial run tells the name in the document, so that nothing has to be taken back.

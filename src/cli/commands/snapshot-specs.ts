@@ -8,6 +8,8 @@ export interface SnapshotWords {
   readonly description?: string | undefined;
   readonly memspec?: string | undefined;
   readonly diskspecs: readonly string[];
+  /** Whether a diskspec may name a backend; to virsh that is a key that it does not know. */
+  readonly withBackends?: boolean;
 }
 
 /**
@@ -15,13 +17,18 @@ export interface SnapshotWords {
  * escapes every value and refuses a disk without a name. Throws `usage` with virsh's messages.
  */
 export function formatSnapshotWords(words: SnapshotWords): string {
+  const keys = words.withBackends === true ? [...DOCUMENT_KEYS, BACKEND_KEY] : DOCUMENT_KEYS;
   const lines = [
     ...textElement("name", words.name),
     ...textElement("description", words.description),
     ...(words.memspec === undefined ? [] : [formatMemspec(words.memspec)]),
     ...(words.diskspecs.length === 0
       ? []
-      : ["  <disks>", ...words.diskspecs.flatMap(formatDiskspec), "  </disks>"]),
+      : [
+          "  <disks>",
+          ...words.diskspecs.flatMap((diskspec) => formatDiskspec(diskspec, keys)),
+          "  </disks>",
+        ]),
   ];
   return ["<domainsnapshot>", ...lines, "</domainsnapshot>", ""].join("\n");
 }
@@ -41,16 +48,35 @@ function formatMemspec(memspec: string): string {
   return `  <memory${attribute("snapshot", values)}${attribute("file", values)}/>`;
 }
 
-const DISK_KEYS = ["snapshot", "driver", "stype", "file"];
+/** The keys of a diskspec that its document has a place for: virsh's. */
+const DOCUMENT_KEYS = ["snapshot", "driver", "stype", "file"];
+const BACKEND_KEY = "backend";
 
-function formatDiskspec(diskspec: string): string[] {
+/**
+ * The backends that diskspecs name, by the name of the disk: virsh's document has no place for
+ * them. Throws `usage`.
+ */
+export function backendsOf(diskspecs: readonly string[]): ReadonlyMap<string, string> {
+  const backends = new Map<string, string>();
+  for (const diskspec of diskspecs) {
+    const [name = "", ...pieces] = splitList(diskspec);
+    const backend = new Map(pieces.map(readPair)).get(BACKEND_KEY);
+    if (backend === undefined) continue;
+    if (backend === "" || backends.has(name))
+      throw usageError(`unable to parse diskspec: ${diskspec}`);
+    backends.set(name, backend);
+  }
+  return backends;
+}
+
+function formatDiskspec(diskspec: string, keys: readonly string[]): string[] {
   const [name = "", ...pieces] = splitList(diskspec);
   const unparsable = `unable to parse diskspec: ${diskspec}`;
   if (name === "") throw usageError(unparsable);
   const values = new Map([["name", name]]);
   for (const piece of pieces) {
     const [key, value] = readPair(piece);
-    if (!DISK_KEYS.includes(key) || values.has(key)) throw usageError(unparsable);
+    if (!keys.includes(key) || values.has(key)) throw usageError(unparsable);
     values.set(key, value);
   }
   const stype = values.get("stype");

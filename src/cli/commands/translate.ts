@@ -57,7 +57,7 @@ export const translate = defineCommand({
     const domainState = STATES.find((one) => one === stateText);
     if (stateText !== undefined && domainState === undefined)
       throw usageError(`--domain-state must be one of: ${STATES.join(", ")}`);
-    const { translateSnapshot } = await import("../../xl-snapshot/index.js");
+    const { translateSnapshot } = await import("../../xl.js");
     const { plan, libxlJson, xl } = translateSnapshot({
       document: await readSnapshotFile(args.requiredText("file")),
       domainXml: await readDomainFile(args.requiredText("domain")),

@@ -70,6 +70,7 @@ export function snapshotJson(head: SnapshotHead): unknown {
       type: disk.type,
       format: disk.format,
       file: disk.source?.path,
+      backend: disk.backend,
     })),
   };
 }

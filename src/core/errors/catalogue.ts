@@ -207,6 +207,13 @@ export const ERROR_CATALOGUE = {
     summary: "The agent in the guest answers, but cannot do what it was asked; it tells why.",
     advice: "Look into the guest's log, or go without it: '--quiesce-mode try' or no --quiesce.",
   },
+  "plugin-conflict": {
+    libvirtNumber: 1,
+    prefix: "internal error",
+    exitStatus: failed,
+    summary: "Two plugins cannot be used together, or one breaks a rule of its port.",
+    advice: "Leave out the plugin that the message names, or tell its author.",
+  },
   "tool-failed": {
     libvirtNumber: 1,
     prefix: "internal error",

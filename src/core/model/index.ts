@@ -1,3 +1,4 @@
+export * from "./backend-offer.js";
 export * from "./disk-steps.js";
 export * from "./domain.js";
 export * from "./driver-rules.js";

@@ -35,6 +35,11 @@ export interface DiskSnapshot {
   readonly metadataCacheMaxBytes?: bigint;
   /** External only: the file that belongs to this snapshot (overlay, or frozen copy). */
   readonly source?: DiskSource;
+  /**
+   * Id of the disk backend: whom the request names for this disk, and in a record who keeps it.
+   * libvirt's document has no place for it; the record keeps it beside, as it does `consistency`.
+   */
+  readonly backend?: string;
   /** `<snapshotDeleteInProgress/>`: a merge into this image was begun and not finished. */
   readonly deleteInProgress?: boolean;
 }

@@ -1,4 +1,5 @@
-import type { DomainRegistry } from "../ports/index.js";
+import { BackendRegistry } from "../plan/backend-registry.js";
+import type { DiskBackend, DomainRegistry } from "../ports/index.js";
 import { readDomain, type ServiceContext } from "./shared/context.js";
 import { checkDomains, repairDomain } from "./check/check-domain.js";
 import { createSnapshot, takeSnapshot } from "./create/create-snapshot.js";
@@ -18,16 +19,35 @@ import { listLocks, recoverDomains } from "./domain/recover-domains.js";
 import { revertToSnapshot } from "./revert/revert-snapshot.js";
 import { undefineDomain } from "./domain/undefine-domain.js";
 import { switchPower } from "./domain/switch-power.js";
+import type { ServiceOptions } from "./shared/results.js";
 import type { SnapshotService } from "./snapshot-service.js";
 
-/** The use cases, bound to one connection. Holds no state of its own. */
-export function createSnapshotService(context: ServiceContext): SnapshotService {
+/** What a service is made of. */
+export interface ServiceParts extends Omit<ServiceContext, "backends"> {
+  /** All that are registered, in any order. */
+  readonly backends: readonly DiskBackend[];
+}
+
+/**
+ * The use cases, bound to one connection. Holds no state of its own. Throws `plugin-conflict` when
+ * two disk backends have the same id, `invalid-argument` when `options` name one that there is not.
+ */
+export function createSnapshotService(
+  parts: ServiceParts,
+  options: ServiceOptions = {},
+): SnapshotService {
+  const backends = new BackendRegistry(parts.backends, options.backends?.default);
+  return serviceOf({ ...parts, backends });
+}
+
+function serviceOf(context: ServiceContext): SnapshotService {
   const { toolstack, store } = context.connection;
   const get: SnapshotService["get"] = async (domain, name) =>
     store.read((await readDomain(context, domain)).domain.uuid, name);
   return {
     uri: toolstack.uri,
     ...registryOf(context),
+    backends: toolstack.touchesImages ? context.backends.all : [],
     savesMemoryLive: toolstack.live?.savesMemoryLive === true,
     listDomains: () => toolstack.listDomains(),
     listProblems: async () => (await toolstack.listProblems?.()) ?? [],

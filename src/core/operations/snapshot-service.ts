@@ -5,7 +5,7 @@ import type {
   DomainSnapshot,
   RevertFlags,
 } from "../model/index.js";
-import type { DefinitionProblem, DomainRegistry } from "../ports/index.js";
+import type { BackendProfile, DefinitionProblem, DomainRegistry } from "../ports/index.js";
 import type { Finding } from "../rules/index.js";
 import type { PowerAction } from "./domain/power-action.js";
 import type {
@@ -41,6 +41,8 @@ export interface SnapshotService {
   readonly uri: string;
   /** Missing when the toolstack keeps its definitions elsewhere. */
   readonly registry?: DomainRegistry;
+  /** The disk backends that can be chosen, by their ids; none for a simulation. */
+  readonly backends: readonly Pick<BackendProfile, "id" | "summary">[];
   /** Whether memory can be saved while the guest goes on. */
   readonly savesMemoryLive: boolean;
   listDomains(): Promise<readonly Domain[]>;

@@ -1,4 +1,4 @@
-import type { DiskSnapshot, DomainDisk, ImageFormat, ImageRef } from "../model/index.js";
+import type { DomainDisk, ImageFormat, ImageRef, Offer, SnapshotForm } from "../model/index.js";
 import type { BackendId } from "../model/operation.js";
 import type { DiskOperations } from "./operation-handler.js";
 
@@ -24,11 +24,8 @@ export interface ImageInfo {
 }
 
 /** What is wished of one disk. */
-export interface DiskWish {
+export interface DiskWish extends SnapshotForm {
   readonly verb: "create" | "revert" | "delete";
-  readonly mode: "internal" | "external";
-  /** `driver/@type` of the snapshot disk; missing means the backend's default. */
-  readonly format?: ImageFormat;
   /** Whether the guest has the disk open. */
   readonly live: boolean;
   /** Live only: the toolstack freezes, merges and stops (`Toolstack.live`). */
@@ -41,34 +38,43 @@ export type DiskVerdict =
   | { readonly possible: false; readonly reason: string; readonly remedy: string };
 
 /**
- * One way of keeping the states of disks. Registered under the identifier of the same name; an
- * outside package adds one by an inversify ContainerModule and proves it with
- * `describeDiskBackend` from `domsnap/testing`.
+ * Who a backend is and what it is for: all that a choice between backends is made from. Pure.
  */
-export interface DiskBackend {
+export interface BackendProfile {
+  /** Unique among all backends: lower case letters, digits, and single dashes between them. */
   readonly id: BackendId;
-  /** What it keeps, and how, for `domsnap plugins`. */
-  readonly summary?: string;
+  /** What it does, in a few words: `whole copies of raw images`. */
+  readonly summary: string;
   /**
    * What an external snapshot makes. `overlay`: the domain goes on in the new file, the old one
    * freezes. `copy`: the new file is the frozen state, the domain keeps its image.
    */
   readonly externalKind: "overlay" | "copy";
+  /** Format of the file that an external snapshot makes when the document names none. */
+  readonly defaultFormat: ImageFormat;
+  /**
+   * Whether it keeps such a disk in such a form, and how well that suits it. Decided from the two
+   * descriptions alone: what may change (tools, files, space, users) is for `assess`.
+   */
+  readonly offer: (disk: DomainDisk, form: SnapshotForm) => Offer | undefined;
+  /** The forms that are worth telling of for this disk, possible or not. */
+  readonly forms: (disk: DomainDisk) => readonly SnapshotForm[];
+}
+
+/**
+ * One way of keeping the states of disks. Registered under the identifier of the same name; an
+ * outside package adds one by an inversify ContainerModule and proves it with
+ * `describeDiskBackend` from `domsnap/testing`.
+ */
+export interface DiskBackend extends BackendProfile {
   /**
    * Overlays only. True: unless the document names the overlay, it takes the path of the image and
    * the frozen image gets the generated name, so that whoever uses the path need not be told; a
    * revert puts the new overlay there, too; and merged content stays at the path of the overlay.
    */
   readonly keepsPaths?: boolean;
-  /** Format of the file that an external snapshot makes when the document names none. */
-  readonly defaultFormat: ImageFormat;
   /** How many images may stand on one another; missing when there is no limit. */
   readonly longestChain?: number;
-  /**
-   * Whether this backend is the one for such a snapshot of such a disk. Decided from the two
-   * descriptions alone, so that a record says for ever who made it; at most one backend says yes.
-   */
-  claims(disk: DomainDisk, wish: Pick<DiskSnapshot, "mode" | "format">): boolean;
   /** Whether it can be done here and now: tools, formats, files, users, free space. Read-only. */
   assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict>;
   /** What the image says of itself. Throws `image-missing`. */

@@ -34,6 +34,11 @@ export const FINDINGS = {
     meaning: "a snapshot cannot be listed, and no image is removed while it may need it",
     advice: "restore the file from a backup, or move it away once its images are not needed",
   },
+  "backend-missing": {
+    severity: "error",
+    meaning: "the disk backend that keeps a disk of the snapshot is not installed",
+    advice: "install the plugin that made the snapshot; until then it can only be forgotten",
+  },
   "view-stale": {
     severity: "warning",
     meaning: "what other programs read of the snapshot is not what its record says",

@@ -1,6 +1,7 @@
 import { DomsnapError } from "../errors/index.js";
 import {
   isExternalSnapshot,
+  type DiskSnapshot,
   type DomainSnapshot,
   type SnapshotHead,
   type SnapshotState,
@@ -18,6 +19,8 @@ export interface RedefineRequest extends CreateCall {
   readonly heads: ReadonlyMap<string, SnapshotHead>;
   /** The complete record of the snapshot with the same name, if there is one. */
   readonly existing?: DomainSnapshot | undefined;
+  /** What the document was made from: `existing`, or a snapshot that has another name. */
+  readonly source?: DomainSnapshot | undefined;
   /** Missing: sources of disks whose file name is generated count as regular files. */
   readonly probe?: FileProbe | undefined;
 }
@@ -47,13 +50,28 @@ export function prepareRedefine(request: RedefineRequest): DomainSnapshot {
     probe: request.probe,
   });
   // The document cannot tell it, and what was taken stays what it is.
-  const level = existing?.consistency;
+  const level = request.source?.consistency;
+  const { revertDisks } = snapshot;
   return {
     ...snapshot,
-    disks,
+    disks: withKeepers(disks, request.source?.disks),
+    ...(revertDisks && { revertDisks: withKeepers(revertDisks, request.source?.revertDisks) }),
     ...(domain ? { domain } : {}),
     ...(level ? { consistency: level } : {}),
   };
+}
+
+/** Who keeps a disk that the document describes as before is told by the record alone. */
+function withKeepers(
+  disks: readonly DiskSnapshot[],
+  recorded: readonly DiskSnapshot[] = [],
+): DiskSnapshot[] {
+  const byName = new Map(recorded.map((disk) => [disk.name, disk]));
+  return disks.map((disk) => {
+    const known = byName.get(disk.name);
+    const isSame = known?.mode === disk.mode && known?.format === disk.format;
+    return isSame && known?.backend !== undefined ? { ...disk, backend: known.backend } : disk;
+  });
 }
 
 /** The parent must exist, and nobody may become an ancestor of itself. */

@@ -1,4 +1,4 @@
-import type { DiskSnapshot, DomainDisk, ImageRef } from "../../core/model/index.js";
+import type { DomainDisk, ImageRef } from "../../core/model/index.js";
 import type {
   DiskBackend,
   DiskOperations,
@@ -7,7 +7,7 @@ import type {
   ImageInfo,
 } from "../../core/ports/index.js";
 import { readCopySource } from "../../host/copy-file.js";
-import { claimingBackend } from "../../plugin-kit/disk-claims.js";
+import { isServedByTapdisk } from "../../plugin-kit/disk-facts.js";
 import {
   generalRefusal,
   imageOfDisk,
@@ -25,6 +25,7 @@ import {
   type ImageFiles,
 } from "../../formats/vhd/index.js";
 import { blktapOperations } from "./blktap-operations.js";
+import { blktapProfile } from "./blktap-profile.js";
 import { ImageUsers } from "./image-users.js";
 import { assertExtensible, chainFormat } from "./new-overlay.js";
 import { chooseEngine, type EngineChoice, type MergeEngine } from "./merge-engine.js";
@@ -45,11 +46,13 @@ export interface BlktapBackendOptions extends EngineChoice {
  * `tap-ctl` to pause the disks of running ones.
  */
 export class BlktapBackend implements DiskBackend {
-  readonly id = "blktap";
-  readonly summary = "VHD overlays of disks that tapdisk serves";
-  readonly externalKind = "overlay";
+  readonly id = blktapProfile.id;
+  readonly summary = blktapProfile.summary;
+  readonly externalKind = blktapProfile.externalKind;
+  readonly defaultFormat = blktapProfile.defaultFormat;
+  readonly offer = blktapProfile.offer;
+  readonly forms = blktapProfile.forms;
   readonly keepsPaths = true;
-  readonly defaultFormat = "vhd";
   readonly longestChain = MAX_CHAIN_DEPTH;
   readonly operations: DiskOperations;
   private readonly files: ImageFiles;
@@ -69,10 +72,6 @@ export class BlktapBackend implements DiskBackend {
       imageFolders: this.imageFolders,
       stallLimitBytes: options.stallLimitBytes,
     });
-  }
-
-  claims(disk: DomainDisk, wish: Pick<DiskSnapshot, "mode" | "format">): boolean {
-    return claimingBackend(disk, wish) === this.id;
   }
 
   async assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict> {
@@ -140,12 +139,10 @@ export class BlktapBackend implements DiskBackend {
   }
 }
 
-const TAP_DRIVERS: ReadonlySet<string | undefined> = new Set(["tap", "tap2"]);
-
 function refuseForm(disk: DomainDisk, wish: DiskWish): DiskVerdict | undefined {
   const name = `disk '${disk.target}'`;
   const format = disk.format ?? "raw";
-  if (!TAP_DRIVERS.has(disk.driverName))
+  if (!isServedByTapdisk(disk))
     return refuse(
       `${name} is a VHD that QEMU would serve, and QEMU silently misreads VHDs that stand on others`,
       "Give it <driver name='tap' type='vhd'/>, or convert it to qcow2.",

@@ -1,5 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { DiskSnapshot, DomainDisk, ImageRef } from "../../core/model/index.js";
+import type { DomainDisk, ImageRef } from "../../core/model/index.js";
 import type {
   DiskBackend,
   DiskOperations,
@@ -9,7 +9,6 @@ import type {
 } from "../../core/ports/index.js";
 import { findBackedBy } from "../../qemu-images/backing-chain.js";
 import { readCopySource } from "../../host/copy-file.js";
-import { claimingBackend } from "../../plugin-kit/disk-claims.js";
 import {
   generalRefusal,
   imageOfDisk,
@@ -19,6 +18,7 @@ import {
 } from "../../plugin-kit/disk-verdict.js";
 import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
 import { ddOperations } from "./dd-operations.js";
+import { ddProfile } from "./dd-profile.js";
 
 export interface DdBackendOptions {
   /** Further folders to look into for images that back on a raw image. */
@@ -30,20 +30,18 @@ export interface DdBackendOptions {
  * the frozen state, the domain keeps its image. Needs no more than `cp` and `dd`.
  */
 export class DdBackend implements DiskBackend {
-  readonly id = "dd";
-  readonly summary = "whole copies of raw images and block devices";
-  readonly externalKind = "copy";
-  readonly defaultFormat = "raw";
+  readonly id = ddProfile.id;
+  readonly summary = ddProfile.summary;
+  readonly externalKind = ddProfile.externalKind;
+  readonly defaultFormat = ddProfile.defaultFormat;
+  readonly offer = ddProfile.offer;
+  readonly forms = ddProfile.forms;
   readonly operations: DiskOperations;
   private readonly imageFolders: readonly string[];
 
   constructor(options: DdBackendOptions = {}) {
     this.imageFolders = options.imageFolders ?? [];
     this.operations = ddOperations(this.imageFolders);
-  }
-
-  claims(disk: DomainDisk, wish: Pick<DiskSnapshot, "mode" | "format">): boolean {
-    return claimingBackend(disk, wish) === this.id;
   }
 
   async assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict> {

@@ -6,8 +6,8 @@ import {
   type DomainDisk,
   type ImageRef,
 } from "../../core/model/index.js";
+import type { BackendRegistry } from "../../core/plan/backend-registry.js";
 import type {
-  DiskBackend,
   ImageSnapshot,
   ImportItem,
   ImportMaterial,
@@ -27,7 +27,7 @@ export class ImagesSource implements ImportSource {
   readonly id = WORD;
   readonly summary = "the word 'images': what the images of --domain hold without a record";
 
-  constructor(private readonly backends: readonly DiskBackend[]) {}
+  constructor(private readonly backends: BackendRegistry) {}
 
   recognizes(source: string): Promise<boolean> {
     return Promise.resolve(source === WORD);
@@ -64,7 +64,7 @@ export class ImagesSource implements ImportSource {
     image: ImageRef,
     problems: RecordProblem[],
   ): Promise<readonly ImageSnapshot[]> {
-    const backend = this.backends.find((one) => one.claims(disk, { mode: "internal" }));
+    const backend = this.backends.best(disk, { mode: "internal" });
     try {
       return (await backend?.inspect(image))?.snapshots ?? [];
     } catch (thrown) {

@@ -1,4 +1,4 @@
-import type { DiskSnapshot, DomainDisk, ImageRef } from "../../core/model/index.js";
+import type { DomainDisk, ImageRef } from "../../core/model/index.js";
 import type {
   DiskBackend,
   DiskOperations,
@@ -13,7 +13,6 @@ import {
   readOwnHeader,
   realImagePath,
 } from "../../qemu-images/backing-chain.js";
-import { claimingBackend } from "../../plugin-kit/disk-claims.js";
 import {
   generalRefusal,
   imageOfDisk,
@@ -24,6 +23,7 @@ import {
 import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
 import { QemuImg } from "../../clients/qemu-img.js";
 import { qdiskOperations } from "./qdisk-operations.js";
+import { qdiskProfile } from "./qdisk-profile.js";
 
 export interface QdiskBackendOptions {
   readonly qemuImg?: QemuImg;
@@ -36,10 +36,12 @@ export interface QdiskBackendOptions {
  * of any format. Works on images that no QEMU has open.
  */
 export class QdiskBackend implements DiskBackend {
-  readonly id = "qdisk";
-  readonly summary = "snapshots inside qcow2 images, and qcow2 or qed overlays";
-  readonly externalKind = "overlay";
-  readonly defaultFormat = "qcow2";
+  readonly id = qdiskProfile.id;
+  readonly summary = qdiskProfile.summary;
+  readonly externalKind = qdiskProfile.externalKind;
+  readonly defaultFormat = qdiskProfile.defaultFormat;
+  readonly offer = qdiskProfile.offer;
+  readonly forms = qdiskProfile.forms;
   readonly longestChain = MAX_CHAIN_IMAGES;
   readonly operations: DiskOperations;
   private readonly qemuImg: QemuImg;
@@ -49,10 +51,6 @@ export class QdiskBackend implements DiskBackend {
     this.qemuImg = options.qemuImg ?? new QemuImg();
     this.imageFolders = options.imageFolders ?? [];
     this.operations = qdiskOperations({ qemuImg: this.qemuImg, imageFolders: this.imageFolders });
-  }
-
-  claims(disk: DomainDisk, wish: Pick<DiskSnapshot, "mode" | "format">): boolean {
-    return claimingBackend(disk, wish) === this.id;
   }
 
   async assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict> {

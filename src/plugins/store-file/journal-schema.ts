@@ -80,6 +80,7 @@ const diskSnapshot = strictObject({
   metadataCacheMaxBytes: exactOptional(bigint()),
   source: exactOptional(source),
   deleteInProgress: exactOptional(boolean()),
+  backend: exactOptional(string()),
 });
 
 const snapshot = strictObject({
@@ -266,6 +267,12 @@ export function isIdentified(value: unknown): value is Identified {
 type Frozen<Value> = Value extends object
   ? { readonly [Key in keyof Value]: Frozen<Value[Key]> }
   : Value;
-type Schema = Frozen<InferOutput<typeof plan>>;
-true satisfies Plan extends Schema ? (Schema extends Plan ? true : never) : never;
-true satisfies Frozen<InferOutput<typeof head>> extends JournalHead ? true : never;
+type Equal<One, Other> =
+  (<Value>() => Value extends One ? 1 : 2) extends <Value>() => Value extends Other ? 1 : 2
+    ? true
+    : never;
+true satisfies Equal<Frozen<InferOutput<typeof plan>>, Frozen<Plan>>;
+true satisfies Equal<
+  Frozen<Omit<InferOutput<typeof head>, "domsnapJournal" | "writer">>,
+  Frozen<JournalHead>
+>;

@@ -1,9 +1,10 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import { CONSISTENCIES, type DomainSnapshot, type SnapshotHead } from "../../core/model/index.js";
+import type { DomainSnapshot, SnapshotHead } from "../../core/model/index.js";
 import type { ParsedSnapshot, SnapshotDocuments } from "../../core/ports/index.js";
 import { parseSnapshotHead, type SnapshotReader } from "../../xml/index.js";
 import { withStateFile } from "../../host/state-files.js";
 import { assertRecordName } from "./record-name.js";
+import { formatNotes, withNotes } from "./record-notes.js";
 
 /** A record holds two domain definitions; virsh refuses a document above 10 MiB. */
 const RECORD_LIMIT_BYTES = 20 * 1024 * 1024;
@@ -20,19 +21,14 @@ A snapshot record of domsnap. Please do not edit it by hand, but with
 `;
 const HEADER_END = "-->\n\n";
 
-/** What libvirt's document has no place for stands in the comment, which every reader skips. */
-const CONSISTENCY_LABEL = "Consistency: ";
-
 /** The content of a record's file. */
 export function formatRecord(snapshot: DomainSnapshot, documents: SnapshotDocuments): string {
   const text = documents.formatSnapshot(snapshot, { secure: true });
   // Documents leave out a time of 0, but an existing snapshot is not parsed without one.
   const time = snapshot.creationTime === 0n ? "\n  <creationTime>0</creationTime>" : "";
-  const { consistency } = snapshot;
-  const notes = consistency === undefined ? "" : `${CONSISTENCY_LABEL}${consistency}\n`;
   return (
     HEADER_BEGINNING +
-    notes +
+    formatNotes(snapshot) +
     HEADER_END +
     text.replace("<domainsnapshot>", `<domainsnapshot>${time}`)
   );
@@ -44,7 +40,7 @@ export function formatRecord(snapshot: DomainSnapshot, documents: SnapshotDocume
  */
 export function readRecord(path: string, name: string, reader: SnapshotReader): DomainSnapshot {
   const text = withStateFile(path, (file) => file.text(RECORD_LIMIT_BYTES));
-  return { ...named(reader.read(text).snapshot, name), ...headerOf(text) };
+  return withNotes(named(reader.read(text).snapshot, name), notesOf(text) ?? "");
 }
 
 /**
@@ -55,22 +51,22 @@ export function readRecordHead(path: string, name: string): SnapshotHead {
   assertRecordName(name);
   return withStateFile(path, (file) => {
     const beginning = file.head(HEAD_BYTES);
-    const head = tryParseHead(beginning);
-    return {
-      ...named(head ?? parseSnapshotHead(file.text(RECORD_LIMIT_BYTES)), name),
-      ...headerOf(beginning),
-    };
+    const notes = notesOf(beginning);
+    const head = notes === undefined ? undefined : tryParseHead(beginning);
+    if (head) return withNotes(named(head, name), notes ?? "");
+    const text = file.text(RECORD_LIMIT_BYTES);
+    return withNotes(named(parseSnapshotHead(text), name), notesOf(text) ?? "");
   });
 }
 
-/** What our own header comment tells, if the text has it. */
-function headerOf(text: string): Pick<SnapshotHead, "consistency"> {
-  const label = HEADER_BEGINNING + CONSISTENCY_LABEL;
-  if (!text.startsWith(label)) return {};
-  const consistency = CONSISTENCIES.find((level) =>
-    text.startsWith(`${level}\n${HEADER_END}`, label.length),
-  );
-  return consistency === undefined ? {} : { consistency };
+/**
+ * What stands in our own header comment behind its first lines; nothing in a text without it.
+ * Undefined if the comment does not end within the text.
+ */
+function notesOf(text: string): string | undefined {
+  if (!text.startsWith(HEADER_BEGINNING)) return "";
+  const end = text.indexOf(HEADER_END, HEADER_BEGINNING.length);
+  return end < 0 ? undefined : text.slice(HEADER_BEGINNING.length, end);
 }
 
 /** The head, if all of it is in this beginning of a record and can be understood. */

@@ -2,6 +2,7 @@ import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 
 import { expect } from "chai";
 
+import { RANK } from "../../../src/core/model/index.js";
 import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
 import { ConfigFolder, definitionOfFile } from "../../../src/plugins/toolstack-xl/config-folder.js";
 import { domainDisksOf } from "../../../src/plugins/toolstack-xl/disk-servers.js";
@@ -149,7 +150,7 @@ disk = [
     ]);
     const backend = new BlktapBackend();
     for (const disk of before.disks)
-      expect(backend.claims(disk, { mode: "external" }), disk.target).to.equal(true);
+      expect(backend.offer(disk, { mode: "external" })?.rank, disk.target).to.equal(RANK.native);
     // As the first snapshot changes raw disks.
     const after = relocateDisks(
       before,

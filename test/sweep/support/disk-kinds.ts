@@ -1,5 +1,6 @@
 import { createContainer } from "../../../src/container.js";
 import type { DomainDisk, ImageFormat, ImageRef } from "../../../src/core/model/index.js";
+import { BackendRegistry } from "../../../src/core/plan/backend-registry.js";
 import { DiskBackend } from "../../../src/core/ports/index.js";
 import { qemuImages } from "../../support/images/qemu-images.js";
 import { vhdImages } from "../../formats/vhd/support/vhd-images.js";
@@ -40,12 +41,12 @@ const WISHES = [
  * container is swept from then on.
  */
 export async function findForms(image: (kind: DiskKind) => Promise<ImageRef>): Promise<DiskForm[]> {
-  const backends = createContainer().getAll<DiskBackend>(DiskBackend);
+  const backends = new BackendRegistry(createContainer().getAll<DiskBackend>(DiskBackend));
   const forms = new Map<string, DiskForm>();
   for (const kind of KINDS) {
     const disk = diskOf(kind, await image(kind));
     for (const wish of WISHES) {
-      const backend = backends.find((candidate) => candidate.claims(disk, wish));
+      const backend = backends.best(disk, wish);
       const verdict = await backend?.assess(disk, { verb: "create", live: false, ...wish });
       if (!backend || verdict?.possible !== true) continue;
       const format = "format" in wish ? wish.format : backend.defaultFormat;

@@ -7,7 +7,7 @@ import {
   type Finding,
   type Repair,
 } from "../../rules/index.js";
-import { heldDisks, lookAtFiles, lookAtImages } from "./check-facts.js";
+import { heldDisks, lookAtFiles, lookAtImages, missingBackends } from "./check-facts.js";
 import { changeDomain, type ServiceContext } from "../shared/context.js";
 import { foreignPathsOf } from "../shared/foreign-paths.js";
 import { readHeads } from "../shared/records.js";
@@ -103,6 +103,7 @@ async function checkOne(
     findings: [
       ...checkRecords(heads),
       ...findings,
+      ...(touches ? missingBackends(context, records) : []),
       ...(await checkViews(context, domain)),
       ...checkImages({ images, held, foreignPaths }),
       ...checkFiles(await lookAtFiles(context, domain.uuid, images, held, records)),

@@ -1,10 +1,16 @@
 import { asDomsnapError } from "../../errors/index.js";
-import type { DomainDefinition, DomainSnapshot, ImageRef } from "../../model/index.js";
+import type {
+  DiskSnapshot,
+  DomainDefinition,
+  DomainDisk,
+  DomainSnapshot,
+  ImageRef,
+} from "../../model/index.js";
+import type { BackendRegistry } from "../../plan/backend-registry.js";
 import { fileOfDiskSnapshot, findDisk, imageOfDisk, isTaken } from "../../plan/disk-images.js";
 import { definitionsOf } from "../../plan/image-references.js";
 import type { DiskBackend, ImageInfo } from "../../ports/index.js";
-import type { FileFacts, HeldDisk, ImageFact, StateFile } from "../../rules/index.js";
-import { selectBackend } from "../shared/choose-backend.js";
+import type { FileFacts, Finding, HeldDisk, ImageFact, StateFile } from "../../rules/index.js";
 import type { ServiceContext } from "../shared/context.js";
 
 /** An image that somebody names, with the backend that can look into it. */
@@ -23,7 +29,7 @@ export function heldDisks(
     snapshot.disks.filter(isTaken).flatMap((disk): HeldDisk[] => {
       const domainDisk = findDisk(snapshot.domain, disk.name);
       const image = imageOfDisk(domainDisk);
-      const backend = domainDisk && selectBackend(backends, domainDisk, disk);
+      const backend = installedKeeper(backends, domainDisk, disk);
       if (!image || !backend) return [];
       // Where paths stay, a revert puts the overlay of another snapshot under the same name.
       const file = backend.keepsPaths === true ? undefined : fileOfDiskSnapshot(disk);
@@ -31,6 +37,30 @@ export function heldDisks(
       return [{ ...held, externalKind: backend.externalKind, ...(file ? { file } : {}) }];
     }),
   );
+}
+
+/** Disks whose recorded backend is not there. */
+export function missingBackends(
+  { backends }: ServiceContext,
+  records: readonly DomainSnapshot[],
+): Finding[] {
+  return records.flatMap(({ name, disks, revertDisks = [] }) =>
+    [...disks, ...revertDisks].flatMap((disk): Finding[] => {
+      if (disk.backend === undefined || backends.find(disk.backend)) return [];
+      const detail = `disk '${disk.name}' is kept by '${disk.backend}'`;
+      return [{ code: "backend-missing", subject: name, detail }];
+    }),
+  );
+}
+
+/** Who keeps a disk; undefined where that backend is not installed, which is a finding of its own. */
+function installedKeeper(
+  backends: BackendRegistry,
+  domainDisk: DomainDisk | undefined,
+  disk: DiskSnapshot,
+): DiskBackend | undefined {
+  if (disk.backend !== undefined) return backends.find(disk.backend);
+  return domainDisk && backends.best(domainDisk, disk);
 }
 
 /** Looks into every image that a record or a definition of the domain names. */
@@ -62,13 +92,13 @@ function namedImages(
     for (const disk of [...disks, ...revertDisks]) {
       const file = fileOfDiskSnapshot(disk);
       const domainDisk = findDisk(domain, disk.name);
-      const backend = domainDisk && selectBackend(backends, domainDisk, disk);
+      const backend = installedKeeper(backends, domainDisk, disk);
       if (file) named.set(file.path, { image: file, backend, opened: false });
     }
   for (const { disks } of [...records.flatMap(definitionsOf), ...definitions])
     for (const disk of disks) {
       const image = imageOfDisk(disk);
-      const backend = selectBackend(backends, disk, { mode: "internal" });
+      const backend = backends.best(disk, { mode: "internal" });
       if (image && !disk.readonly) named.set(image.path, { image, backend, opened: true });
     }
   return named;

@@ -3,7 +3,6 @@ import {
   isActive,
   type Consistency,
   type CreateFlags,
-  type DiskSnapshot,
   type Domain,
   type DomainDefinition,
   type DomainSnapshot,
@@ -14,13 +13,14 @@ import type { FileBefore } from "../../model/index.js";
 import { planCreate, type AssignedStep } from "../../plan/plan-create.js";
 import type { DiskRelocation, ParsedSnapshot } from "../../ports/index.js";
 import { assertCreateCall, parseOptionsOf, prepareCreate } from "../../rules/index.js";
-import { selectBackend, type AssignedDisk } from "../shared/choose-backend.js";
+import type { AssignedDisk } from "../shared/choose-backend.js";
 import {
   changeDomain,
   collectWarnings,
   runUnlessDry,
   type ServiceContext,
 } from "../shared/context.js";
+import { assertChoosable, chooseKeepers, withChoices } from "./choose-keepers.js";
 import { frozenNames, withFrozenNames, type FrozenNames } from "./frozen-names.js";
 import { mixingWarnings } from "./mixing-warnings.js";
 import {
@@ -49,9 +49,11 @@ export function createSnapshot(
     const call = { flags, domain, rules: context.connection.toolstack.rules };
     assertCreateCall(call);
     const parsed = context.documents.parseSnapshot(document, parseOptionsOf(call));
+    assertChoosable(context, flags, options);
     if (flags.redefine) return redefineSnapshot(context, domain, parsed, flags, options);
+    const request = withChoices(parsed, options.backends);
     const take = (quiesce: boolean | undefined) =>
-      takeSnapshot(context, domain, parsed, quiesce ? { ...flags, quiesce } : flags, options);
+      takeSnapshot(context, domain, request, quiesce ? { ...flags, quiesce } : flags, options);
     return options.quiesce === "try" && flags.quiesce !== true
       ? quiesceAsPossible(domain, flags, take)
       : take(undefined);
@@ -84,7 +86,7 @@ export async function takeSnapshot(
     assertNoDamagedRecord(heads, prepared.name);
   }
   const completed = toolstack.touchesImages
-    ? { ...prepared, disks: prepared.disks.map((disk) => withFormat(context, domain, disk)) }
+    ? { ...prepared, disks: await chooseKeepers(context, domain, prepared.disks) }
     : prepared;
   const assigned = toolstack.touchesImages ? await assignDisks(context, domain, completed) : [];
   const frozen = frozenNames(assigned, parsed, flags);
@@ -107,7 +109,7 @@ export async function takeSnapshot(
     record: !flags.noMetadata,
     halt: flags.halt === true,
     warnings: [
-      ...createWarnings(snapshot, assigned, [...heads.tree.byName.values()]),
+      ...createWarnings(context, snapshot, assigned, [...heads.tree.byName.values()]),
       ...(live
         ? [
             ...stillWarnings(context, live),
@@ -141,18 +143,6 @@ function consistencyOf(
   if (!isActive(domain) || !connection.toolstack.touchesImages) return undefined;
   if (memory !== undefined && memory.mode !== "no") return "memory";
   return flags.quiesce === true ? "filesystem" : "crash-consistent";
-}
-
-/** The record names the format of every file it makes, so that it is never probed later. */
-function withFormat(
-  context: ServiceContext,
-  { definition }: Domain,
-  disk: DiskSnapshot,
-): DiskSnapshot {
-  const domainDisk = definition.disks.find(({ target }) => target === disk.name);
-  if (disk.mode !== "external" || disk.format !== undefined || !domainDisk) return disk;
-  const backend = selectBackend(context.backends, domainDisk, disk);
-  return backend ? { ...disk, format: backend.defaultFormat } : disk;
 }
 
 function withoutParent({ parent: _parent, ...snapshot }: DomainSnapshot): DomainSnapshot {
@@ -218,6 +208,7 @@ function definitionAfter(
 }
 
 function createWarnings(
+  { backends }: ServiceContext,
   snapshot: DomainSnapshot,
   assigned: readonly AssignedDisk[],
   earlier: readonly SnapshotHead[],
@@ -226,5 +217,5 @@ function createWarnings(
   const mixed =
     `snapshot '${snapshot.name}' keeps some disks inside their images and some in files of their own; ` +
     "libvirt's QEMU driver would refuse to take or import it";
-  return [...(modes.size > 1 ? [mixed] : []), ...mixingWarnings(assigned, earlier)];
+  return [...(modes.size > 1 ? [mixed] : []), ...mixingWarnings(backends, assigned, earlier)];
 }

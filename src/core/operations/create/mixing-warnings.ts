@@ -1,4 +1,5 @@
-import type { DiskSnapshot, SnapshotHead } from "../../model/index.js";
+import type { DiskSnapshot, DomainDisk, SnapshotHead } from "../../model/index.js";
+import type { BackendRegistry } from "../../plan/backend-registry.js";
 import type { AssignedDisk } from "../shared/choose-backend.js";
 
 /**
@@ -6,13 +7,16 @@ import type { AssignedDisk } from "../shared/choose-backend.js";
  * state is lost by it: what would lose one is refused when it is asked for.
  */
 export function mixingWarnings(
+  backends: BackendRegistry,
   assigned: readonly AssignedDisk[],
   earlier: readonly SnapshotHead[],
 ): string[] {
-  return assigned.flatMap(({ disk, backend }) => {
+  return assigned.flatMap(({ disk, domainDisk, backend }) => {
     if (disk.mode === "external" && backend.externalKind === "copy") return [];
     const others = earlier
-      .filter(({ disks }) => disks.some((other) => isOtherKind(disk, other)))
+      .filter(({ disks }) =>
+        disks.some((other) => isOtherKind(disk, other, (one) => isCopy(backends, domainDisk, one))),
+      )
       .map(({ name }) => `'${name}'`);
     if (others.length === 0) return [];
     const names = others.join(", ");
@@ -22,10 +26,26 @@ export function mixingWarnings(
   });
 }
 
-/** Copies are raw, and stand in nobody's way. */
-function isOtherKind(disk: DiskSnapshot, other: DiskSnapshot): boolean {
+/** Copies stand in nobody's way. */
+function isOtherKind(
+  disk: DiskSnapshot,
+  other: DiskSnapshot,
+  isCopy: (other: DiskSnapshot) => boolean,
+): boolean {
   if (other.name !== disk.name) return false;
   return disk.mode === "external"
     ? other.mode === "internal"
-    : other.mode === "external" && other.format !== "raw";
+    : other.mode === "external" && !isCopy(other);
+}
+
+/**
+ * A record that names no backend is seen only in part here: what makes files of its format is asked
+ * for then.
+ */
+function isCopy(backends: BackendRegistry, disk: DomainDisk, kept: DiskSnapshot): boolean {
+  if (kept.backend !== undefined) return backends.find(kept.backend)?.externalKind === "copy";
+  const makers = backends.all.filter((backend) =>
+    backend.forms(disk).some(({ mode, format }) => mode === kept.mode && format === kept.format),
+  );
+  return makers.length > 0 && makers.every(({ externalKind }) => externalKind === "copy");
 }

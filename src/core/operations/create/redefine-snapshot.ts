@@ -4,7 +4,7 @@ import type { ParsedSnapshot } from "../../ports/index.js";
 import { prepareRedefine } from "../../rules/index.js";
 import { runUnlessDry, type ServiceContext } from "../shared/context.js";
 import { assertNoDamagedRecord, readCurrent, readHeads } from "../shared/records.js";
-import type { ChangeOptions, CreateResult } from "../shared/results.js";
+import type { CreateOptions, CreateResult } from "../shared/results.js";
 
 /** Records a snapshot that exists already; the caller holds the domain. No image is touched. */
 export async function redefineSnapshot(
@@ -12,12 +12,18 @@ export async function redefineSnapshot(
   domain: Domain,
   parsed: ParsedSnapshot,
   flags: CreateFlags,
-  options: ChangeOptions,
+  options: CreateOptions,
 ): Promise<CreateResult> {
   const { toolstack, store } = context.connection;
   const heads = await readHeads(context, domain.uuid);
   const exists = parsed.name !== undefined && heads.tree.byName.has(parsed.name);
   const existing = exists ? await store.read(domain.uuid, parsed.name) : undefined;
+  const { original } = options;
+  const source =
+    existing ??
+    (original !== undefined && heads.tree.byName.has(original)
+      ? await store.read(domain.uuid, original)
+      : undefined);
   const snapshot = prepareRedefine({
     parsed,
     flags,
@@ -25,6 +31,7 @@ export async function redefineSnapshot(
     rules: toolstack.rules,
     heads: heads.tree.byName,
     existing,
+    source,
     probe: context.probe,
   });
   store.assertName(snapshot.name);

@@ -1,6 +1,7 @@
 import { DomsnapError } from "../../errors/index.js";
 import type { DiskSnapshot, Domain, DomainSnapshot, ImageRef } from "../../model/index.js";
-import { fileOfDiskSnapshot, imageOf } from "../../plan/disk-images.js";
+import type { BackendRegistry } from "../../plan/backend-registry.js";
+import { fileOfDiskSnapshot, findDisk, imageOf } from "../../plan/disk-images.js";
 import {
   definitionsOf,
   filesOfRecord,
@@ -21,6 +22,7 @@ export interface ImageRemoval {
 }
 
 export interface RemovalFacts {
+  readonly backends: BackendRegistry;
   readonly domain: Domain;
   readonly snapshot: DomainSnapshot;
   /** All other records of the domain. */
@@ -155,7 +157,7 @@ function assertSoleOwner(
   frozen: ImageRef,
   overlay: ImageRef,
   target: string,
-  { others, foreignPaths }: RemovalFacts,
+  { others, foreignPaths, backends }: RemovalFacts,
 ): void {
   for (const { path } of [frozen, overlay])
     if (foreignPaths.has(path))
@@ -165,7 +167,7 @@ function assertSoleOwner(
   const rival = others.find(
     (record) =>
       imageOf(record.domain, target)?.path === frozen.path &&
-      record.disks.some((disk) => disk.name === target && keepsStateBelow(disk)),
+      record.disks.some((disk) => disk.name === target && keepsStateBelow(backends, record, disk)),
   );
   if (rival)
     throw new DomsnapError(
@@ -175,9 +177,17 @@ function assertSoleOwner(
     );
 }
 
-/** Whether a disk's state is the image below an overlay; a copy, always raw, has it in itself. */
-function keepsStateBelow({ mode, format }: DiskSnapshot): boolean {
-  return mode === "external" && format !== "raw";
+/**
+ * Whether a disk's state is the image below an overlay; a copy has it in itself. What libvirt or
+ * another program has made of a form that no backend has is an overlay. Throws `tool-missing`.
+ */
+function keepsStateBelow(
+  backends: BackendRegistry,
+  { domain }: DomainSnapshot,
+  disk: DiskSnapshot,
+): boolean {
+  if (disk.mode !== "external") return false;
+  return backends.keeperOf(findDisk(domain, disk.name), disk)?.externalKind !== "copy";
 }
 
 async function assertNoInternalSnapshots(backend: DiskBackend, overlay: ImageRef): Promise<void> {

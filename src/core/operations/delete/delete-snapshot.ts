@@ -133,7 +133,7 @@ async function removalOf(context: ServiceContext, domain: Domain, name: string, 
   const live =
     isActive(domain) && toolstack.live ? await findOpenImages(context, domain) : undefined;
   const images = await decideRemoval(assigned, {
-    ...{ domain, snapshot, others, foreignPaths },
+    ...{ backends: context.backends, domain, snapshot, others, foreignPaths },
     ...(live ? { openImages: live } : {}),
   });
   if (live) assertRemovable(snapshot.name, images.removals, live, domain);

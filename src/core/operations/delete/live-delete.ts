@@ -2,7 +2,6 @@ import { DomsnapError } from "../../errors/index.js";
 import type { Domain, DomainSnapshot, ImageRef } from "../../model/index.js";
 import { imageOf, imageOfDisk } from "../../plan/disk-images.js";
 import type { RemoveStep } from "../../model/index.js";
-import { selectBackend } from "../shared/choose-backend.js";
 import type { ServiceContext } from "../shared/context.js";
 
 /** Paths of all images that an active domain has open: those of its disks, and the ones below. */
@@ -12,7 +11,7 @@ export async function findOpenImages(
 ): Promise<Set<string>> {
   const open = new Set<string>();
   for (const disk of definition.disks) {
-    const backend = selectBackend(backends, disk, { mode: "internal" });
+    const backend = backends.best(disk, { mode: "internal" });
     let image = imageOfDisk(disk);
     while (image && !open.has(image.path)) {
       open.add(image.path);

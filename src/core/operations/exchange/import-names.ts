@@ -3,6 +3,7 @@ import { isSameData } from "../../execute/same-data.js";
 import type { DomainSnapshot, SnapshotHead } from "../../model/index.js";
 import type { SnapshotStore } from "../../ports/index.js";
 import type { ArrangedImport, ImportCandidate, SkippedImport } from "../../rules/index.js";
+import { asDocumentTells } from "../shared/record-disks.js";
 import type { Heads } from "../shared/records.js";
 import type { ImportRequest } from "../shared/results.js";
 
@@ -47,7 +48,8 @@ export class TakenNames {
     if (damage !== undefined) return { damage };
     if (!this.#recorded.has(name)) return "nothing";
     try {
-      const same = isSameData(await this.store.read(this.domainUuid, name), snapshot);
+      const recorded = await this.store.read(this.domainUuid, name);
+      const same = isSameData(asDocumentTells(recorded), asDocumentTells(snapshot));
       return same ? "the same" : "another";
     } catch (thrown) {
       const error = asDomsnapError(thrown);

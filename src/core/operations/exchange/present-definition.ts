@@ -2,7 +2,6 @@ import { DomsnapError } from "../../errors/index.js";
 import type { DomainDefinition, DomainSnapshot } from "../../model/index.js";
 import { fileOfDiskSnapshot, findDisk, imageOf, imageOfDisk } from "../../plan/disk-images.js";
 import type { DiskRelocation, ImportItem } from "../../ports/index.js";
-import { selectBackend } from "../shared/choose-backend.js";
 import type { ServiceContext } from "../shared/context.js";
 
 /** A definition that was made out of a snapshot, which has to be said. */
@@ -76,7 +75,7 @@ function overlaysOf(
     const domainDisk = findDisk(definition, disk.name);
     if (!file || !domainDisk) return [];
     // What no backend of ours claims is libvirt's, which only makes overlays.
-    if (selectBackend(backends, domainDisk, disk)?.externalKind === "copy") return [];
+    if (backends.keeperOf(domainDisk, disk)?.externalKind === "copy") return [];
     const { path, type, format } = file;
     return [{ target: domainDisk.target, type, source: { path }, format }];
   });

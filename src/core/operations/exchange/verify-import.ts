@@ -3,7 +3,6 @@ import type { DiskSnapshot, DomainDisk, DomainSnapshot, ImageRef } from "../../m
 import { fileOfDiskSnapshot, findDisk, imageOfDisk, isTaken } from "../../plan/disk-images.js";
 import type { DiskBackend, ImageInfo } from "../../ports/index.js";
 import { isImageVerdict } from "../../rules/index.js";
-import { selectBackend } from "../shared/choose-backend.js";
 import type { ServiceContext } from "../shared/context.js";
 
 /** What is wrong with the files that a snapshot needs, and what could not be told. */
@@ -29,7 +28,7 @@ export class ImportVerifier {
     const notes: string[] = [];
     for (const disk of snapshot.disks.filter(isTaken)) {
       const domainDisk = findDisk(snapshot.domain, disk.name);
-      const backend = domainDisk && selectBackend(this.context.backends, domainDisk, disk);
+      const backend = this.context.backends.keeperOf(domainDisk, disk);
       if (!snapshot.domain) continue;
       if (!domainDisk) problems.push(`disk '${disk.name}' is not in its domain definition`);
       else if (!backend)

@@ -1,7 +1,7 @@
 import { isActive, isEmptyDrive, type DomainDisk, type ImageFormat } from "../../model/index.js";
 import { imageOfDisk } from "../../plan/disk-images.js";
 import type { DiskWish } from "../../ports/index.js";
-import { diskAssessor, selectBackend, type DiskAssessor } from "../shared/choose-backend.js";
+import { diskAssessor, type DiskAssessor } from "../shared/choose-backend.js";
 import { readDomain, type ServiceContext } from "../shared/context.js";
 import type { DiskCapabilities } from "../shared/results.js";
 
@@ -36,9 +36,7 @@ async function capabilitiesOf(
 ): Promise<DiskCapabilities> {
   const image = imageOfDisk(disk);
   const forms: Form[] = [];
-  const tried = FORMS.filter(
-    (form) => form.format !== "vhd" || selectBackend(context.backends, disk, form),
-  );
+  const tried = FORMS.filter((form) => form.format !== "vhd" || context.backends.best(disk, form));
   if (image)
     for (const form of tried) forms.push(await tryForm(context, disk, form, { live, assessor }));
   return {
@@ -55,7 +53,7 @@ async function tryForm(
   form: (typeof FORMS)[number],
   { live, assessor }: { readonly live: boolean; readonly assessor: DiskAssessor },
 ): Promise<Form> {
-  const backend = selectBackend(context.backends, disk, form);
+  const backend = context.backends.best(disk, form);
   if (!backend)
     return {
       ...form,

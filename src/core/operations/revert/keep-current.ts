@@ -66,10 +66,11 @@ function memoryFor(
   return { memory: { mode: "external", file: `${externalFileName(image.path, name)}.memory` } };
 }
 
-function asTargetKeepsIt({ name, mode, format }: DiskSnapshot): DiskSnapshot {
+function asTargetKeepsIt({ name, mode, format, backend }: DiskSnapshot): DiskSnapshot {
   if (mode !== "internal" && mode !== "external") return { name, mode: "no", type: "file" };
   const driver = mode === "external" && format !== undefined ? { format } : {};
-  return { name, mode, type: "file", ...driver };
+  const keeper = backend === undefined ? {} : { backend };
+  return { name, mode, type: "file", ...driver, ...keeper };
 }
 
 /** The failure of a revert whose domain has a new snapshot all the same. */

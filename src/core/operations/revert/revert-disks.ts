@@ -52,7 +52,7 @@ export async function decideRevert(
         (await replaceableOverlay(target, image, backend, facts)) ??
         freshOverlay(image, backend.defaultFormat, taken, facts);
       revert.steps.push({ backend: backend.id, keeps: "overlay", target, image, overlay });
-      revert.overlays.push(overlayDisk(target, overlay));
+      revert.overlays.push(overlayDisk(target, overlay, backend.id));
     } else {
       await assertNothingBacksOn(image, { disk, backend }, facts);
       const copy = fileOfDiskSnapshot(disk);
@@ -109,8 +109,12 @@ async function replaceableOverlay(
   return dependents.length > 0 ? undefined : { ...present, format: backend.defaultFormat };
 }
 
-function overlayDisk(name: string, { path, type, format }: ImageRef): DiskSnapshot {
-  return { name, mode: "external", type, format, source: { path } };
+function overlayDisk(
+  name: string,
+  { path, type, format }: ImageRef,
+  backend: BackendId,
+): DiskSnapshot {
+  return { name, mode: "external", type, format, source: { path }, backend };
 }
 
 async function assertNothingBacksOn(

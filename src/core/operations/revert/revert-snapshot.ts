@@ -21,7 +21,7 @@ import {
   revertTarget,
   type RevertTarget,
 } from "../../rules/index.js";
-import { assignBackends, selectBackend } from "../shared/choose-backend.js";
+import { assignBackends } from "../shared/choose-backend.js";
 import {
   changeDomain,
   collectWarnings,
@@ -289,8 +289,7 @@ function overlayBackend(
   current: DomainSnapshot | undefined,
   disk: DiskSnapshot,
 ): BackendId | undefined {
-  const domainDisk = findDisk(current?.domain, disk.name);
-  const backend = domainDisk && selectBackend(context.backends, domainDisk, disk);
+  const backend = context.backends.keeperOf(findDisk(current?.domain, disk.name), disk);
   return backend?.externalKind === "overlay" ? backend.id : undefined;
 }
 

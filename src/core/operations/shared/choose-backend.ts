@@ -1,11 +1,21 @@
 import { DomsnapError } from "../../errors/index.js";
-import type { DiskSnapshot, Domain, DomainDefinition, DomainDisk } from "../../model/index.js";
+import type {
+  DiskSnapshot,
+  Domain,
+  DomainDefinition,
+  DomainDisk,
+  SnapshotForm,
+} from "../../model/index.js";
+import type { BackendRegistry } from "../../plan/backend-registry.js";
 import { findDisk, groupBy, isTaken } from "../../plan/disk-images.js";
 import type { DiskBackend, DiskVerdict, DiskWish, Toolstack } from "../../ports/index.js";
 
+/** A disk that takes part. */
+export type TakenDisk = DiskSnapshot & { readonly mode: "internal" | "external" };
+
 /** A disk that takes part, with the domain's view of it and the backend that handles it. */
 export interface AssignedDisk {
-  readonly disk: DiskSnapshot & { readonly mode: "internal" | "external" };
+  readonly disk: TakenDisk;
   readonly domainDisk: DomainDisk;
   readonly backend: DiskBackend;
 }
@@ -18,27 +28,19 @@ export async function diskAssessor(toolstack: Toolstack, domain: Domain): Promis
   return (await toolstack.diskAssessor?.(domain)) ?? (() => undefined);
 }
 
-interface Refusal {
+/** Why something is not possible with a disk, and what would make it so. */
+export interface Refusal {
   readonly target: string;
   readonly reason: string;
   readonly remedy: string;
 }
 
-/** The backend for one form of snapshot of one disk, by the descriptions alone. */
-export function selectBackend(
-  backends: readonly DiskBackend[],
-  domainDisk: DomainDisk,
-  wish: Pick<DiskSnapshot, "mode" | "format">,
-): DiskBackend | undefined {
-  return backends.find((backend) => backend.claims(domainDisk, wish));
-}
-
 /**
- * Finds a backend for every disk that takes part and asks each whether it can do its part. All
+ * Finds who keeps every disk that takes part and asks each whether it can do its part. All
  * refusals are collected into one `disk-unsupported`, so that one run tells everything.
  */
 export async function assignBackends(
-  backends: readonly DiskBackend[],
+  backends: BackendRegistry,
   definition: DomainDefinition | undefined,
   disks: readonly DiskSnapshot[],
   wish: Pick<DiskWish, "verb" | "live" | "captured">,
@@ -56,9 +58,9 @@ export async function assignBackends(
 }
 
 async function assign(
-  backends: readonly DiskBackend[],
+  backends: BackendRegistry,
   definition: DomainDefinition | undefined,
-  disk: AssignedDisk["disk"],
+  disk: TakenDisk,
   wish: Pick<DiskWish, "verb" | "live" | "captured">,
   assessor: DiskAssessor,
 ): Promise<AssignedDisk | Refusal> {
@@ -71,20 +73,21 @@ async function assign(
       reason: `disk '${target}' is not in the domain that the snapshot describes`,
       remedy: "redefine the snapshot with the domain that it was taken of",
     };
-  const backend = selectBackend(backends, domainDisk, disk);
+  const backend = backends.keeperOf(domainDisk, disk);
   if (!backend) return { target, ...unclaimed(domainDisk, disk) };
-  const whole: DiskWish = {
-    ...wish,
-    mode: disk.mode,
-    ...(disk.format === undefined ? {} : { format: disk.format }),
-  };
+  const whole: DiskWish = { ...wish, ...formOf(disk) };
   const verdict = assessor(domainDisk, whole) ?? (await backend.assess(domainDisk, whole));
   if (!verdict.possible) return { target, reason: verdict.reason, remedy: verdict.remedy };
   return { disk, domainDisk, backend };
 }
 
+/** The form in which a disk is kept. */
+export function formOf({ mode, format }: TakenDisk): SnapshotForm {
+  return { mode, ...(format && { format }) };
+}
+
 /** Of a record that others have made, or that was redefined without a domain. */
-function withoutDefinition({ name, source }: AssignedDisk["disk"]) {
+function withoutDefinition({ name, source }: TakenDisk) {
   const below =
     source?.path === undefined ? `the image of disk '${name}'` : `the image below '${source.path}'`;
   return {
@@ -110,7 +113,7 @@ function unclaimed(domainDisk: DomainDisk, disk: AssignedDisk["disk"]) {
 }
 
 /** What several disks have in common is said once. */
-function refused(refusals: readonly Refusal[]): DomsnapError {
+export function refused(refusals: readonly Refusal[]): DomsnapError {
   const reasons = new Set(refusals.map(({ reason }) => reason));
   const hints = [...groupBy(refusals, ({ remedy }) => remedy)].map(
     ([remedy, disks]) => `${disks.map(({ target }) => target).join(", ")}: ${remedy}`,

@@ -1,13 +1,13 @@
-import { asDomsnapError, DomsnapError } from "../../errors/index.js";
+import { asDomsnapError, type DomsnapError } from "../../errors/index.js";
 import type { ExecutionEnvironment } from "../../execute/execute-plan.js";
 import { executePlan } from "../../execute/execute-plan.js";
 import { recordOperations } from "../../execute/record-operations.js";
 import { recoverDomain } from "../../execute/recover.js";
 import type { Consistency, Domain } from "../../model/index.js";
-import type { BackendId, Plan } from "../../model/operation.js";
+import type { Plan } from "../../model/operation.js";
+import type { BackendRegistry } from "../../plan/backend-registry.js";
 import type {
   Connection,
-  DiskBackend,
   FileProbe,
   HostFiles,
   LockOptions,
@@ -20,7 +20,7 @@ import type { ChangeOptions } from "./results.js";
 /** What every use case works with: one connection and the plugins around it. */
 export interface ServiceContext {
   readonly connection: Connection;
-  readonly backends: readonly DiskBackend[];
+  readonly backends: BackendRegistry;
   readonly documents: SnapshotDocuments;
   readonly probe: FileProbe;
   readonly files: HostFiles;
@@ -146,25 +146,17 @@ function addMeasures(
   return { ...before, ...next, ...sum("pauseMs"), ...sum("frozenMs"), ...sum("bytesWritten") };
 }
 
-export function findBackend(context: ServiceContext, id: BackendId): DiskBackend {
-  const backend = context.backends.find((candidate) => candidate.id === id);
-  if (backend) return backend;
-  throw new DomsnapError("tool-missing", `no disk backend named '${id}' is installed`, {
-    hint: "install the plugin that made this snapshot",
-  });
-}
-
 export function environmentFor(
-  { connection, ...context }: ServiceContext,
+  { connection, backends, files }: ServiceContext,
   options: ChangeOptions,
 ): ExecutionEnvironment {
   return {
     journal: connection.journal,
-    identify: (path) => context.files.identify(path),
+    identify: (path) => files.identify(path),
     signal: options.signal ?? new AbortController().signal,
     emit: options.onProgress ?? (() => undefined),
     handlers: {
-      disks: (id) => findBackend({ connection, ...context }, id).operations,
+      disks: (id) => backends.byId(id).operations,
       domain: connection.toolstack.operations,
       records: recordOperations(connection.store),
     },

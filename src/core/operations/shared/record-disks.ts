@@ -16,3 +16,20 @@ export function replaceDisks(
   const byName = new Map(replacements.map((disk) => [disk.name, disk]));
   return disks.map((disk) => byName.get(disk.name) ?? disk);
 }
+
+/** The record without what its document has no place for: two that differ in it only are one. */
+export function asDocumentTells({
+  consistency: _beside,
+  ...snapshot
+}: DomainSnapshot): DomainSnapshot {
+  const { disks, revertDisks } = snapshot;
+  return {
+    ...snapshot,
+    disks: disks.map(withoutBackend),
+    ...(revertDisks && { revertDisks: revertDisks.map(withoutBackend) }),
+  };
+}
+
+function withoutBackend({ backend: _beside, ...disk }: DiskSnapshot): DiskSnapshot {
+  return disk;
+}

@@ -31,6 +31,27 @@ export interface ChangeOptions {
 export interface CreateOptions extends ChangeOptions {
   /** Default: as the flag `quiesce` says. */
   readonly quiesce?: QuiesceMode;
+  /**
+   * Which disk backend is to keep a disk, by the name that the document has for the disk (or would
+   * have). Any other disk is kept by the connection's default if it can, else by the best one.
+   */
+  readonly backends?: ReadonlyMap<string, string>;
+  /**
+   * Of a redefinition: the snapshot whose document was edited, where the edited one has another
+   * name. What documents cannot tell is taken from its record.
+   */
+  readonly original?: string;
+}
+
+/** What holds for all calls of a connection. */
+export interface ServiceOptions {
+  readonly backends?: {
+    /**
+     * Id of the disk backend that keeps every new snapshot of a disk that it can keep; other disks
+     * are kept by the best one. `CreateOptions.backends` counts more.
+     */
+    readonly default?: string;
+  };
 }
 
 export interface RevertOptions extends ChangeOptions {

@@ -15,13 +15,19 @@
  *     during   programs only: SIGKILL right after the program has begun
  *     after    programs only: SIGKILL when the program has ended, before its result is known
  *     cut      programs only: the program itself is killed at its work
+ *     stranger={"path":...,"log":...}   somebody makes a file at this path, unless there is one, and
+ *              tells so in the log; nothing fails
  */
 const childProcess = require("node:child_process");
 const fs = require("node:fs");
 const { syncBuiltinESMExports } = require("node:module");
 const { basename } = require("node:path");
 
-const real = { appendFileSync: fs.appendFileSync, kill: process.kill.bind(process) };
+const real = {
+  appendFileSync: fs.appendFileSync,
+  writeFileSync: fs.writeFileSync,
+  kill: process.kill.bind(process),
+};
 const NUMBERS = { EIO: -5, EACCES: -13, ENOSPC: -28 };
 const TEXTS = {
   EIO: "Input/output error",
@@ -61,7 +67,22 @@ function pass(name, detail) {
   if (index !== fatalIndex) return full && NEEDS_ROOM.test(name) ? "ENOSPC" : undefined;
   if (action === "kill") real.kill(process.pid, "SIGKILL");
   if (action === "ENOSPC") full = true;
-  return action;
+  if (!action.startsWith("stranger=")) return action;
+  makeStranger(JSON.parse(action.slice("stranger=".length)));
+  return undefined;
+}
+
+/** What other people keep stays as it is; see sweep-guest.ts for the content. */
+function makeStranger({ path, log }) {
+  nested = true;
+  try {
+    real.writeFileSync(path, "somebody's", { flag: "wx", mode: 0o600 });
+    real.appendFileSync(log, `${path}\n`);
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+  } finally {
+    nested = false;
+  }
 }
 
 function failure(code, name) {

@@ -56,7 +56,7 @@ export async function sweepLive(
     const points = await world.record();
     const runs: FaultRun[] = [];
     for (const [index, point] of points.entries())
-      for (const fault of faultsAt(point)) {
+      for (const fault of faultsAt(point, false)) {
         if (options.pick?.({ index, fault, point }) === false) continue;
         const run = { scenario: scenario.name, point, index, fault };
         const result = { ...run, ...(await world.tryFault(`${index}:${fault}`)) };

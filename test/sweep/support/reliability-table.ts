@@ -1,4 +1,10 @@
-import { PROGRAM_FAULTS, type Fault, type Outcome, type ScenarioSweep } from "./sweep.js";
+import {
+  PROGRAM_FAULTS,
+  STRANGER_FAULTS,
+  type Fault,
+  type Outcome,
+  type ScenarioSweep,
+} from "./sweep.js";
 
 /** Stands before and after the part of the page that the sweep writes. */
 export const TABLE_MARK = "<!-- made by npm run test:sweep -->";
@@ -12,6 +18,8 @@ const FAULT_TEXTS: Readonly<Record<Fault, string>> = {
   during: "`kill -9` while an outside program works",
   after: "`kill -9` when the program has ended, before its result is known",
   cut: "the outside program is killed at its work",
+  stranger: "somebody's file stands at a name that the plan mentions",
+  "stranger after kill": "`kill -9`, and somebody's files stand at all such names that are free",
 };
 
 const OUTCOMES: readonly Outcome[] = [
@@ -32,7 +40,7 @@ function faultTable(sweeps: readonly ScenarioSweep[]): string {
   const runs = sweeps.flatMap((sweep) => sweep.runs);
   return table(
     ["Fault", "Runs", ...OUTCOMES.map(capital), "Something lost"],
-    PROGRAM_FAULTS.map((fault) => {
+    [...PROGRAM_FAULTS, ...STRANGER_FAULTS].map((fault) => {
       const ofFault = runs.filter((run) => run.fault === fault);
       const count = (outcome?: Outcome) => ofFault.filter((run) => run.outcome === outcome).length;
       return [FAULT_TEXTS[fault], ofFault.length, ...OUTCOMES.map(count), count()];

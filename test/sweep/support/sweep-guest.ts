@@ -26,6 +26,8 @@ import { imagesOfFormat, type DiskKind } from "./disk-kinds.js";
 import { program, programEnvironment, ProgramServer, type Run } from "./program-server.js";
 
 const IMAGE_BYTES = 256 * 1024;
+/** What is in a file that is not ours; see fault-points.cjs. */
+const STRANGERS = "somebody's";
 
 export interface Inspection {
   readonly found: Observation;
@@ -126,6 +128,45 @@ export class SweepGuest {
     return points;
   }
 
+  /**
+   * Every name below the guest's folder that a command's plan mentions: of the plan that it would
+   * make now, or of the one that a journal holds. None where a command makes no plan.
+   */
+  plannedNames(args: readonly string[]): string[] {
+    const text = this.hasJournal()
+      ? readFileSync(this.#journal, "utf8")
+      : this.run([...args, "--dry-run", "--json"]).stdout;
+    const names = [...text.matchAll(/"(\/[^"\\]+)"/g)].map(([, name]) => name ?? "");
+    return [...new Set(names)].filter((name) => name.startsWith(`${this.folder}/`)).sort();
+  }
+
+  /**
+   * Runs a command beside which somebody makes a file at a certain point, unless there is one by
+   * then; gives the file if it was made.
+   */
+  async runBeside(index: number, path: string, args: readonly string[]) {
+    const log = join(this.home, "strangers");
+    rmSync(log, { force: true });
+    const run = await this.runAmid(`${index}:stranger=${JSON.stringify({ path, log })}`, args);
+    return { run, strangers: existsSync(log) ? [path] : [] };
+  }
+
+  /** Makes files of somebody else at those names that are free, and gives them. */
+  makeStrangers(names: readonly string[]): string[] {
+    const free = names.filter((name) => lstatSync(name, { throwIfNoEntry: false }) === undefined);
+    for (const name of free) writeFileSync(name, STRANGERS, { flag: "wx", mode: 0o600 });
+    return free;
+  }
+
+  /** Takes files of somebody else out of the way; gives those that are not as they were left. */
+  removeStrangers(names: readonly string[]): string[] {
+    const isStrangers = (name: string) =>
+      existsSync(name) && readFileSync(name, "utf8") === STRANGERS;
+    const harmed = names.filter((name) => !isStrangers(name));
+    for (const name of names) if (isStrangers(name)) rmSync(name);
+    return harmed;
+  }
+
   /** Writes a snapshot document for `snapshot-create`. */
   document(name: string, disks: string, description = "before"): string {
     return this.file(
@@ -155,7 +196,7 @@ export class SweepGuest {
   }
 
   hasJournal(): boolean {
-    return existsSync(join(this.definitions, "snapshots", SweepGuest.uuid, "journal"));
+    return existsSync(this.#journal);
   }
 
   /** Looks at everything. Moments of time are left out, so that two runs compare. */
@@ -249,6 +290,10 @@ export class SweepGuest {
 
   #words(args: readonly string[]): string[] {
     return ["-q", "-c", this.uri, ...args];
+  }
+
+  get #journal(): string {
+    return join(this.definitions, "snapshots", SweepGuest.uuid, "journal");
   }
 
   #imagePath(index: number): string {

@@ -9,7 +9,13 @@ import { SweepGuest, type Observation } from "./sweep-guest.js";
 /** What can happen at a point; programs that are run can fail in more ways. */
 export const FAULTS = ["kill", "EIO", "ENOSPC", "EACCES", "late"] as const;
 export const PROGRAM_FAULTS = [...FAULTS, "during", "after", "cut"] as const;
-export type Fault = (typeof PROGRAM_FAULTS)[number];
+/**
+ * A file of somebody else stands at a name that the plan mentions: at one of them in turn while the
+ * command goes on, or at all of them when it was killed.
+ */
+export const STRANGER_FAULTS = ["stranger", "stranger after kill"] as const;
+export type StrangerFault = (typeof STRANGER_FAULTS)[number];
+export type Fault = (typeof PROGRAM_FAULTS)[number] | StrangerFault;
 
 /** Changes nothing that a process sees: it is the same to be killed before and after. */
 const CHANGES_NOTHING = /^f?(data)?sync(Sync)?\b|\(there\)/;
@@ -19,7 +25,15 @@ const OPEN_HANDLE = "(handle)";
 const NEEDS_NO_ROOM = /^(unlink|rm|rmdir|f?l?chmod|f?l?chown|kill)/;
 
 /** The faults that can happen at a point, without those that cannot be told from others there. */
-export function faultsAt(point: string): readonly Fault[] {
+export function faultsAt(point: string, hasPlan: boolean): readonly Fault[] {
+  return [...failuresAt(point), ...(hasPlan ? strangersAt(point) : [])];
+}
+
+function strangersAt(point: string): readonly StrangerFault[] {
+  return CHANGES_NOTHING.test(point) ? [] : STRANGER_FAULTS;
+}
+
+function failuresAt(point: string): readonly Fault[] {
   if (point.startsWith("run ")) return PROGRAM_FAULTS;
   return FAULTS.filter((fault) => {
     if (fault === "kill" || fault === "late") return !CHANGES_NOTHING.test(point);
@@ -79,10 +93,15 @@ export async function sweep(
     const { points, ...wanted } = await record(scenario, guest);
     const runs: FaultRun[] = [];
     for (const [index, point] of points.entries())
-      for (const fault of faultsAt(point)) {
+      for (const fault of faultsAt(point, wanted.names.length > 0)) {
         if (options.pick?.({ index, fault, point }) === false) continue;
         const run = { scenario: scenario.name, point, index, fault };
-        const result = { ...run, ...(await tryFault(scenario, guest, run, wanted)) };
+        const result = {
+          ...run,
+          ...(isStranger(fault)
+            ? await tryStranger(scenario, guest, { index, fault }, wanted)
+            : await tryFault(scenario, guest, run, wanted)),
+        };
         options.onRun?.(result);
         runs.push(result);
       }
@@ -96,6 +115,12 @@ export async function sweep(
 interface Wanted {
   readonly states: readonly Observation[];
   readonly output: readonly string[];
+  /** What the plan mentions; see `SweepGuest.plannedNames`. */
+  readonly names: readonly string[];
+}
+
+function isStranger(fault: Fault): fault is StrangerFault {
+  return STRANGER_FAULTS.some((one) => one === fault);
 }
 
 /** The points of a run without faults, and the states that a run with one may end in. */
@@ -108,20 +133,23 @@ async function record(scenario: Scenario, guest: SweepGuest) {
   }
   // To look at what was interrupted settles it.
   guest.restore();
+  const names = scenario.repeats ? [] : guest.plannedNames(scenario.command(guest));
+  guest.restore();
   const points = await guest.points(scenario.command(guest));
   states.push(await guest.observe());
   const { findings } = await guest.inspect();
   if (findings.length > 0)
     throw new Error(`${scenario.name}: check finds ${JSON.stringify(findings)}`);
-  return { points, states, output: guest.outputFiles() };
+  return { points, states, names, output: guest.outputFiles() };
 }
 
 async function tryFault(
   scenario: Scenario,
   guest: SweepGuest,
   { index, fault }: Pick<FaultRun, "index" | "fault">,
-  { states, output }: Wanted,
+  wanted: Wanted,
 ): Promise<Pick<FaultRun, "outcome" | "problem">> {
+  const { states } = wanted;
   guest.restore();
   const run = await guest.runAmid(`${index}:${fault}`, scenario.command(guest));
   const tail = `\nstatus ${run.status}\n${run.stderr}`;
@@ -139,7 +167,7 @@ async function tryFault(
     if (findings.length > 0) return { problem: `check: ${JSON.stringify(findings)}${tail}` };
     const state = stateOf(scenario.repeats ? withoutIncomplete(found) : found, states, run);
     if (state < 0) return { problem: `in between: ${difference(states, found)}${tail}` };
-    if (scenario.repeats) return await repeat(scenario, guest, run, { states, output });
+    if (scenario.repeats) return await repeat(scenario, guest, run, wanted);
     const last = states.length - 1;
     const wrong = wrongClaim(run, state, last);
     return wrong === undefined
@@ -148,6 +176,54 @@ async function tryFault(
   } catch (thrown) {
     return { problem: `${thrown instanceof Error ? thrown.message : String(thrown)}${tail}` };
   }
+}
+
+/**
+ * Whatever the command and its recovery make of a file that is not theirs, it is there afterwards as
+ * it was; and when its owner has taken it away, nothing else is missing.
+ */
+async function tryStranger(
+  scenario: Scenario,
+  guest: SweepGuest,
+  { index, fault }: { readonly index: number; readonly fault: StrangerFault },
+  { states, names }: Wanted,
+): Promise<Pick<FaultRun, "outcome" | "problem">> {
+  guest.restore();
+  const command = scenario.command(guest);
+  const { run, strangers } =
+    fault === "stranger"
+      ? await guest.runBeside(index, names[index % names.length] ?? "", command)
+      : await killedBeside(guest, index, command, names);
+  const tail = `\nstatus ${run.status}\n${run.stderr}`;
+  try {
+    const service = await guest.service();
+    if (guest.hasJournal()) await service.recover();
+    const harmed = guest.removeStrangers(strangers);
+    if (harmed.length > 0) return { problem: `not left as they were: ${harmed.join(", ")}${tail}` };
+    const [recovery] = guest.hasJournal() ? await service.recover() : [];
+    if (recovery?.error) return { problem: `not recovered: ${recovery.error.message}${tail}` };
+    if (!(await becomesFree(service))) return { problem: `still locked${tail}` };
+    const { found, findings } = await guest.inspect();
+    if (findings.length > 0) return { problem: `check: ${JSON.stringify(findings)}${tail}` };
+    const state = stateOf(found, states, run);
+    if (state < 0) return { problem: `in between: ${difference(states, found)}${tail}` };
+    const last = states.length - 1;
+    if (run.status === 0 && state !== last)
+      return { problem: `claims success, but did not finish${tail}` };
+    return { outcome: outcomeOf(run, state, last) };
+  } catch (thrown) {
+    return { problem: `${thrown instanceof Error ? thrown.message : String(thrown)}${tail}` };
+  }
+}
+
+async function killedBeside(
+  guest: SweepGuest,
+  index: number,
+  command: readonly string[],
+  names: readonly string[],
+) {
+  const run = await guest.runAmid(`${index}:kill`, command);
+  return { run, strangers: guest.makeStrangers(names) };
 }
 
 /** What has no journal and was interrupted is repeated, and leaves then what it has to leave. */

@@ -186,8 +186,20 @@ export function assertRealFolder(path: string): void {
  * that are not UTF-8.
  */
 export function readStateFile(path: string, limitBytes: number): string | undefined {
+  return readWhole(path, (file) => file.text(limitBytes));
+}
+
+/** The same, whatever the bytes are: a crash can cut a file off within a character. */
+export function readStateBytes(path: string, limitBytes: number): Buffer | undefined {
+  return readWhole(path, (file) => file.bytes(limitBytes));
+}
+
+function readWhole<Content>(
+  path: string,
+  read: (file: OpenStateFile) => Content,
+): Content | undefined {
   try {
-    return withStateFile(path, (file) => file.text(limitBytes));
+    return withStateFile(path, read);
   } catch (thrown) {
     if (errnoOf(thrown) === "ENOENT") return undefined;
     throw systemError(thrown, `cannot read file '${path}'`);
@@ -199,6 +211,8 @@ export interface OpenStateFile {
   readonly sizeBytes: number;
   /** The first bytes, as text; a character that the cut goes through is spoilt. */
   head(lengthBytes: number): string;
+  /** Everything. Throws when it is too much. */
+  bytes(limitBytes: number): Buffer;
   /** Everything. Throws when it is too much or not UTF-8. */
   text(limitBytes: number): string;
 }
@@ -213,13 +227,15 @@ export function withStateFile<Result>(path: string, work: (file: OpenStateFile) 
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile()) throw new Error("it is not a regular file");
+    const bytes = (limitBytes: number) => {
+      if (stats.size > limitBytes) throw new Error(`it is larger than ${limitBytes} bytes`);
+      return readBytes(fd, stats.size);
+    };
     return work({
       sizeBytes: stats.size,
       head: (lengthBytes) => readBytes(fd, Math.min(lengthBytes, stats.size)).toString("utf8"),
-      text(limitBytes) {
-        if (stats.size > limitBytes) throw new Error(`it is larger than ${limitBytes} bytes`);
-        return decode(readBytes(fd, stats.size));
-      },
+      bytes,
+      text: (limitBytes) => decode(bytes(limitBytes)),
     });
   } finally {
     closeSync(fd);

@@ -146,9 +146,8 @@ describe("runCli", () => {
       verb: "create",
       domain: STUB_DOMAIN,
       snapshot: "s1",
-      commitAt: 1,
       warnings: ["vdb is not covered"],
-      operations: [
+      before: [
         {
           kind: "disks.snapshot",
           backend: "dd",
@@ -156,12 +155,15 @@ describe("runCli", () => {
           disks: [
             {
               target: "vda",
-              mode: "external",
+              keeps: "copy",
               image: { path: "/img/a", type: "file", format: "raw" },
-              file: { path: "/img/a.s1", type: "file", format: "raw" },
+              copy: { path: "/img/a.s1", type: "file", format: "raw" },
+              before: "absent",
             },
           ],
         },
+      ],
+      after: [
         { kind: "record.write", snapshot: { ...head("s1"), creationTime: 2n ** 60n } },
         { kind: "record.current", name: "s1" },
       ],
@@ -210,7 +212,8 @@ describe("runCli", () => {
       const { stdout } = await run(["--json", "--dry-run", "snapshot-create-as", "vm1"], calls);
       const result = JSON.parse(stdout) as Record<string, unknown>;
       expect(result).to.have.property("executed", false);
-      expect(result).to.have.nested.property("plans[0].operations[0].disks[0].file.path");
+      expect(result).to.have.nested.property("plans[0].operations[0].disks[0].copy.path");
+      expect(result).to.have.nested.property("plans[0].commitAt", 1);
       expect(result).to.have.nested.property(
         "plans[0].operations[1].snapshot.creationTime",
         String(2n ** 60n),

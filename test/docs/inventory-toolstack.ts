@@ -8,8 +8,7 @@ import {
   FilePersistence,
   type Domain,
   type DomainDefinition,
-  type DomainOperation,
-  type OperationHandler,
+  type DomainOperations,
   type Toolstack,
 } from "../../src/plugin.js";
 import { canonicalUuid, parseDomain } from "../../src/xml/index.js";
@@ -35,26 +34,18 @@ class Inventory {
 }
 
 /** Domains that are only described, never run: all that revert and delete need is `define`. */
-class DefinitionHandler implements OperationHandler<DomainOperation> {
-  constructor(private readonly inventory: Inventory) {}
-
-  async run(operation: DomainOperation): Promise<void> {
-    if (operation.kind !== "domain.define")
-      throw new DomsnapError("operation-unsupported", "domains of an inventory never run");
-    await this.inventory.put(operation.definition);
-  }
-
-  async undo(operation: DomainOperation): Promise<void> {
-    if (operation.kind === "domain.define" && (await this.settle(operation)) === "done")
-      await this.inventory.put(operation.previous);
-  }
-
-  async settle(operation: DomainOperation): Promise<"done" | "not-done"> {
-    if (operation.kind !== "domain.define") return "not-done";
-    const { xml } = operation.definition;
-    const stored = await this.inventory.list();
-    return stored.some((definition) => definition.xml === xml) ? "done" : "not-done";
-  }
+function domainOperations(inventory: Inventory): DomainOperations {
+  const isStored = async ({ xml }: DomainDefinition) =>
+    (await inventory.list()).some((stored) => stored.xml === xml);
+  return {
+    "domain.define": {
+      run: ({ definition }) => inventory.put(definition),
+      async undo({ definition, previous }) {
+        if (await isStored(definition)) await inventory.put(previous);
+      },
+      settle: async ({ definition }) => ((await isStored(definition)) ? "done" : "not-done"),
+    },
+  };
 }
 
 function inventoryToolstack(uri: string, inventory: Inventory): Toolstack {
@@ -63,7 +54,7 @@ function inventoryToolstack(uri: string, inventory: Inventory): Toolstack {
     uri,
     rules: domsnapRules,
     touchesImages: true,
-    handler: new DefinitionHandler(inventory),
+    operations: domainOperations(inventory),
     listDomains,
     async findDomain(reference) {
       const uuid = canonicalUuid(reference);

@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { crc32 } from "node:zlib";
 
 import { DomsnapError } from "../../src/core/errors/index.js";
 import { AgentFraming } from "../../src/clients/guest-agent/agent-framing.js";
@@ -17,12 +18,10 @@ import { assertCompleteSaveFile } from "../../src/formats/xen-save-file/index.js
 import { parseXlDisk } from "../../src/formats/xl-disk/index.js";
 import { parseInformationFile, parseLibxlSnapshot } from "../../src/xl-snapshot/index.js";
 import { parseLongList } from "../../src/clients/xl/index.js";
-import {
-  formatBeginning,
-  formatMark,
-  parseJournal,
-} from "../../src/plugins/store-file/journal-format.js";
+import { formatHead, formatMark } from "../../src/plugins/store-file/journal-format.js";
+import { parseJournal } from "../../src/plugins/store-file/parse-journal.js";
 import { readRecord, readRecordHead } from "../../src/plugins/store-file/read-record.js";
+import { samplePlan } from "../../src/testing/index.js";
 import {
   SnapshotReader,
   parseDomain,
@@ -62,6 +61,24 @@ const onDisk = (read: (path: string) => unknown) => (input: Buffer) => {
   return read(scratch);
 };
 
+function sampleJournal(): string {
+  const owner = { pid: 1, host: "h", sinceMs: 2 };
+  const found = [{ place: "/images/a", identity: "1@2" }];
+  return [
+    formatHead({ plan: samplePlan(), owner, token: "0123456789ab", found }),
+    formatMark({ mark: "started", index: 0 }),
+    formatMark({ mark: "made", place: "/images/ü.s", identity: "3@4" }),
+    formatMark({ mark: "finished", index: 0 }),
+  ].join("");
+}
+
+/** Checksums keep nearly all inputs from what is behind them. */
+const CHECKSUM_WIDTH = "00000000 ".length;
+
+function withChecksum(line: string): string {
+  return `${crc32(line).toString(16).padStart(8, "0")} ${line}\n`;
+}
+
 /** Of what is in a plain error, its caller makes one of its own. */
 function refusing<Result>(read: () => Result): Result | undefined {
   try {
@@ -99,12 +116,19 @@ const READERS: readonly Reader[] = [
   {
     name: "journals",
     seeds: () => {
-      const plan = { domain: { uuid: "u", name: "n" }, operations: [{ kind: "domain.stop" }] };
-      const owner = { pid: 1, host: "h", sinceMs: 2 };
-      const beginning = formatBeginning({ plan, owner } as never);
-      return text(beginning, beginning + formatMark("started", 0) + formatMark("finished", 0));
+      const whole = sampleJournal();
+      return text(whole.slice(0, whole.indexOf("\n") + 1), whole);
     },
-    read: (input) => parseJournal(input.toString("utf8")),
+    read: (input) => parseJournal(input, "/state/journal"),
+  },
+  {
+    name: "journals whose checksums are right",
+    seeds: () => text(sampleJournal()),
+    read: (input) => {
+      const lines = input.toString("utf8").split("\n");
+      const whole = lines.slice(0, -1).map((line) => withChecksum(line.slice(CHECKSUM_WIDTH)));
+      return parseJournal(Buffer.from(whole.join("")), "/state/journal");
+    },
   },
   {
     name: "QMP",

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 
 import { asDomsnapError } from "../../src/core/errors/index.js";
+import { operationsOf } from "../../src/core/plan/plan-operations.js";
 import { queryBlockGraph } from "../../src/clients/qmp/index.js";
 import { expectError } from "../../src/testing/index.js";
 import { formatCommandLine } from "../../src/plugins/toolstack-qemu/command-line.js";
@@ -242,7 +243,7 @@ describe("a running guest when something goes wrong", function () {
     it(`carries through or gives up a revert to ${kind} that a killed domsnap left at any step`, async () => {
       await lab.service.create("guest", documents[kind](), {});
       const dry = await lab.service.revert("guest", "s", {}, { dryRun: true });
-      const kinds = dry.plans[0]?.operations.map((operation) => operation.kind) ?? [];
+      const kinds = dry.plans.flatMap(operationsOf).map(({ kind }) => kind);
       expect(kinds).to.include.members(["disks.stage", "domain.stop", "domain.start"]);
       for (const step of new Set(kinds)) {
         const args = [lab.uri, "revert", "s", "", "operation-finished", step];

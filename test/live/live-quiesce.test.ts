@@ -60,7 +60,7 @@ describe("file systems that the guest's agent freezes", function () {
       expect(warnings).to.deep.equal([]);
       expect(measures).to.include({ pauseMs: 0, consistency: "filesystem" });
       expect(measures?.frozenMs).to.be.greaterThan(0);
-      expect(plans[0]?.operations.map(({ kind }) => kind).slice(0, 4)).to.deep.equal([
+      expect(plans[0]?.before.map(({ kind }) => kind).slice(0, 4)).to.deep.equal([
         "domain.prepare-capture",
         "domain.quiesce",
         "domain.capture",

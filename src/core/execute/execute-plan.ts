@@ -112,8 +112,10 @@ export class Execution {
   /** The last moment at which everything can be taken back. */
   async #precheckRest(): Promise<void> {
     try {
-      for (let index = this.#commitAt; index < this.#operations.length; index++)
+      for (let index = this.#commitAt; index < this.#operations.length; index++) {
+        await assertNoStrangers(this.#at(index), this.#evidence, this.environment.identify);
         await this.#work(index).precheck(this.#context(index));
+      }
     } catch (thrown) {
       await this.#giveUp(asDomsnapError(thrown), this.#commitAt - 1);
     }

@@ -9,7 +9,7 @@ import {
   assertRealFolder,
   ensureStateFolder,
   hasTemporaries,
-  readStateFile,
+  readStateBytes,
   writeStateFile,
 } from "../../host/state-files.js";
 import { systemError } from "../../host/system-error.js";
@@ -33,11 +33,11 @@ export class FileJournal implements Journal {
     const folder = domainFolder(this.stateFolder, domainUuid);
     try {
       assertRealFolder(folder.path);
-      const text = readStateFile(folder.journal, JOURNAL_LIMIT_BYTES);
-      if (text === undefined) return undefined;
+      const bytes = readStateBytes(folder.journal, JOURNAL_LIMIT_BYTES);
+      if (bytes === undefined) return undefined;
       // The schema of everything that a plan can hold: loaded by those who find a journal only.
       const { parseJournal } = await import("./parse-journal.js");
-      return parseJournal(text, folder.journal);
+      return parseJournal(bytes, folder.journal);
     } catch (thrown) {
       throw asRecoveryFailure(thrown);
     }
@@ -110,7 +110,7 @@ async function endOfLines(handle: FileHandle): Promise<number> {
   const last = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
   if (size === 0 || last.buffer.toString() === "\n") return size;
   const { buffer } = await handle.read(Buffer.alloc(size), 0, size, 0);
-  const end = lastLineEnd(buffer.toString("latin1"));
+  const end = lastLineEnd(buffer);
   await handle.truncate(end);
   return end;
 }

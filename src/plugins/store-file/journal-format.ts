@@ -41,9 +41,9 @@ export function formatMark(mark: JournalMark): string {
   return formatLine(`made ${JSON.stringify({ place, identity })}`);
 }
 
-/** Where the complete lines of a journal end. */
-export function lastLineEnd(text: string): number {
-  return text.lastIndexOf("\n") + 1;
+/** Where the complete lines of a journal end, in bytes. */
+export function lastLineEnd(journal: Buffer): number {
+  return journal.lastIndexOf("\n") + 1;
 }
 
 /** What a line says; undefined when its checksum is another. */

@@ -11,11 +11,16 @@ import { isIdentified, problemOfHead } from "./journal-schema.js";
 
 /**
  * Reads the journal that is kept in a file. What follows the last newline was being written when its
- * writer died, and counts as never written. A journal is carried out, by root as a rule: anything
+ * writer died, and counts as never written, even where it ends within a character. A journal is carried out, by root as a rule: anything
  * that this version would not have written is refused as a whole. Throws `recovery-failed`.
  */
-export function parseJournal(text: string, path: string): JournalEntry {
-  const [first = "", ...lines] = text.slice(0, lastLineEnd(text)).split("\n");
+export function parseJournal(journal: Buffer, path: string): JournalEntry {
+  // What is not UTF-8 becomes another text, whose checksum is another one.
+  const end = lastLineEnd(journal);
+  const [first = "", ...lines] = journal.toString("utf8", 0, end).split("\n");
+  // A whole line with another end was not cut off: the mark in it counts, and its end was changed.
+  if (parseLine(journal.toString("utf8", end).slice(0, -1)) !== undefined)
+    damaged(path, lines.length + 1);
   const head = parseHead(first, path);
   const count = head.plan.before.length + head.plan.after.length;
   const marks = {

@@ -6,7 +6,7 @@ import type { Handlers } from "../../../src/core/execute/handlers.js";
 import type { ProgressEvent } from "../../../src/core/execute/progress-event.js";
 import { recoverDomain } from "../../../src/core/execute/recover.js";
 import type { Operation, Plan } from "../../../src/core/model/operation.js";
-import type { Journal, OperationHandler } from "../../../src/core/ports/index.js";
+import type { Journal, JournalBeginning, UndoableWork } from "../../../src/core/ports/index.js";
 import { MemoryJournal } from "../../../src/plugins/store-memory/memory-journal.js";
 
 const domain = { name: "guest", uuid: "11111111-2222-3333-4444-555555555555" };
@@ -16,13 +16,14 @@ const create: Plan = {
   verb: "create",
   domain,
   snapshot: "s",
-  operations: [
+  before: [
     { kind: "disks.snapshot", backend: "one", snapshot: "s", disks: [] },
     { kind: "disks.snapshot", backend: "two", snapshot: "s", disks: [] },
+  ],
+  after: [
     { kind: "record.write", snapshot: { name: "s", creationTime: 1n, disks: [] } },
     { kind: "record.current", name: "s" },
   ],
-  commitAt: 2,
   warnings: [],
 };
 const everything = ["disks.snapshot one", "disks.snapshot two", "record.write", "record.current"];
@@ -48,16 +49,19 @@ class World {
     readonly events: ProgressEvent[];
   } {
     const events: ProgressEvent[] = [];
+    const work = this.work();
     const handlers: Handlers = {
-      disks: () => this.handler(),
-      domain: this.handler(),
-      records: this.handler(),
+      disks: () => ({ "disks.snapshot": work }),
+      domain: {},
+      records: { "record.write": work, "record.current": work },
     };
-    return { handlers, journal: this.guarded(), signal, emit: (e) => events.push(e), events };
+    const identify = () => Promise.resolve([]);
+    const emit = (event: ProgressEvent) => events.push(event);
+    return { handlers, journal: this.guarded(), identify, signal, emit, events };
   }
 
-  private handler<Op extends Operation>(): OperationHandler<Op> {
-    const settle = (operation: Op) =>
+  work(): UndoableWork<Operation> {
+    const settle = (operation: Operation) =>
       Promise.resolve(
         this.facts.has(factOf(operation)) ? ("done" as const) : ("not-done" as const),
       );
@@ -96,9 +100,12 @@ class World {
     return {
       read: (uuid) => journal.read(uuid),
       list: () => journal.list(),
-      begin: guard((plan: Plan) => journal.begin(plan)),
+      begin: guard((beginning: JournalBeginning) => journal.begin(beginning)),
       started: guard((uuid: string, index: number) => journal.started(uuid, index)),
       finished: guard((uuid: string, index: number) => journal.finished(uuid, index)),
+      made: guard((uuid: string, place: string, identity: string) =>
+        journal.made(uuid, place, identity),
+      ),
       end: guard((uuid: string) => journal.end(uuid)),
     };
   }
@@ -159,14 +166,45 @@ describe("executePlan", () => {
     expect([...world.facts]).to.deep.equal(everything);
   });
 
+  for (const [half, plan] of Object.entries({
+    first: { ...create, before: [...create.before, { kind: "domain.quiesce" }] },
+    second: { ...create, after: [...create.after, { kind: "domain.stop" }] },
+  } as const))
+    it(`refuses a plan before it begins when nobody carries out a kind of its ${half} half`, async () => {
+      const world = new World();
+      const environment = world.environment();
+      world.cutPowerAfter(0);
+      const error = await failureOf(executePlan(plan, environment));
+      expect(error).to.include({ code: "operation-unsupported", effect: "none" });
+      expect(error.message).to.match(/toolstack of this domain cannot .* 'domain\.(quiesce|stop)'/);
+      expect([...world.facts]).to.deep.equal([]);
+      expect(environment.events).to.deep.equal([]);
+      expect(await world.journal.read(domain.uuid)).to.equal(undefined);
+    });
+
+  it("refuses a plan before it begins when a backend cannot do its part, or is not there", async () => {
+    const world = new World();
+    const environment = world.environment();
+    world.cutPowerAfter(0);
+    const [snapshot] = create.before;
+    const plan = { ...create, before: [snapshot, { ...snapshot, kind: "disks.stage" }] } as Plan;
+    const error = await failureOf(executePlan(plan, environment));
+    expect(error.code).to.equal("operation-unsupported");
+    expect(error.message).to.contain("disk backend 'one' cannot carry out 'disks.stage'");
+    const disks = (): never => {
+      throw new DomsnapError("tool-missing", "no disk backend 'one'");
+    };
+    const handlers = { ...environment.handlers, disks };
+    const missing = await failureOf(executePlan(create, { ...environment, handlers }));
+    expect(missing).to.include({ code: "tool-missing", effect: "none" });
+  });
+
   it("distrusts a disk operation whose result is not there", async () => {
     const world = new World();
     const environment = world.environment();
-    const lazy = environment.handlers.disks("one");
-    const handlers = {
-      ...environment.handlers,
-      disks: () => ({ ...lazy, run: () => Promise.resolve() }),
-    };
+    const lazy = { ...world.work(), run: () => Promise.resolve() };
+    const disks = () => ({ "disks.snapshot": lazy });
+    const handlers = { ...environment.handlers, disks };
     const error = await failureOf(executePlan(create, { ...environment, handlers }));
     expect(error).to.include({ code: "operation-failed", effect: "rolled-back" });
   });

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { DomsnapError } from "../../../src/core/errors/index.js";
 import { executePlan } from "../../../src/core/execute/execute-plan.js";
 import type { Operation, Plan } from "../../../src/core/model/operation.js";
-import type { OperationHandler } from "../../../src/core/ports/index.js";
+import type { UndoableWork } from "../../../src/core/ports/index.js";
 import { MemoryJournal } from "../../../src/plugins/store-memory/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";
 
@@ -13,17 +13,16 @@ const plan: Plan = {
   verb: "revert",
   domain: { name: "guest", uuid },
   snapshot: "s",
-  operations: [
-    { kind: "disks.stage", ...disks },
+  before: [{ kind: "disks.stage", ...disks }],
+  after: [
     { kind: "disks.revert", ...disks },
     { kind: "disks.discard", backend: "b", files: [] },
   ],
-  commitAt: 1,
   warnings: [],
 };
 
 /** Writes down what is asked of it; the precheck of one kind fails. */
-function recordingHandler(log: string[], failing?: string): OperationHandler<never> {
+function recordingWork(log: string[], failing?: string): UndoableWork<Operation> {
   const note =
     (call: string) =>
     ({ kind }: Operation) => {
@@ -44,11 +43,14 @@ function recordingHandler(log: string[], failing?: string): OperationHandler<nev
 describe("the check before the point of no return", () => {
   const execute = async (log: string[], failing?: string) => {
     const journal = new MemoryJournal();
-    const handler = recordingHandler(log, failing);
-    const handlers = { disks: () => handler, domain: handler, records: handler };
+    const work = recordingWork(log, failing);
+    const table = { "disks.stage": work, "disks.revert": work, "disks.discard": work };
+    const handlers = { disks: () => table, domain: {}, records: {} };
+    const identify = () => Promise.resolve([]);
     const signal = new AbortController().signal;
+    const emit = () => undefined;
     try {
-      await executePlan(plan, { journal, handlers, signal, emit: () => undefined });
+      await executePlan(plan, { journal, handlers, identify, signal, emit });
     } finally {
       log.push((await journal.read(uuid)) ? "journal" : "no journal");
     }

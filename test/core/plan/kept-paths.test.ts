@@ -4,6 +4,7 @@ import type { Domain, DomainDefinition, DomainSnapshot } from "../../../src/core
 import { renameFiles } from "../../../src/core/plan/disk-images.js";
 import { planCreate } from "../../../src/core/plan/plan-create.js";
 import { planDelete } from "../../../src/core/plan/plan-delete.js";
+import { operationsOf } from "../../../src/core/plan/plan-operations.js";
 
 const definition: DomainDefinition = {
   type: "xen",
@@ -34,10 +35,11 @@ describe("plans of a backend that keeps paths", () => {
   const step = {
     backend: "blktap",
     target: "xvda",
-    mode: "external",
+    keeps: "renamed",
     image: vhd("/img/a.vhd"),
-    file: vhd("/img/a.vhd"),
-    freezeAs: vhd("/img/a.second"),
+    frozen: vhd("/img/a.second"),
+    overlay: vhd("/img/a.vhd"),
+    before: "absent",
   } as const;
   const facts = { domain, record: true, halt: false, warnings: [] };
 
@@ -45,12 +47,8 @@ describe("plans of a backend that keeps paths", () => {
     const previousCurrent = record("first", "/img/a.vhd");
     const snapshot = record("second", "/img/a.vhd");
     const plan = planCreate({ ...facts, snapshot, disks: [step], previousCurrent });
-    expect(plan.operations.slice(plan.commitAt + 2)).to.deep.equal([
-      {
-        kind: "record.write",
-        snapshot: record("first", "/img/a.second"),
-        previous: previousCurrent,
-      },
+    expect(plan.after.slice(2)).to.deep.equal([
+      { kind: "record.write", snapshot: record("first", "/img/a.second") },
     ]);
   });
 
@@ -58,23 +56,23 @@ describe("plans of a backend that keeps paths", () => {
     const previousCurrent = record("first", "/img/other.vhd");
     const snapshot = record("second", "/img/a.vhd");
     const plan = planCreate({ ...facts, snapshot, disks: [step], previousCurrent });
-    expect(plan.operations).to.have.length(3);
+    expect(operationsOf(plan)).to.have.length(3);
   });
 
   it("discard the name of the frozen image after a merge, not the overlay's", () => {
     const merge = { backend: "blktap", target: "xvda", relink: [] };
     const images = { base: vhd("/img/a.first"), overlay: vhd("/img/a.vhd") };
     const deletion = { domain, snapshot: "first", removals: [], discards: [], updatedRecords: [] };
-    const planned = (keepsPath: boolean) =>
+    const planned = (into: "base" | "renamed") =>
       planDelete({
         ...deletion,
-        merges: [{ ...merge, ...images, keepsPath }],
+        merges: [{ ...merge, ...images, into }],
         current: "keep",
         warnings: [],
-      }).operations.at(-1);
+      }).after.at(-1);
     const discard = { kind: "disks.discard", backend: "blktap" };
-    expect(planned(true)).to.deep.equal({ ...discard, files: [images.base] });
-    expect(planned(false)).to.deep.equal({ ...discard, files: [images.overlay] });
+    expect(planned("renamed")).to.deep.equal({ ...discard, files: [images.base] });
+    expect(planned("base")).to.deep.equal({ ...discard, files: [images.overlay] });
   });
 
   it("rename files of external disks only, and keep the list where nothing changes", () => {

@@ -4,6 +4,7 @@ import type { Domain, DomainDefinition, DomainSnapshot } from "../../../src/core
 import type { Plan } from "../../../src/core/model/operation.js";
 import { planCreate } from "../../../src/core/plan/plan-create.js";
 import { planDelete } from "../../../src/core/plan/plan-delete.js";
+import { operationsOf } from "../../../src/core/plan/plan-operations.js";
 import { planRevert } from "../../../src/core/plan/plan-revert.js";
 
 const definition: DomainDefinition = {
@@ -29,11 +30,19 @@ const paused: Domain = { ...running, state: "paused" };
 const record: DomainSnapshot = { name: "s", creationTime: 1n, disks: [] };
 const image = { path: "/img/a.qcow2", type: "file", format: "qcow2" } as const;
 const overlay = { path: "/img/a.s", type: "file", format: "qcow2" } as const;
-const taken = { backend: "qdisk", target: "vda", mode: "external", image, file: overlay } as const;
-const copied = { ...taken, backend: "dd", target: "vdb" };
-const memory = { mode: "external", file: "/img/s.mem", fileBefore: "absent" } as const;
+const back = { backend: "qdisk", target: "vda", keeps: "overlay", image, overlay } as const;
+const taken = { ...back, before: "absent" } as const;
+const copied = {
+  backend: "dd",
+  target: "vdb",
+  keeps: "copy",
+  image,
+  copy: overlay,
+  before: "absent",
+} as const;
+const memory = { mode: "external", file: "/img/s.mem", before: "absent" } as const;
 
-const kinds = ({ operations }: Plan) => operations.map(({ kind }) => kind);
+const kinds = (plan: Plan) => operationsOf(plan).map(({ kind }) => kind);
 
 describe("planCreate of an active domain", () => {
   const facts = (domain: Domain, disks: Parameters<typeof planCreate>[0]["disks"]) => ({
@@ -43,7 +52,7 @@ describe("planCreate of an active domain", () => {
     record: true,
     halt: false,
     warnings: [],
-    live: { copied: new Set(["vdb"]), memory, live: false },
+    live: { memory, live: false },
   });
 
   it("prepares while the guest runs, takes all at one instant, then records", () => {
@@ -55,9 +64,9 @@ describe("planCreate of an active domain", () => {
       "record.write",
       "record.current",
     ]);
-    expect(plan.commitAt).to.equal(3);
-    expect(plan.operations[1]).to.include({ resume: true, live: false, memory });
-    expect(plan.operations[2]).to.include({ previous: stored });
+    expect(plan.before).to.have.length(3);
+    expect(plan.before[1]).to.include({ resume: true, live: false, memory });
+    expect(plan.before[2]).to.include({ previous: stored });
   });
 
   it("copies in the pause that the capture ends", () => {
@@ -72,18 +81,18 @@ describe("planCreate of an active domain", () => {
   it("saves the memory in the act of pausing, where that is the only way to save it", () => {
     const xen = facts(running, [taken, copied]);
     const plan = planCreate({ ...xen, live: { ...xen.live, pausesToSave: true } });
-    expect(plan.operations[1]).to.deep.equal({
+    expect(plan.before[1]).to.deep.equal({
       kind: "domain.pause",
       save: { snapshot: record.name, memory },
     });
-    expect(plan.operations[3]).to.deep.include({ memory, memorySaved: true });
+    expect(plan.before[3]).to.deep.include({ memory, memorySaved: true });
     const uncopied = { ...xen, disks: [taken], live: { ...xen.live, pausesToSave: true } };
-    expect(planCreate(uncopied).operations[1]).not.to.have.property("memorySaved");
+    expect(planCreate(uncopied).before[1]).not.to.have.property("memorySaved");
   });
 
   it("copies alone between pause and resume", () => {
     const copies = facts(running, [copied]);
-    const plan = planCreate({ ...copies, live: { copied: new Set(["vdb"]), live: false } });
+    const plan = planCreate({ ...copies, live: { live: false } });
     expect(kinds(plan).slice(0, 3)).to.deep.equal([
       "domain.pause",
       "disks.snapshot",
@@ -94,8 +103,8 @@ describe("planCreate of an active domain", () => {
   it("never lets a paused guest run", () => {
     const plan = planCreate(facts(paused, [taken, copied]));
     expect(kinds(plan)).not.to.include("domain.pause");
-    expect(plan.operations.filter((operation) => "resume" in operation && operation.resume)).to.be
-      .empty;
+    expect(operationsOf(plan).filter((operation) => "resume" in operation && operation.resume)).to
+      .be.empty;
   });
 });
 
@@ -103,7 +112,7 @@ describe("planRevert to saved memory", () => {
   const facts = {
     domain: running,
     snapshot: record,
-    disks: [taken],
+    disks: [back],
     definition: stored,
     leftOverlays: [],
     stop: true,
@@ -118,21 +127,22 @@ describe("planRevert to saved memory", () => {
       "domain.start",
       "domain.resume",
     ]);
-    expect(plan.operations.at(-2)).to.include({ paused: true, memory: facts.memory });
+    expect(plan.after.at(-2)).to.include({ paused: true, memory: facts.memory });
     expect(kinds(planRevert({ ...facts, start: "paused" })).at(-1)).to.equal("domain.start");
   });
 
   it("stages beside images that the guest still has open", () => {
     const plan = planRevert({ ...facts, start: "off" });
-    expect(plan.operations[0]).to.include({ kind: "disks.stage", open: true });
+    expect(plan.before[0]).to.include({ kind: "disks.stage", open: true });
     expect(kinds(plan)).not.to.include("domain.start");
   });
 });
 
 describe("planDelete on an active domain", () => {
-  const merge = { backend: "qdisk", target: "vda", base: image, overlay, relink: [] };
+  const kept = { target: "vda", into: "base", base: image, overlay, relink: [] } as const;
+  const merge = { ...kept, backend: "qdisk" };
   const elsewhere = { ...merge, overlay: { ...overlay, path: "/img/b.s" } };
-  const internal = { backend: "qdisk", target: "vda", mode: "internal", image } as const;
+  const internal = { backend: "qdisk", target: "vda", keeps: "inside", image } as const;
 
   it("leaves to the hypervisor what the guest has open, and no more", () => {
     const plan = planDelete({
@@ -155,10 +165,11 @@ describe("planDelete on an active domain", () => {
       "disks.discard",
       "domain.discard-memory",
     ]);
-    expect(plan.operations[0]).to.deep.equal({
+    expect(plan.before).to.deep.equal([]);
+    expect(plan.after[0]).to.deep.equal({
       kind: "domain.merge",
       snapshot: "s",
-      disks: [{ target: "vda", base: image, overlay, relink: [] }],
+      disks: [kept],
       resume: true,
     });
   });

@@ -4,6 +4,7 @@ import type { Domain, DomainDefinition, DomainSnapshot } from "../../../src/core
 import type { Operation, Plan } from "../../../src/core/model/operation.js";
 import { planCreate, planRedefine } from "../../../src/core/plan/plan-create.js";
 import { planDelete } from "../../../src/core/plan/plan-delete.js";
+import { operationsOf } from "../../../src/core/plan/plan-operations.js";
 import { planRevert } from "../../../src/core/plan/plan-revert.js";
 
 const definition: DomainDefinition = {
@@ -26,11 +27,12 @@ const off: Domain = {
 const record: DomainSnapshot = { name: "s", creationTime: 1n, disks: [] };
 const image = { path: "/img/a.qcow2", type: "file", format: "qcow2" } as const;
 const overlay = { path: "/img/a.s", type: "file", format: "qcow2" } as const;
-const step = { target: "vda", mode: "external", image, file: overlay } as const;
+const back = { keeps: "overlay", target: "vda", image, overlay } as const;
+const step = { ...back, before: "absent" } as const;
 
 const kinds = (operations: readonly Operation[]) => operations.map(({ kind }) => kind);
-const undone = (plan: Plan) => kinds(plan.operations.slice(0, plan.commitAt));
-const carriedThrough = (plan: Plan) => kinds(plan.operations.slice(plan.commitAt));
+const undone = ({ before }: Plan) => kinds(before);
+const carriedThrough = ({ after }: Plan) => kinds(after);
 
 describe("planCreate", () => {
   const facts = {
@@ -51,7 +53,7 @@ describe("planCreate", () => {
     const plan = planCreate(facts);
     expect(undone(plan)).to.deep.equal(["disks.snapshot", "disks.snapshot", "domain.define"]);
     expect(carriedThrough(plan)).to.deep.equal(["record.write", "record.current"]);
-    const [first] = plan.operations;
+    const [first] = plan.before;
     expect(first).to.deep.equal({
       kind: "disks.snapshot",
       backend: "qdisk",
@@ -62,21 +64,21 @@ describe("planCreate", () => {
 
   it("has no commit point before its end when nothing is recorded", () => {
     const plan = planCreate({ ...facts, record: false });
-    expect(plan.commitAt).to.equal(plan.operations.length);
+    expect(undone(plan)).to.deep.equal(["disks.snapshot", "disks.snapshot", "domain.define"]);
+    expect(plan.after).to.deep.equal([]);
   });
 
   it("freezes the revert overlays of the snapshot that was current", () => {
     const previousCurrent = { ...record, name: "before", revertDisks: [] };
-    const last = planCreate({ ...facts, previousCurrent }).operations.at(-1);
+    const last = planCreate({ ...facts, previousCurrent }).after.at(-1);
     expect(last).to.deep.equal({
       kind: "record.write",
       snapshot: { ...record, name: "before" },
-      previous: previousCurrent,
     });
   });
 
   it("halts only what is active", () => {
-    expect(kinds(planCreate({ ...facts, halt: true }).operations)).not.to.include("domain.stop");
+    expect(kinds(operationsOf(planCreate({ ...facts, halt: true })))).not.to.include("domain.stop");
     const running: Domain = { ...off, state: "running", id: 1 };
     const plan = planCreate({ ...facts, domain: running, halt: true });
     expect(carriedThrough(plan).at(-1)).to.equal("domain.stop");
@@ -84,11 +86,10 @@ describe("planCreate", () => {
 });
 
 describe("planRedefine", () => {
-  it("is one record that puts the earlier one back when it fails", () => {
-    const previous = { ...record, description: "before" };
-    const plan = planRedefine({ domain: off, snapshot: record, previous, makeCurrent: false });
-    expect(plan.operations).to.deep.equal([{ kind: "record.write", snapshot: record, previous }]);
-    expect(plan.commitAt).to.equal(0);
+  it("is one record, which is written at once or not at all", () => {
+    const plan = planRedefine({ domain: off, snapshot: record, makeCurrent: false });
+    expect(plan.after).to.deep.equal([{ kind: "record.write", snapshot: record }]);
+    expect(plan.before).to.deep.equal([]);
   });
 });
 
@@ -97,8 +98,8 @@ describe("planRevert", () => {
     domain: off,
     snapshot: record,
     disks: [
-      { ...step, backend: "qdisk" },
-      { ...step, target: "vdb", backend: "dd" },
+      { ...back, backend: "qdisk" },
+      { ...back, target: "vdb", backend: "dd" },
     ],
     definition: moved,
     updatedSnapshot: { ...record, description: "after" },
@@ -124,7 +125,7 @@ describe("planRevert", () => {
   it("stops after staging and starts after the records", () => {
     const plan = planRevert({ ...facts, stop: true, start: "paused" });
     expect(carriedThrough(plan)[0]).to.equal("domain.stop");
-    expect(plan.operations.find(({ kind }) => kind === "domain.start")).to.include({
+    expect(plan.after.find(({ kind }) => kind === "domain.start")).to.include({
       paused: true,
     });
   });
@@ -135,16 +136,16 @@ describe("planDelete", () => {
     const plan = planDelete({
       domain: off,
       snapshot: "s",
-      merges: [{ target: "vda", base: image, overlay, relink: [], backend: "qdisk" }],
-      removals: [{ target: "vdb", mode: "internal", image, backend: "qdisk" }],
+      merges: [{ target: "vda", into: "base", base: image, overlay, relink: [], backend: "qdisk" }],
+      removals: [{ target: "vdb", keeps: "inside", image, backend: "qdisk" }],
       discards: [],
       definition,
-      updatedRecords: [{ snapshot: record, previous: record }],
+      updatedRecords: [record],
       current: { name: "parent" },
       warnings: [],
     });
-    expect(plan.commitAt).to.equal(0);
-    expect(kinds(plan.operations)).to.deep.equal([
+    expect(plan.before).to.deep.equal([]);
+    expect(carriedThrough(plan)).to.deep.equal([
       "disks.merge",
       "domain.define",
       "disks.remove",
@@ -153,9 +154,8 @@ describe("planDelete", () => {
       "record.remove",
       "disks.discard",
     ]);
-    // Undoing a write that names nothing to put back would remove the record of another snapshot.
-    expect(plan.operations[3]).to.have.property("previous", record);
-    expect(plan.operations.at(-1)).to.deep.equal({
+    expect(plan.after[3]).to.deep.equal({ kind: "record.write", snapshot: record });
+    expect(plan.after.at(-1)).to.deep.equal({
       kind: "disks.discard",
       backend: "qdisk",
       files: [overlay],

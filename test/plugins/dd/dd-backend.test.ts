@@ -6,6 +6,7 @@ import {
   mkdir,
   readdir,
   readFile,
+  rm,
   stat,
   symlink,
   writeFile,
@@ -14,18 +15,24 @@ import {
 import { expect } from "chai";
 import { Container } from "inversify";
 
-import type { ImageRef } from "../../../src/core/model/index.js";
-import type { OperationOf, RevertStep, SnapshotStep } from "../../../src/core/model/operation.js";
+import type {
+  ImageRef,
+  OperationOf,
+  RevertStep,
+  SnapshotStep,
+} from "../../../src/core/model/index.js";
 import { DiskBackend, type DiskWish } from "../../../src/core/ports/index.js";
 import { DdBackend, ddModule } from "../../../src/plugins/dd/index.js";
+import { identifyFile } from "../../../src/host/file-identity.js";
 import { expectError } from "../../../src/testing/expect-error.js";
+import { TestEvidence } from "../../../src/testing/index.js";
 import {
   withLoopDevice,
   withReflinkFolder,
   withSmallFolder,
 } from "../../support/images/file-systems.js";
 import { testFolder } from "../../support/images/folder.js";
-import { diskOf, testContext } from "../../support/images/operations.js";
+import { diskOf, handlerOf, testContext } from "../../support/images/operations.js";
 import { exec } from "../../support/images/qemu-images.js";
 
 const MIB = 1024 * 1024;
@@ -33,7 +40,11 @@ const MIB = 1024 * 1024;
 describe("DdBackend", () => {
   const folder = testFolder();
   const backend = new DdBackend();
-  const { handler } = backend;
+  const evidence = new TestEvidence();
+  const handler = handlerOf(backend, evidence);
+  /** Another process, which goes on with the same plan. */
+  const successor = () => handlerOf(new DdBackend(), evidence);
+  const partialOf = (name: string) => folder.file(`${name}.domsnap-partial-${evidence.token}`);
 
   const raw = (path: string): ImageRef => ({ path, type: "file", format: "raw" });
   const device = (path: string): ImageRef => ({ path, type: "block", format: "raw" });
@@ -43,14 +54,14 @@ describe("DdBackend", () => {
     return raw(path);
   }
 
-  const stepOf = (target: string, image: ImageRef, file: ImageRef): SnapshotStep =>
-    ({ target, mode: "external", image, file, fileBefore: "absent" }) as const;
+  const stepOf = (target: string, image: ImageRef, copy: ImageRef) =>
+    ({ keeps: "copy", target, image, copy, before: "absent" }) as const;
 
   const freeze = (...disks: SnapshotStep[]): OperationOf<"disks.snapshot"> =>
     ({ kind: "disks.snapshot", backend: "dd", snapshot: "s", disks }) as const;
 
-  const revertOf = (image: ImageRef, file: ImageRef) => {
-    const disks: RevertStep[] = [{ target: "vda", mode: "external", image, file }];
+  const revertOf = (image: ImageRef, copy: ImageRef) => {
+    const disks: RevertStep[] = [{ keeps: "copy", target: "vda", image, copy }];
     const common = { backend: "dd", snapshot: "s", disks };
     return {
       stage: { kind: "disks.stage", ...common },
@@ -124,10 +135,10 @@ describe("DdBackend", () => {
         `image '${folder.file("top")}' backs on image '${image.path}' and would be destroyed`,
       );
       const step: RevertStep = {
+        keeps: "copy",
         target: "vda",
-        mode: "external",
         image,
-        file: await makeImage(folder.file("copy")),
+        copy: await makeImage(folder.file("copy")),
       };
       await expectError(
         handler.run(
@@ -191,7 +202,7 @@ describe("DdBackend", () => {
     const controller = new AbortController();
     const context = testContext(controller.signal);
     const running = handler.run(freeze(stepOf("vda", image, raw(folder.file("copy")))), context);
-    const partial = folder.file("copy.domsnap-partial");
+    const partial = partialOf("copy");
     const watch = setInterval(() => {
       void stat(partial).then(
         ({ size }) => size > 0 && controller.abort(),
@@ -209,7 +220,7 @@ describe("DdBackend", () => {
       freeze(stepOf("vda", image, raw(folder.file("copy")))),
       testContext(),
     );
-    const partial = folder.file("copy.domsnap-partial");
+    const partial = partialOf("copy");
     for (let size = 0; size === 0;)
       size = await stat(partial).then(
         (stats) => stats.size,
@@ -232,13 +243,50 @@ describe("DdBackend", () => {
     expect(await readdir(folder.path)).to.deep.equal(["image"]);
   });
 
-  it("removes what a killed process left, and follows no link planted there", async () => {
+  it("removes what a killed process left", async () => {
+    const image = await makeImage(folder.file("image"));
+    for (const name of ["one", "other"]) {
+      const operation = freeze(stepOf("vda", image, raw(folder.file(name))));
+      // The second was killed before it could tell what it had just made.
+      await writeFile(partialOf(name), name === "one" ? "half of a copy" : "");
+      if (name === "one")
+        await evidence.record(folder.file(name), (await identifyFile(partialOf(name)))!);
+      await successor().run(operation, testContext());
+      expect((await readFile(folder.file(name))).equals(await readFile(image.path))).to.equal(true);
+    }
+    expect((await readdir(folder.path)).sort()).to.deep.equal(["image", "one", "other"]);
+  });
+
+  it("follows no link planted in the place of what it makes, and replaces no file there", async () => {
     const image = await makeImage(folder.file("image"));
     await writeFile(folder.file("victim"), "precious");
-    await symlink("victim", folder.file("copy.domsnap-partial"));
-    await handler.run(freeze(stepOf("vda", image, raw(folder.file("copy")))), testContext());
-    expect(await readFile(folder.file("victim"), "utf8")).to.equal("precious");
-    expect((await readdir(folder.path)).sort()).to.deep.equal(["copy", "image", "victim"]);
+    const plants = [
+      () => symlink("victim", partialOf("copy")),
+      () => writeFile(partialOf("copy"), "somebody's"),
+    ];
+    for (const plant of plants) {
+      await plant();
+      const operation = freeze(stepOf("vda", image, raw(folder.file("copy"))));
+      await expectError(handler.run(operation, testContext()), "system-error", /File exists$/);
+      await handler.undo(operation);
+      const left = ["image", "victim", `copy.domsnap-partial-${evidence.token}`];
+      expect(await readdir(folder.path)).to.have.members(left);
+      expect(await readFile(folder.file("victim"), "utf8")).to.equal("precious");
+      await rm(partialOf("copy"));
+    }
+  });
+
+  it("undoes a copy that was killed half-way, and leaves a file that has its name since", async () => {
+    const image = await makeImage(folder.file("image"));
+    const copy = raw(folder.file("copy"));
+    const operation = freeze(stepOf("vda", image, copy));
+    await writeFile(partialOf("copy"), "half of a copy");
+    await evidence.record(copy.path, (await identifyFile(partialOf("copy")))!);
+    await writeFile(copy.path, "somebody's");
+    expect(await successor().settle(operation)).to.equal("not-done");
+    await successor().undo(operation);
+    expect((await readdir(folder.path)).sort()).to.deep.equal(["copy", "image"]);
+    expect(await readFile(copy.path, "utf8")).to.equal("somebody's");
   });
 
   it("never replaces what appears in the place of a copy, nor takes it away", async () => {
@@ -321,11 +369,10 @@ describe("DdBackend", () => {
       );
       const { stage, revert } = revertOf(device(path), copy);
       await handler.run(stage, testContext());
-      const other = new DdBackend().handler;
-      expect(await other.settle(revert, testContext())).to.equal("not-done");
+      expect(await successor().settle(revert, testContext())).to.equal("not-done");
       await handler.run(revert, testContext());
       await handler.run(revert, testContext());
-      expect(await other.settle(revert, testContext())).to.equal("done");
+      expect(await successor().settle(revert, testContext())).to.equal("done");
       expect((await readFile(path)).equals(content)).to.equal(true);
     });
   });
@@ -334,9 +381,9 @@ describe("DdBackend", () => {
     const image = await makeImage(folder.file("image"));
     await makeImage(folder.file("disk"), randomBytes(2 * MIB));
     await withLoopDevice(folder.file("disk"), async (path) => {
-      const step = { ...stepOf("vda", image, device(path)), fileBefore: "empty" } as const;
+      const step = { ...stepOf("vda", image, device(path)), before: "empty" } as const;
       await handler.run(freeze(step), testContext());
-      expect(await new DdBackend().handler.settle(freeze(step), testContext())).to.equal("done");
+      expect(await successor().settle(freeze(step), testContext())).to.equal("done");
       await handler.undo(freeze(step));
       const context = testContext();
       const remove = { kind: "disks.remove", backend: "dd", snapshot: "s", disks: [step] } as const;
@@ -349,12 +396,12 @@ describe("DdBackend", () => {
 
   it("removes nothing but the copy", async () => {
     const image = await makeImage(folder.file("image"));
-    const remove = (file: ImageRef) =>
+    const remove = (copy: ImageRef) =>
       ({
         kind: "disks.remove",
         backend: "dd",
         snapshot: "s",
-        disks: [{ target: "vda", mode: "external", image, file }],
+        disks: [{ keeps: "copy", target: "vda", image, copy }],
       }) as const;
     await symlink("image", folder.file("alias"));
     await expectError(
@@ -369,8 +416,13 @@ describe("DdBackend", () => {
     expect((await readdir(folder.path)).sort()).to.deep.equal(["alias", "image"]);
   });
 
-  it("has no overlays to merge", async () => {
-    const merge = { kind: "disks.merge", backend: "dd", snapshot: "s", disks: [] } as const;
-    await expectError(handler.run(merge, testContext()), "operation-unsupported");
+  it("has no overlays to merge", () => {
+    expect(backend.operations).to.have.all.keys(
+      "disks.snapshot",
+      "disks.stage",
+      "disks.revert",
+      "disks.remove",
+      "disks.discard",
+    );
   });
 });

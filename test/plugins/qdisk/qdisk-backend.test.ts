@@ -3,17 +3,23 @@ import { chown, readdir, stat, writeFile } from "node:fs/promises";
 import { expect } from "chai";
 import { Container } from "inversify";
 
-import type { ImageFormat, ImageRef } from "../../../src/core/model/index.js";
-import type { MergeStep, OperationOf, SnapshotStep } from "../../../src/core/model/operation.js";
+import type {
+  ImageFormat,
+  ImageRef,
+  MergeStep,
+  OperationOf,
+  SnapshotStep,
+} from "../../../src/core/model/index.js";
 import { DiskBackend, type DiskWish } from "../../../src/core/ports/index.js";
 import { readImageHeader } from "../../../src/formats/qcow2/header.js";
 import { QemuImg } from "../../../src/clients/qemu-img.js";
 import { QdiskBackend, qdiskModule } from "../../../src/plugins/qdisk/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";
+import { TestEvidence } from "../../../src/testing/index.js";
 import { withLoopDevice } from "../../support/images/file-systems.js";
 import { testFolder } from "../../support/images/folder.js";
 import { whileHeld } from "../../support/images/holding-images.js";
-import { diskOf, testContext } from "../../support/images/operations.js";
+import { diskOf, handlerOf, testContext } from "../../support/images/operations.js";
 import { exec, guestWrites, qemuImages } from "../../support/images/qemu-images.js";
 
 const MIB = 1024 * 1024;
@@ -21,7 +27,10 @@ const MIB = 1024 * 1024;
 describe("QdiskBackend", () => {
   const folder = testFolder();
   const backend = new QdiskBackend();
-  const { handler } = backend;
+  const evidence = new TestEvidence();
+  const handler = handlerOf(backend, evidence);
+  /** Another process, which goes on with the same plan. */
+  const successor = (other = new QdiskBackend()) => handlerOf(other, evidence);
   const qemuImg = new QemuImg();
 
   const ref = (name: string, format: ImageFormat = "qcow2"): ImageRef => ({
@@ -42,7 +51,7 @@ describe("QdiskBackend", () => {
     (await qemuImg.info(image)).snapshots.map(({ tag }) => tag);
 
   const internal = (target: string, image: ImageRef) =>
-    ({ target, mode: "internal", image }) as const;
+    ({ keeps: "inside", target, image }) as const;
   const snapshot = (...disks: SnapshotStep[]): OperationOf<"disks.snapshot"> => ({
     kind: "disks.snapshot",
     backend: "qdisk",
@@ -54,6 +63,13 @@ describe("QdiskBackend", () => {
     backend: "qdisk",
     snapshot: "s",
     disks,
+  });
+  const mergeOf = (base: ImageRef, overlay: ImageRef, ...relink: ImageRef[]): MergeStep => ({
+    target: "vda",
+    into: "base",
+    base,
+    overlay,
+    relink,
   });
   const discard = (...files: ImageRef[]): OperationOf<"disks.discard"> => ({
     kind: "disks.discard",
@@ -172,7 +188,7 @@ describe("QdiskBackend", () => {
     it("that could not be begun need nothing to be undone", async () => {
       const held = await make("held");
       const raw = await make("raw", 1, "raw");
-      const bare = new QdiskBackend({ qemuImg: new QemuImg("/nowhere/qemu-img") }).handler;
+      const bare = successor(new QdiskBackend({ qemuImg: new QemuImg("/nowhere/qemu-img") }));
       const operation = snapshot(internal("vda", held));
       await whileHeld(held, async () => {
         await expectError(handler.run(operation, testContext()), "image-in-use");
@@ -250,31 +266,31 @@ describe("QdiskBackend", () => {
     it("name image and format below, and belong to its owner", async () => {
       const base = await make("base, 'strange'", 1, "raw");
       await chown(base.path, 1234, 2345);
-      const file = ref("top");
+      const overlay = ref("top");
       const step = {
+        keeps: "overlay",
         target: "vda",
-        mode: "external",
         image: base,
-        file,
-        fileBefore: "absent",
+        overlay,
+        before: "absent",
       } as const;
       await handler.run(snapshot(step), testContext());
-      expect((await readImageHeader(file.path))?.backing).to.deep.equal({
+      expect((await readImageHeader(overlay.path))?.backing).to.deep.equal({
         name: base.path,
         format: "raw",
       });
-      const { uid, gid, mode } = await stat(file.path);
+      const { uid, gid, mode } = await stat(overlay.path);
       expect([uid, gid, (mode & 0o777).toString(8)]).to.deep.equal([1234, 2345, "600"]);
     });
 
     it("mix with internal snapshots in one group, and are taken back together", async () => {
       const [a, b] = [await make("a"), await make("b")];
       const step = {
+        keeps: "overlay",
         target: "vda",
-        mode: "external",
         image: a,
-        file: ref("top"),
-        fileBefore: "absent",
+        overlay: ref("top"),
+        before: "absent",
       } as const;
       const operation = snapshot(step, internal("vdb", b));
       await handler.run(operation, testContext());
@@ -287,11 +303,11 @@ describe("QdiskBackend", () => {
     it("that are to be reused must exist, and are trusted", async () => {
       const image = await make("base");
       const step = {
+        keeps: "overlay",
         target: "vda",
-        mode: "external",
         image,
-        file: ref("top"),
-        fileBefore: "reused",
+        overlay: ref("top"),
+        before: "reused",
       } as const;
       await expectError(
         handler.run(snapshot(step), testContext()),
@@ -308,17 +324,17 @@ describe("QdiskBackend", () => {
       await withLoopDevice(folder.file("disk"), (below) =>
         withLoopDevice(folder.file("other"), async (above) => {
           const image: ImageRef = { path: below, type: "block", format: "raw" };
-          const file: ImageRef = { path: above, type: "block", format: "qcow2" };
+          const overlay: ImageRef = { path: above, type: "block", format: "qcow2" };
           const step = {
+            keeps: "overlay",
             target: "vda",
-            mode: "external",
             image,
-            file,
-            fileBefore: "empty",
+            overlay,
+            before: "empty",
           } as const;
           await handler.run(snapshot(step), testContext());
           expect(await handler.settle(snapshot(step))).to.equal("done");
-          const info = await backend.inspect(file);
+          const info = await backend.inspect(overlay);
           expect(info.backing).to.deep.equal({ path: below, format: "raw" });
           expect(info.virtualSizeBytes).to.equal(8 * MIB);
           await handler.undo(snapshot(step));
@@ -334,7 +350,7 @@ describe("QdiskBackend", () => {
       const overlay = await makeOverlay("overlay", base, 2);
       const one = await makeOverlay("one", overlay);
       const two = await makeOverlay("two", overlay, 4);
-      const operation = merge({ target: "vda", base, overlay, relink: [one, two] });
+      const operation = merge(mergeOf(base, overlay, one, two));
       const context = testContext();
       await handler.run(operation, context);
       expect([await firstByte(base), await firstByte(one), await firstByte(two)]).to.deep.equal([
@@ -344,11 +360,11 @@ describe("QdiskBackend", () => {
         name: base.path,
         format: "raw",
       });
-      expect(await new QdiskBackend().handler.settle(operation)).to.equal("done");
+      expect(await successor().settle(operation)).to.equal("done");
       await handler.run(discard(overlay), context);
       expect((await readdir(folder.path)).sort()).to.deep.equal(["base", "one", "two"]);
       await handler.run(operation, context);
-      expect(await new QdiskBackend().handler.settle(operation)).to.equal("done");
+      expect(await successor().settle(operation)).to.equal("done");
       expect(context.warnings).to.deep.equal([]);
       expect([...context.subjects]).to.deep.equal(["vda"]);
     });
@@ -358,8 +374,7 @@ describe("QdiskBackend", () => {
       const overlay = await makeOverlay("overlay", base, 2);
       const above = await makeOverlay("above", overlay, 3);
       await guestWrites(above, 3, 128 * 1024, "64k");
-      const step = { target: "vda", base, overlay, relink: [above] };
-      const successor = () => new QdiskBackend().handler;
+      const step = mergeOf(base, overlay, above);
       expect(await successor().settle(merge(step))).to.equal("not-done");
       // Half of the data is written down.
       await guestWrites(base, 2, 0, "32k");
@@ -379,7 +394,7 @@ describe("QdiskBackend", () => {
         const overlay = await makeOverlay(`overlay.${format}`, base);
         await exec("qemu-img", "resize", "-q", "-f", "qcow2", overlay.path, "4M");
         await guestWrites(overlay, 5, 3 * MIB, "1M");
-        await handler.run(merge({ target: "vda", base, overlay, relink: [] }), testContext());
+        await handler.run(merge(mergeOf(base, overlay)), testContext());
         expect((await qemuImg.info(base)).virtualSizeBytes).to.equal(4 * MIB);
         expect((await qemuImages.readImage(base)).at(-1)).to.equal(5);
       }
@@ -390,7 +405,7 @@ describe("QdiskBackend", () => {
       const overlay = await makeOverlay("overlay", base, 2);
       const branch = await makeOverlay("branch", base, 3);
       await expectError(
-        handler.run(merge({ target: "vda", base, overlay, relink: [] }), testContext()),
+        handler.run(merge(mergeOf(base, overlay)), testContext()),
         "image-in-use",
         `image '${branch.path}' backs on image '${base.path}' and would be destroyed`,
       );
@@ -401,7 +416,7 @@ describe("QdiskBackend", () => {
       const [base, other] = [await make("base"), await make("other")];
       const overlay = await makeOverlay("overlay", other);
       await expectError(
-        handler.run(merge({ target: "vda", base, overlay, relink: [] }), testContext()),
+        handler.run(merge(mergeOf(base, overlay)), testContext()),
         "image-conflict",
       );
     });
@@ -409,7 +424,7 @@ describe("QdiskBackend", () => {
     it("refuses while an image is in use, and changes nothing", async () => {
       const base = await make("base");
       const overlay = await makeOverlay("overlay", base, 2);
-      const operation = merge({ target: "vda", base, overlay, relink: [] });
+      const operation = merge(mergeOf(base, overlay));
       await whileHeld(overlay, () =>
         expectError(handler.run(operation, testContext()), "image-in-use"),
       );
@@ -443,7 +458,7 @@ describe("QdiskBackend", () => {
       expect(await wide.findDependents(base)).to.deep.equal([folder.file("elsewhere/top")]);
       expect(await backend.findDependents(base, [folder.file("elsewhere/top")])).to.have.length(1);
       const context = testContext();
-      await wide.handler.run(discard(base), context);
+      await successor(wide).run(discard(base), context);
       expect(context.warnings).to.have.length(1);
     });
   });

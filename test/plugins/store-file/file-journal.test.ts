@@ -8,9 +8,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 
 import { expect } from "chai";
 
+import type { Plan } from "../../../src/core/model/index.js";
+import type { JournalBeginning } from "../../../src/core/ports/index.js";
+import { VERSION } from "../../../src/host/package-version.js";
 import { FileJournal } from "../../../src/plugins/store-file/index.js";
 import {
   describeJournal,
@@ -26,6 +30,15 @@ describeJournal("FileJournal", async () => {
   return { journal: open(), reopened: open, dispose };
 });
 
+const beginning = (plan = samplePlan()): JournalBeginning => ({
+  plan,
+  token: "0123456789ab",
+  found: [{ place: "/images/a", identity: "1@2" }],
+});
+
+/** A line with the checksum that belongs to it. */
+const lineOf = (text: string) => `${crc32(text).toString(16).padStart(8, "0")} ${text}\n`;
+
 describe("FileJournal", () => {
   let file: string;
   let journal: FileJournal;
@@ -40,17 +53,25 @@ describe("FileJournal", () => {
   afterEach(() => dispose());
 
   it("is a private file of lines", async () => {
-    await journal.begin(samplePlan());
+    await journal.begin(beginning());
     await journal.started(SAMPLE_UUID, 0);
+    await journal.made(SAMPLE_UUID, "/images/a.s", "3@4");
     await journal.finished(SAMPLE_UUID, 0);
     const lines = readFileSync(file, "utf8").split("\n");
-    expect(lines[0]).to.match(/^\{"domsnapJournal":1,/);
-    expect(lines.slice(1)).to.deep.equal(["started 0", "finished 0", ""]);
+    expect(lines[0]).to.match(/^[0-9a-f]{8} \{"domsnapJournal":2,"writer":"domsnap \d+\.\d+\.\d+/);
+    expect(lines[0]).to.contain(`"domsnap ${VERSION}"`);
+    for (const line of lines.slice(0, -1)) expect(`${line}\n`).to.equal(lineOf(line.slice(9)));
+    expect(lines.slice(1).map((line) => line.slice(9))).to.deep.equal([
+      "started 0",
+      'made {"place":"/images/a.s","identity":"3@4"}',
+      "finished 0",
+      "",
+    ]);
     expect(statSync(file).mode & 0o777).to.equal(0o600);
   });
 
   it("reads past a last line that was cut off anywhere, and writes over it", async () => {
-    await journal.begin(samplePlan());
+    await journal.begin(beginning());
     await journal.started(SAMPLE_UUID, 0);
     const whole = statSync(file).size;
     await journal.finished(SAMPLE_UUID, 12);
@@ -63,25 +84,40 @@ describe("FileJournal", () => {
       await journal.finished(SAMPLE_UUID, 1);
       expect((await journal.read(SAMPLE_UUID))?.finished).to.deep.equal(new Set([1]));
       truncateSync(file, whole);
-      appendFileSync(file, "finished 12".slice(0, Math.max(0, size - whole - 1)));
+      appendFileSync(file, lineOf("finished 12").slice(0, Math.max(0, size - whole - 1)));
     }
+  });
+
+  it("reads past a last line that was cut off within a character", async () => {
+    await journal.begin(beginning());
+    const whole = statSync(file).size;
+    await journal.made(SAMPLE_UUID, "/images/ü€😀.s", "3@4");
+    const end = statSync(file).size;
+    for (let size = end - 1; size >= whole; size--) {
+      truncateSync(file, size);
+      expect((await journal.read(SAMPLE_UUID))?.made, `cut to ${size}`).to.deep.equal([]);
+    }
+    await journal.made(SAMPLE_UUID, "/images/ü€😀.s", "5@6");
+    const made = [{ place: "/images/ü€😀.s", identity: "5@6" }];
+    expect((await journal.read(SAMPLE_UUID))?.made).to.deep.equal(made);
   });
 
   it("does not begin with half a plan", async () => {
     mkdirSync(join(file, ".."));
-    writeFileSync(`${file}.new`, '{"domsnapJournal":1,"own');
+    writeFileSync(`${file}.new`, lineOf('{"domsnapJournal":2,"own').trimEnd());
     expect(await journal.read(SAMPLE_UUID)).to.equal(undefined);
-    await journal.begin(samplePlan());
+    await journal.begin(beginning());
     expect((await journal.read(SAMPLE_UUID))?.plan).to.deep.equal(samplePlan());
   });
 
   const unusable: Record<string, string> = {
-    "an unknown version": '{"domsnapJournal":2,"owner":{},"plan":{"operations":[]}}\n',
-    "no version": '{"owner":{},"plan":{"operations":[]}}\n',
-    "no plan": '{"domsnapJournal":1,"owner":{}}\n',
-    "no line end": '{"domsnapJournal":1',
+    "no version": lineOf('{"owner":{},"plan":{"before":[],"after":[]}}'),
+    "no plan": lineOf('{"domsnapJournal":2,"owner":{}}'),
+    "no line end": lineOf('{"domsnapJournal":2').trimEnd(),
     "no JSON": "hello\n",
-    "no object": "null\n",
+    "no JSON behind a checksum": lineOf("hello"),
+    "no object": lineOf("null"),
+    "no checksum": '{"domsnapJournal":2,"owner":{},"plan":{"before":[],"after":[]}}\n',
     nothing: "",
   };
   for (const [kind, content] of Object.entries(unusable))
@@ -90,15 +126,215 @@ describe("FileJournal", () => {
       writeFileSync(file, content);
       const error = await expectError(journal.read(SAMPLE_UUID), "recovery-failed");
       expect(error.effect).to.equal("partial");
-      await expectError(journal.begin(samplePlan()), "internal-error");
+      expect(error.message).to.contain(`'${file}'`);
+      await expectError(journal.begin(beginning()), "internal-error");
+      expect(readFileSync(file, "utf8")).to.equal(content);
+    });
+
+  for (const [version, content, told] of [
+    [1, '{"domsnapJournal":1,"owner":{},"plan":{"operations":[],"commitAt":0}}\n', "version 1"],
+    [
+      3,
+      lineOf('{"domsnapJournal":3,"writer":"domsnap 7.8.9","plan":{}}'),
+      "version 3 (written by domsnap 7.8.9)",
+    ],
+    [
+      4,
+      '{"domsnapJournal":4,"writer":"domsnap 8.0.0","checksumsAre":"elsewhere"}\n',
+      "version 4 (written by domsnap 8.0.0)",
+    ],
+  ] as const)
+    it(`refuses a journal of version ${version}, and says whose it is`, async () => {
+      mkdirSync(join(file, ".."));
+      writeFileSync(file, content);
+      const error = await expectError(journal.read(SAMPLE_UUID), "recovery-failed");
+      expect(error.effect).to.equal("partial");
+      expect(error.detail).to.equal(
+        `the journal '${file}' cannot be used: its format is ${told}, and this domsnap knows 2`,
+      );
+      expect(error.hint).to.contain("the version of domsnap that was interrupted");
       expect(readFileSync(file, "utf8")).to.equal(content);
     });
 
   it("refuses a line in the middle that it did not write", async () => {
-    await journal.begin(samplePlan());
-    appendFileSync(file, "started one\n");
+    await journal.begin(beginning());
+    appendFileSync(file, "started 0\n");
     await journal.finished(SAMPLE_UUID, 0);
-    await expectError(journal.read(SAMPLE_UUID), "recovery-failed", /'started one'/);
+    await expectError(journal.read(SAMPLE_UUID), "recovery-failed", /its line 2 is damaged/);
+  });
+
+  for (const mark of [
+    "started one",
+    "started 3",
+    "finished 3",
+    "finished 9007199254740993",
+    "started -1",
+    "started 0x1",
+    "started 1.0",
+    "started",
+    "undone 0",
+    "made 0",
+    'made {"place":"/images/a"}',
+    'made {"place":"/images/a","identity":1}',
+    'made {"place":"/images/a","identity":"1@2","by":"me"}',
+    "made {",
+    "",
+  ])
+    it(`refuses the mark '${mark}' of a plan of three operations`, async () => {
+      await journal.begin(beginning());
+      appendFileSync(file, lineOf(mark));
+      await journal.finished(SAMPLE_UUID, 2);
+      const error = await expectError(journal.read(SAMPLE_UUID), "recovery-failed");
+      expect(error.effect).to.equal("partial");
+      expect(error.detail).to.equal(`the journal '${file}' cannot be used: its line 2 is damaged`);
+      expect(error.hint).to.contain("domsnap check");
+    });
+
+  describe("of one bit that flipped", () => {
+    /** Few bytes, and each kind of line. */
+    const small: Plan = {
+      verb: "create",
+      domain: { name: "g", uuid: SAMPLE_UUID },
+      snapshot: "s",
+      before: [{ kind: "domain.quiesce" }],
+      after: [{ kind: "record.current", name: "s" }],
+      warnings: [],
+    };
+    const expectRefused = async (whole: Buffer, at: number, bit: number) => {
+      const flipped = Buffer.from(whole);
+      flipped.writeUInt8(whole.readUInt8(at) ^ (1 << bit), at);
+      writeFileSync(file, flipped);
+      const error = await expectError(journal.read(SAMPLE_UUID), "recovery-failed");
+      const line = whole.subarray(0, at).filter((byte) => byte === "\n".charCodeAt(0)).length + 1;
+      expect(error.detail, `bit ${bit} of byte ${at}`).to.equal(
+        `the journal '${file}' cannot be used: its line ${line} is damaged`,
+      );
+      expect(error.effect).to.equal("partial");
+      expect(error.hint).to.contain("domsnap check");
+    };
+
+    it("is refused in whatever byte it is, with the names of the file and the line", async () => {
+      await journal.begin(beginning(small));
+      await journal.started(SAMPLE_UUID, 0);
+      await journal.made(SAMPLE_UUID, "/images/a.s", "3@4");
+      await journal.finished(SAMPLE_UUID, 0);
+      const whole = readFileSync(file);
+      for (let at = 0; at < whole.length; at++) await expectRefused(whole, at, at % 8);
+    });
+
+    it("is refused in the last line end: the mark before it is no cut-off one", async () => {
+      await journal.begin(beginning(small));
+      for (let index = 0; index < 2; index++) {
+        const whole = readFileSync(file);
+        for (let bit = 0; bit < 8; bit++) await expectRefused(whole, whole.length - 1, bit);
+        writeFileSync(file, whole);
+        await journal.started(SAMPLE_UUID, index);
+      }
+    });
+  });
+
+  describe("with a checksum that is right", () => {
+    type Json = Record<string, unknown>;
+    /** Begins a plan and lets somebody change what the file says of it. */
+    const rewritten = async (change: (head: Json, plan: Json) => void) => {
+      await journal.begin(beginning());
+      await journal.started(SAMPLE_UUID, 0);
+      const [first = "", ...marks] = readFileSync(file, "utf8").split("\n");
+      const head = JSON.parse(first.slice(9)) as Json;
+      change(head, head["plan"] as Json);
+      writeFileSync(file, lineOf(JSON.stringify(head)) + marks.join("\n"));
+    };
+    const firstOf = (half: unknown) => {
+      const [first = {}] = half as Json[];
+      return first;
+    };
+    const stepOf = (half: unknown) => firstOf(firstOf(half)["disks"]);
+
+    it("is read, when nothing was changed", async () => {
+      await rewritten(() => undefined);
+      expect((await journal.read(SAMPLE_UUID))?.plan).to.deep.equal(samplePlan());
+    });
+
+    const changes: Record<string, [path: string, change: (head: Json, plan: Json) => void]> = {
+      "an operation of an unknown kind": [
+        "plan.before.0.kind",
+        (_head, plan) => (firstOf(plan["before"])["kind"] = "disks.polish"),
+      ],
+      "an operation in the wrong half": [
+        "plan.before.0.kind",
+        (_head, plan) => (plan["before"] = plan["after"]),
+      ],
+      "an operation that is undone in the half that is not": [
+        "plan.after.0.kind",
+        (_head, plan) => (plan["after"] = plan["before"]),
+      ],
+      "no first half": ["plan.before", (_head, plan) => delete plan["before"]],
+      "no second half": ["plan.after", (_head, plan) => delete plan["after"]],
+      "halves that are a list and a number": [
+        "plan.before",
+        (_head, plan) => {
+          plan["operations"] = plan["before"];
+          plan["commitAt"] = 1;
+          delete plan["before"];
+          delete plan["after"];
+        },
+      ],
+      "a step of an unknown way of keeping": [
+        "plan.before.0.disks.0.keeps",
+        (_head, plan) => (stepOf(plan["before"])["keeps"] = "external"),
+      ],
+      "a step of another way of keeping": [
+        "plan.before.0.disks.0.overlay",
+        (_head, plan) => (stepOf(plan["before"])["keeps"] = "overlay"),
+      ],
+      "a field that no operation has": [
+        "plan.before.0.force",
+        (_head, plan) => (firstOf(plan["before"])["force"] = true),
+      ],
+      "a path that is relative": [
+        "plan.before.0.disks.0.image.path",
+        (_head, plan) => ((stepOf(plan["before"])["image"] as Json)["path"] = "images/a"),
+      ],
+      "a path with a NUL": [
+        "plan.before.0.disks.0.image.path",
+        (_head, plan) => ((stepOf(plan["before"])["image"] as Json)["path"] = "/images/a\0"),
+      ],
+      "a time that is no 64-bit number": [
+        "plan.after.0.snapshot.creationTime",
+        (_head, plan) => ((firstOf(plan["after"])["snapshot"] as Json)["creationTime"] = 12),
+      ],
+      "no plan": ["plan", (head) => delete head["plan"]],
+      "a token that is a path": ["token", (head) => (head["token"] = "../../../abc")],
+      "no token": ["token", (head) => delete head["token"]],
+      "no evidence": ["found", (head) => delete head["found"]],
+      "evidence without an identity": [
+        "found.0.identity",
+        (head) => (head["found"] = [{ place: "/images/a" }]),
+      ],
+      "no writer": ["writer", (head) => delete head["writer"]],
+      "a field that no journal has": ["extra", (head) => (head["extra"] = 1)],
+    };
+    for (const [what, [path, change]] of Object.entries(changes))
+      it(`refuses ${what}, and says where it is`, async () => {
+        await rewritten(change);
+        const content = readFileSync(file, "utf8");
+        const error = await expectError(journal.read(SAMPLE_UUID), "recovery-failed");
+        expect(error.effect).to.equal("partial");
+        const start = `the journal '${file}' cannot be used: ${path}: expected `;
+        expect(error.detail.slice(0, start.length)).to.equal(start);
+        expect(error.hint).to.contain("domsnap check");
+        expect(readFileSync(file, "utf8")).to.equal(content);
+      });
+
+    for (const value of ['{"$bigint":"twelve"}', '{"$bigint":{}}', '{"$shared":7}', "{"])
+      it(`refuses the value ${value} instead of a number`, async () => {
+        await journal.begin(beginning());
+        const [first = ""] = readFileSync(file, "utf8").split("\n");
+        const changed = first.slice(9).replace(/\{"\$bigint":"[^"]*"\}/, value);
+        expect(changed).to.contain(value);
+        writeFileSync(file, lineOf(changed));
+        await expectError(journal.read(SAMPLE_UUID), "recovery-failed", /cannot be used/);
+      });
   });
 
   it("does not follow a link", async () => {
@@ -110,6 +346,6 @@ describe("FileJournal", () => {
 
   it("refuses a uuid that is a path", async () => {
     await expectError(journal.read("../x"), "invalid-argument");
-    await expectError(journal.begin(samplePlan("../x")), "invalid-argument");
+    await expectError(journal.begin(beginning(samplePlan("../x"))), "invalid-argument");
   });
 });

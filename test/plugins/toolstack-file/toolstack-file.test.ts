@@ -27,6 +27,8 @@ import {
   OTHER_UUID,
   SAMPLE_UUID,
   sampleSnapshot,
+  tableRunner,
+  TestEvidence,
 } from "../../../src/testing/index.js";
 import { libvirtDocuments } from "../../../src/xml/index.js";
 import { makeFolder } from "../support/state-folder.js";
@@ -133,7 +135,9 @@ describe("toolstack-file", () => {
   });
 
   it("does not put back a definition that somebody has replaced since", async () => {
-    const { registry, handler } = connection.toolstack;
+    const evidence = new TestEvidence();
+    const { registry, operations } = connection.toolstack;
+    const handler = tableRunner(operations, evidence);
     const find = () => connection.toolstack.findDomain("guest");
     await registry?.define(GUEST);
     const { definition: previous } = await find();
@@ -145,6 +149,7 @@ describe("toolstack-file", () => {
     };
     const context = {
       domain: previous,
+      evidence,
       signal: new AbortController().signal,
       progress: () => undefined,
       warn: () => undefined,

@@ -36,7 +36,12 @@ import { endGuest } from "../../../src/plugins/toolstack-qemu/guest-process.js";
 import { queryGuest } from "../../../src/plugins/toolstack-qemu/guest-state.js";
 import { toolstackQemuModule } from "../../../src/plugins/toolstack-qemu/index.js";
 import type { QemuToolstack } from "../../../src/plugins/toolstack-qemu/qemu-toolstack.js";
-import { describeToolstack, expectError } from "../../../src/testing/index.js";
+import {
+  describeToolstack,
+  expectError,
+  tableRunner,
+  TestEvidence,
+} from "../../../src/testing/index.js";
 import { libvirtDocuments } from "../../../src/xml/index.js";
 import {
   readStamp,
@@ -313,10 +318,12 @@ describe("toolstack-qemu", () => {
     it("does not keep a resume from being settled", async () => {
       const { uuid, name } = await find();
       const warnings: string[] = [];
-      await connection.toolstack.handler.run(
+      const evidence = new TestEvidence();
+      await tableRunner(connection.toolstack.operations, evidence).run(
         { kind: "domain.resume" },
         {
           domain: { uuid, name },
+          evidence,
           signal: new AbortController().signal,
           progress: () => undefined,
           warn: (message) => warnings.push(message),

@@ -10,7 +10,12 @@ import { Container } from "inversify";
 import { ConnectionProvider, type Connection } from "../../../src/core/ports/index.js";
 import { storeMemoryModule } from "../../../src/plugins/store-memory/index.js";
 import { toolstackTestModule } from "../../../src/plugins/toolstack-test/index.js";
-import { describeToolstack, expectError } from "../../../src/testing/index.js";
+import {
+  describeToolstack,
+  expectError,
+  tableRunner,
+  TestEvidence,
+} from "../../../src/testing/index.js";
 import { makeFolder } from "../support/state-folder.js";
 
 function provider(): ConnectionProvider {
@@ -166,8 +171,15 @@ describe("toolstack-test", () => {
       const domain = { name: "test", uuid: "6695eb01-f6a4-8304-79aa-97f2502e193f" };
       const operation = kind === "domain.start" ? { kind, paused: false } : { kind };
       const signal = new AbortController().signal;
-      const context = { domain, signal, progress: () => undefined, warn: () => undefined };
-      await toolstack.handler.run(operation, context);
+      const evidence = new TestEvidence();
+      const context = {
+        domain,
+        evidence,
+        signal,
+        progress: () => undefined,
+        warn: () => undefined,
+      };
+      await tableRunner(toolstack.operations, evidence).run(operation, context);
     };
 
     it("get a new id with each start", async () => {

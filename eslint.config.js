@@ -42,6 +42,8 @@ export default tseslint.config(
         __filename: "readonly",
         performance: "readonly",
         setTimeout: "readonly",
+        clearTimeout: "readonly",
+        AbortController: "readonly",
       },
     },
   },

@@ -94,7 +94,7 @@ async function useHost(name, waiting) {
 /** mocha in dom0, on bundles: compiling there would take longer than the tests. */
 function runSuite(machine, suite) {
   const mocha = ["node", "node_modules/mocha/bin/mocha.js", "--no-config"];
-  const args = [`xen-tests/${suite}.dom0.cjs`, "--exit", "--color", ...options];
+  const args = [`xen-tests/${suite}.dom0.cjs`, "--exit", "--slow", "0", "--color", ...options];
   const show = linesAfter(`${suite} | `);
   return machine.run([...mocha, ...args].map(quote).join(" "), {
     timeoutMs: FILE_TIMEOUT_MS,

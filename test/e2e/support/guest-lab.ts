@@ -1,12 +1,23 @@
 import { execFileSync, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { openSnapshotService } from "../../../src/container.js";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
 import type { DomainDefinition } from "../../../src/core/model/index.js";
+import { ProgramServer } from "../../sweep/support/program-server.js";
 import { runDomsnap, startDomsnap, tryDomsnap, type CliResult } from "./run-domsnap.js";
 
 /** The content of all disks of a guest, as hashes of what the guest would read. */
@@ -16,6 +27,7 @@ export interface Contents {
 }
 
 const IMAGE_BYTES = 1024 * 1024;
+const REGION_BYTES = 64 * 1024;
 
 type Target = keyof Contents;
 type Image = { readonly path: string; readonly format: string };
@@ -30,6 +42,8 @@ export class GuestLab {
   readonly uri = `file://${this.definitions}`;
   readonly raw = join(this.folder, "system.raw");
   readonly qcow2 = join(this.folder, "data.qcow2");
+  readonly #saved = `${this.folder}.saved`;
+  readonly #server = new ProgramServer();
 
   private constructor() {
     mkdirSync(this.definitions);
@@ -45,7 +59,30 @@ export class GuestLab {
   }
 
   remove(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    this.#server.stop();
+    for (const folder of [this.folder, this.#saved])
+      rmSync(folder, { recursive: true, force: true });
+  }
+
+  /** Keeps the guest as it is, with its snapshots, for `restore`. */
+  save(): void {
+    copyTree(this.folder, this.#saved);
+  }
+
+  /** Puts the guest back as it was at the last `save`. */
+  restore(): void {
+    copyTree(this.#saved, this.folder);
+  }
+
+  /**
+   * As `domsnap`: the installed program, loaded anew, in a process that lasts. For tests of many
+   * commands, of which the start of a process would be the greater part.
+   */
+  async run(...args: string[]): Promise<string> {
+    const run = await this.#server.run(["-q", "-c", this.uri, ...args]);
+    if (run.status !== 0)
+      throw new Error(`domsnap ${args.join(" ")}: ${String(run.status)}\n${run.stderr}`);
+    return run.stdout;
   }
 
   /** Runs a command that has to succeed; returns its standard output. */
@@ -74,15 +111,10 @@ export class GuestLab {
 
   /** What the guest would do while it runs: fills a part of each disk with one byte. */
   async write(byte: number): Promise<void> {
-    const region = (byte % 8) * 65_536;
+    const at = (byte % 8) * REGION_BYTES;
     for (const { path, format } of Object.values(await this.active()))
-      execFileSync("qemu-io", [
-        "-f",
-        format,
-        "-c",
-        `write -q -P ${String(byte)} ${String(region)} 65536`,
-        path,
-      ]);
+      if (format === "raw") writeBytes(path, Buffer.alloc(REGION_BYTES, byte), at);
+      else execFileSync("qemu-io", ["-f", format, "-c", `write -q -P ${byte} ${at} 64k`, path]);
   }
 
   /** The images that the guest would open now. */
@@ -142,14 +174,31 @@ function imagesOf({ disks }: DomainDefinition): Record<Target, Image> {
 
 /** Hash of what a guest reads from an image, or from one internal snapshot of it. */
 function hashOf({ path, format, tag }: Image & { readonly tag?: string }): string {
+  // What a raw image holds is what it is.
+  if (format === "raw") return hashOfFile(path);
   const flat = `${path}.flat`;
   const snapshot = tag === undefined ? [] : ["-l", `snapshot.name=${tag}`];
   try {
     qemuImg("convert", "-f", format, ...snapshot, "-O", "raw", path, flat);
-    return createHash("sha256").update(readFileSync(flat)).digest("hex");
+    return hashOfFile(flat);
   } finally {
     rmSync(flat, { force: true });
   }
+}
+
+function hashOfFile(path: string): string {
+  return createHash("sha256").update(readFileSync(path)).digest("hex");
+}
+
+function writeBytes(path: string, bytes: Buffer, at: number): void {
+  const file = openSync(path, "r+");
+  writeSync(file, bytes, 0, bytes.length, at);
+  closeSync(file);
+}
+
+function copyTree(from: string, to: string): void {
+  rmSync(to, { recursive: true, force: true });
+  execFileSync("cp", ["-a", "--sparse=always", "--", from, to]);
 }
 
 export function qemuImg(...args: string[]): string {

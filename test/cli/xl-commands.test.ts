@@ -280,7 +280,7 @@ describe("the commands that were proposed for xl, on a running guest", function 
   let lab: LiveLab;
   beforeEach(async () => {
     lab = await LiveLab.open({ disks: 1 });
-    await lab.boot();
+    await lab.wake();
   });
   afterEach(() => lab.close());
 

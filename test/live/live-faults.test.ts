@@ -11,23 +11,23 @@ import { asDomsnapError } from "../../src/core/errors/index.js";
 import { queryBlockGraph } from "../../src/clients/qmp/index.js";
 import { expectError } from "../../src/testing/index.js";
 import { formatCommandLine } from "../../src/plugins/toolstack-qemu/command-line.js";
+import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { LiveLab } from "./support/live-lab.js";
 import type { Fault } from "./support/monitor-relay.js";
 
-const child = fileURLToPath(new URL("support/dying-child.ts", import.meta.url));
+const child = fileURLToPath(new URL("support/dying-child.mjs", import.meta.url));
 
 describe("a running guest when something goes wrong", function () {
   this.timeout(120_000);
   let lab: LiveLab;
+  before(ensureBuilt);
 
   beforeEach(async () => {
     lab = await LiveLab.open({ disks: 2, words: "fill=24" });
-    await lab.boot(1);
+    await lab.wake();
   });
   afterEach(() => lab.close());
 
-  /** Boots a guest that was killed. */
-  const boot = () => lab.boot(1);
   /** Lets a command go wrong, and gives the relay that tells whether it did. */
   const arm = async (fault: Fault) => {
     const relay = await lab.relay();
@@ -145,7 +145,7 @@ describe("a running guest when something goes wrong", function () {
     it(`rolls back when QEMU dies while a snapshot in ${kind} is taken`, async () => {
       const others = ofToday(await createCommands(kind));
       for (const command of new Set([...DEADLY[kind], ...others])) {
-        if (!lab.guest.alive) await boot();
+        if (!lab.guest.alive) await lab.wake();
         await lab.steps(2);
         const armed = await arm({ command, instead: killGuest });
         const error = asDomsnapError(
@@ -158,20 +158,6 @@ describe("a running guest when something goes wrong", function () {
     });
   }
 
-  it("starts where a domsnap that was killed had just begun to start it", async () => {
-    const { stored, run } = lab.guest;
-    const { program, args } = formatCommandLine(stored, run);
-    for (const headStartMs of [0, 5, 20, 60]) {
-      await lab.guest.stop();
-      const begun = spawn(program, args, { cwd: run.path, stdio: "ignore" });
-      await sleep(headStartMs);
-      await lab.guest.start({ paused: false });
-      await lab.console.waitForTick(1);
-      if (begun.exitCode === null) await once(begun, "exit");
-      expect(lab.guest.alive).to.equal(true);
-    }
-  });
-
   it("carries a merge through when the monitor is lost, or QEMU dies", async () => {
     const overlays = () => readdirSync(lab.folder).filter((name) => name.endsWith(".s"));
     await lab.service.create("guest", lab.document("s", { mode: "external" }), { diskOnly: true });
@@ -179,7 +165,7 @@ describe("a running guest when something goes wrong", function () {
     const deadly = ["block-commit", "job-complete", "cont"];
     for (const instead of [undefined, killGuest])
       for (const command of instead ? deadly : lost) {
-        if (!lab.guest.alive) await boot();
+        if (!lab.guest.alive) await lab.wake();
         const document = lab.document("s", { mode: "external" });
         await lab.service.create("guest", document, { diskOnly: true });
         await lab.steps(2);
@@ -236,7 +222,7 @@ describe("a running guest when something goes wrong", function () {
   ] as const)
     it(`rolls back what a killed domsnap left: ${type} of ${kind}`, async () => {
       const args = [lab.uri, "create", "s", documents.files(), type, kind];
-      const { signal } = spawnSync(process.execPath, ["--import", "tsx/esm", child, ...args]);
+      const { signal } = spawnSync(process.execPath, [child, ...args]);
       expect(signal).to.equal("SIGKILL");
       await sleep(100);
       await expectUntouched();
@@ -247,7 +233,7 @@ describe("a running guest when something goes wrong", function () {
     await lab.service.create("guest", document, { diskOnly: true });
     await lab.steps(2);
     const args = [lab.uri, "delete", "s", "", "operation-progress", "domain.merge"];
-    const { signal } = spawnSync(process.execPath, ["--import", "tsx/esm", child, ...args]);
+    const { signal } = spawnSync(process.execPath, [child, ...args]);
     expect(signal).to.equal("SIGKILL");
     await expectUntouched();
   });
@@ -260,7 +246,7 @@ describe("a running guest when something goes wrong", function () {
       expect(kinds).to.include.members(["disks.stage", "domain.stop", "domain.start"]);
       for (const step of new Set(kinds)) {
         const args = [lab.uri, "revert", "s", "", "operation-finished", step];
-        const { signal } = spawnSync(process.execPath, ["--import", "tsx/esm", child, ...args]);
+        const { signal } = spawnSync(process.execPath, [child, ...args]);
         expect(signal, step).to.equal("SIGKILL");
         const { heads } = await lab.service.list("guest");
         expect(
@@ -273,4 +259,27 @@ describe("a running guest when something goes wrong", function () {
         expect(lab.console.torn, step).to.deep.equal([]);
       }
     });
+});
+
+describe("a guest that starts", function () {
+  let lab: LiveLab;
+  beforeEach(async () => {
+    lab = await LiveLab.open({ disks: 1 });
+  });
+  afterEach(() => lab.close());
+
+  it("does so where a domsnap that was killed had just begun to start it", async () => {
+    const { stored, run } = lab.guest;
+    const { program, args } = formatCommandLine(stored, run);
+    await lab.guest.start({ paused: true });
+    for (const headStartMs of [0, 5, 20, 60]) {
+      await lab.guest.stop();
+      const begun = spawn(program, args, { cwd: run.path, stdio: "ignore" });
+      await sleep(headStartMs);
+      await lab.guest.start({ paused: false });
+      if (begun.exitCode === null) await once(begun, "exit");
+      expect((await lab.find()).state).to.equal("running");
+    }
+    await lab.console.waitForTick(1);
+  });
 });

@@ -8,18 +8,20 @@ import { expect } from "chai";
 import type { ProgressEvent } from "../../src/core/execute/progress-event.js";
 import { queryJobs } from "../../src/clients/qmp/index.js";
 import { expectError } from "../../src/testing/index.js";
+import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { LiveLab, type LabOptions } from "./support/live-lab.js";
 
-const child = fileURLToPath(new URL("support/dying-child.ts", import.meta.url));
+const child = fileURLToPath(new URL("support/dying-child.mjs", import.meta.url));
 
 describe("merges under a running guest's feet", function () {
   this.timeout(240_000);
   let lab: LiveLab;
+  before(ensureBuilt);
   afterEach(() => lab.close());
 
   const open = async (options: LabOptions) => {
     lab = await LiveLab.open(options);
-    await lab.boot();
+    await lab.wake();
   };
   const take = async (name: string) => {
     const document = lab.document(name, { mode: "external" });
@@ -131,7 +133,7 @@ describe("merges under a running guest's feet", function () {
     ] as const) {
       if (name === "b") await openWithSmallMiddle();
       const args = [lab.uri, "delete", name, "", "operation-progress", "domain.merge"];
-      const domsnap = spawn(process.execPath, ["--import", "tsx/esm", child, ...args]);
+      const domsnap = spawn(process.execPath, [child, ...args]);
       const [, signal] = (await once(domsnap, "exit")) as [number | null, string | null];
       expect(signal).to.equal("SIGKILL");
       await lab.console.waitForData(lab.console.data + 2, 60_000);

@@ -10,15 +10,17 @@ import { AgentClient } from "../../src/clients/guest-agent/index.js";
 import { expectError } from "../../src/testing/index.js";
 import { AGENT_CHANNEL } from "../support/tiny-guest/tiny-guest.js";
 import { fakeAgent, type AgentScript, type FakeAgent } from "./support/fake-agent.js";
+import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { journalNeedsRecovery, LiveLab } from "./support/live-lab.js";
 
-const child = fileURLToPath(new URL("support/dying-child.ts", import.meta.url));
+const child = fileURLToPath(new URL("support/dying-child.mjs", import.meta.url));
 
 const QUIESCE = { diskOnly: true, quiesce: true };
 
 describe("file systems that the guest's agent freezes", function () {
   this.timeout(180_000);
   let lab: LiveLab;
+  before(ensureBuilt);
 
   /** Waits for some writes from now on: the file system is not frozen. */
   const writes = () => lab.console.waitForData(lab.console.data + 3, 60_000);
@@ -39,7 +41,7 @@ describe("file systems that the guest's agent freezes", function () {
   describe("by QEMU's real agent", () => {
     beforeEach(async () => {
       lab = await LiveLab.open({ disks: 2, fileSystem: true });
-      await lab.boot(1);
+      await lab.wake();
       await writes();
       expect(await status()).to.equal("thawed");
     });
@@ -85,7 +87,7 @@ describe("file systems that the guest's agent freezes", function () {
         const document = lab.document("s", { mode: "external" });
         const flags = JSON.stringify(QUIESCE);
         const args = [lab.uri, "create", "s", document, "operation-finished", kind, flags];
-        const { signal } = spawnSync(process.execPath, ["--import", "tsx/esm", child, ...args]);
+        const { signal } = spawnSync(process.execPath, [child, ...args]);
         expect(signal).to.equal("SIGKILL");
         expect(await status(), kind).to.equal("frozen");
         expect((await lab.service.list("guest")).heads).to.deep.equal([]);
@@ -131,7 +133,7 @@ describe("file systems that the guest's agent freezes", function () {
 
     beforeEach(async () => {
       lab = await LiveLab.open({ disks: 1, devices: AGENT_CHANNEL });
-      await lab.boot(1);
+      await lab.wake();
     });
     afterEach(async () => {
       await agent?.close();

@@ -15,7 +15,7 @@ describe("snapshots of a running guest", function () {
 
   const open = async (options: LabOptions) => {
     lab = await LiveLab.open(options);
-    await lab.boot();
+    await lab.wake();
   };
 
   const create = async (name: string, how: Parameters<LiveLab["document"]>[1] = {}) => {

@@ -19,6 +19,7 @@ import {
   tinyGuestXml,
   type TinyDisk,
 } from "../../support/tiny-guest/tiny-guest.js";
+import { BootedGuest } from "./booted-guest.js";
 import { relayMonitor, type MonitorRelay } from "./monitor-relay.js";
 
 export interface LabOptions {
@@ -107,12 +108,24 @@ export class LiveLab {
   async boot(ticks = 2): Promise<void> {
     this.#closeRelay();
     await this.guest.start({ paused: false });
-    await this.console.waitForTick(ticks, 60_000);
+    await this.console.waitForTick(ticks);
+  }
+
+  /**
+   * The guest runs as just after a boot, with disks as of then: much sooner than by a boot. It counts
+   * on from that boot, and its console tells nothing of it. A guest that runs already is ended.
+   */
+  async wake(): Promise<void> {
+    this.#closeRelay();
+    if (this.guest.alive) await this.guest.stop();
+    const booted = await BootedGuest.of(this.guest, this.disks, () => this.boot());
+    await booted.start(this.guest, this.disks);
+    await this.console.waitForTick(1);
   }
 
   /** Waits for some steps from now on: the guest runs. */
   async steps(count = 2): Promise<void> {
-    await this.console.waitForTick(this.console.ticks + count, 60_000);
+    await this.console.waitForTick(this.console.ticks + count);
   }
 
   /** A document with all disks in one mode; file names are generated. */

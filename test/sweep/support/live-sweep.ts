@@ -92,7 +92,7 @@ class LiveWorld {
 
   static async open(scenario: LiveScenario): Promise<LiveWorld> {
     const lab = await LiveLab.open({ disks: 2, words: "fill=24" });
-    await lab.boot(1);
+    await lab.wake();
     return new LiveWorld(lab, scenario);
   }
 

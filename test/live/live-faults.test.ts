@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 
 import { expect } from "chai";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { asDomsnapError } from "../../src/core/errors/index.js";
 import { queryBlockGraph } from "../../src/clients/qmp/index.js";
 import { expectError } from "../../src/testing/index.js";
@@ -18,7 +19,7 @@ import type { Fault } from "./support/monitor-relay.js";
 const child = fileURLToPath(new URL("support/dying-child.mjs", import.meta.url));
 
 describe("a running guest when something goes wrong", function () {
-  this.timeout(120_000);
+  this.timeout(patience(120_000));
   let lab: LiveLab;
   before(ensureBuilt);
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { isPickedLive, LIVE_SCENARIOS, sweepLive } from "./support/live-sweep.js";
 import { allScenarios } from "./support/scenarios.js";
@@ -18,7 +19,7 @@ const LIVE_RUNS_PART = 24;
  * whole commands, and others each day, so that in time all are tried here as well.
  */
 describe("the crash sweep, a sample", function () {
-  this.timeout(600_000);
+  this.timeout(patience(600_000));
   const folder = mkdtempSync(join(tmpdir(), "domsnap-forms-"));
   const day = Math.floor(Date.now() / 86_400_000);
 

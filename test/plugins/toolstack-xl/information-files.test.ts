@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { build } from "esbuild";
 
+import { patience } from "../../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../../scripts/ensure-built.mjs";
 import type { DomsnapError } from "../../../src/core/errors/index.js";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
@@ -95,7 +96,7 @@ class ViewLab {
 const OVERLAY = "<disk name='hda' snapshot='external'/><disk name='hdb' snapshot='no'/>";
 
 describe("information files beside the records", function () {
-  this.timeout(120_000);
+  this.timeout(patience(120_000));
   let lab: ViewLab;
   beforeEach(async () => {
     lab = await ViewLab.open();
@@ -225,7 +226,7 @@ describe("information files beside the records", function () {
 });
 
 describe("information files of other programs", function () {
-  this.timeout(120_000);
+  this.timeout(patience(120_000));
   let lab: ViewLab;
   beforeEach(async () => {
     lab = await ViewLab.open();
@@ -353,7 +354,7 @@ describe("information files of other programs", function () {
 const RUNS_PART = 40;
 
 describe("the crash sweep of records with information files, a sample", function () {
-  this.timeout(600_000);
+  this.timeout(patience(600_000));
   const folder = mkdtempSync(join(tmpdir(), "domsnap-view-program-"));
   const program = join(folder, "view-program.cjs");
   const day = Math.floor(Date.now() / 86_400_000);

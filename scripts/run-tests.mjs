@@ -15,10 +15,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensureBuilt } from "./ensure-built.mjs";
+import { ensureBuilt, keepBuilt } from "./ensure-built.mjs";
 import { inTurn } from "./test-run/in-turn.mjs";
-import { slowdown } from "./test-run/machine-speed.mjs";
-import { DEFAULT_FACTOR, patience, PATIENCE_VARIABLE } from "./test-run/patience.cjs";
+import { choosePatience } from "./test-run/machine-speed.mjs";
+import { patience } from "./test-run/patience.cjs";
 import { closingLine, tellFailures, tellFile, tellSlowest } from "./test-run/report.mjs";
 import { runMarked } from "./test-run/run-marked.mjs";
 import { runTestFile } from "./test-run/run-test-file.mjs";
@@ -31,7 +31,7 @@ const STEP_LIMIT_MS = 5 * 60_000;
 const FEW_FILES = 3;
 
 const STEPS = [
-  ["build", [process.execPath, "scripts/build.mjs"]],
+  ["build", [process.execPath, "scripts/build.mjs", "--unchecked"]],
   ["lint", ["npx", "eslint", "."]],
   ["types", ["npx", "tsc", "--noEmit", "-p", "tsconfig.json"]],
   ["format", ["npx", "prettier", "--check", "--log-level", "warn", "."]],
@@ -39,7 +39,7 @@ const STEPS = [
 
 const { words, options, jobs, onlyTests } = readArguments(process.argv.slice(2));
 const files = chooseFiles(root, words);
-process.env[PATIENCE_VARIABLE] ??= (DEFAULT_FACTOR * slowdown()).toFixed(1);
+const factor = choosePatience();
 
 const folder = mkdtempSync(join(tmpdir(), "domsnap-tests-"));
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -70,11 +70,10 @@ async function runSteps() {
 }
 
 async function runTests() {
+  keepBuilt();
   const times = new TestTimes(join(root, ".cache", "test-times.json"));
   const spec = files.length <= FEW_FILES;
-  console.log(
-    `== tests: ${files.length} files, ${jobs} at once, patience ${process.env[PATIENCE_VARIABLE]}`,
-  );
+  console.log(`== tests: ${files.length} files, ${jobs} at once, patience ${factor}`);
   const limits = { limitMs: patience(FILE_LIMIT_MS), stop };
   await inTurn([...times.inOrder(files).entries()], jobs, stop, async ([index, file]) => {
     const result = await runTestFile(file, { root, folder, index, options, spec, ...limits });

@@ -1,6 +1,7 @@
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readTrail } from "./trail.mjs";
+import { parseTrail } from "./trail.mjs";
 import { runMarked } from "./run-marked.mjs";
 
 const reporter = fileURLToPath(new URL("trail-reporter.cjs", import.meta.url));
@@ -18,14 +19,14 @@ export async function runTestFile(file, { root, folder, index, options, spec, ..
     cwd: root,
     log: join(folder, `${index}.log`),
   });
-  const counts = readTrail(trail);
+  const counts = parseTrail(existsSync(trail) ? readFileSync(trail, "utf8") : "");
   const wrong = whatIsWrong(ran, counts);
   const failures = wrong === undefined ? counts.failures : [...counts.failures, wrong];
   const failed = counts.failed + (wrong === undefined ? 0 : 1);
   return { ...counts, file, failed, failures, seconds: ran.seconds, output: ran.output };
 }
 
-/** What is wrong beside tests that failed. */
+/** What is wrong beside tests that failed, as a failure of its own. */
 function whatIsWrong({ status, signal, timedOut, seconds, left }, { ended, failed, last }) {
   const where = last === undefined ? "before its first test" : `in: ${last}`;
   const title = `the file, ${where}`;

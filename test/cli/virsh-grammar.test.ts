@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { openSnapshotService } from "../../src/container.js";
 import { runInProcess } from "./run-in-process.js";
 import { comparable, runVirsh } from "./run-virsh.js";
@@ -44,7 +45,7 @@ const PIECES = [
 
 describe("the grammar beside virsh", () => {
   it("gives the same output and errors for senseless lines", async function () {
-    this.timeout(120_000);
+    this.timeout(patience(120_000));
     const line = fc
       .array(fc.tuple(fc.constantFrom(...PIECES), fc.constantFrom(" ", " ", " ", "")), {
         minLength: 1,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { completeLine } from "../../src/cli/complete-line.js";
 import { COMMAND_TABLE } from "../../src/cli/command-table.js";
 import { openSnapshotService } from "../../src/container.js";
@@ -276,7 +277,7 @@ describe("the commands that were proposed for xl", () => {
 });
 
 describe("the commands that were proposed for xl, on a running guest", function () {
-  this.timeout(180_000);
+  this.timeout(patience(180_000));
   let lab: LiveLab;
   beforeEach(async () => {
     lab = await LiveLab.open({ disks: 1 });

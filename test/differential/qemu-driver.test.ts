@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { patience } from "../../scripts/test-run/patience.cjs";
 import type { CreateFlags } from "../../src/core/model/index.js";
 import { domainSketch } from "./support/domain-arbitrary.js";
 import { QemuDriverBench } from "./support/qemu-driver.js";
@@ -43,7 +44,7 @@ const createFlags = fc.oneof(
 );
 
 describe("libvirt's QEMU driver", function () {
-  this.timeout(400_000);
+  this.timeout(patience(400_000));
   let bench: QemuDriverBench;
   before(() => (bench = new QemuDriverBench()));
   after(() => bench.remove());

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { patience } from "../../scripts/test-run/patience.cjs";
 import type { CreateFlags } from "../../src/core/model/index.js";
 import { domainSketch } from "./support/domain-arbitrary.js";
 import { expectBusy, playBatches, seed } from "./support/run.js";
@@ -41,7 +42,7 @@ const scenarios = fc
   .map(([steps, tree]) => ({ ...steps, tree }));
 
 describe("libvirt's test driver", function () {
-  this.timeout(400_000);
+  this.timeout(patience(400_000));
   let bench: TestDriverBench;
   before(() => (bench = new TestDriverBench()));
   after(() => bench.remove());

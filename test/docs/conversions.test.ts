@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { readText } from "../../scripts/generate-docs.js";
 import { formatDisk, parseDisk } from "../../src/xl.js";
@@ -20,7 +21,7 @@ function examples(): { program: string; output: string }[] {
 }
 
 describe("docs/conversions.md", function () {
-  this.timeout(120_000);
+  this.timeout(patience(120_000));
   let project: string;
   before(() => {
     ensureBuilt();

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { chmodSync, cpSync, existsSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { readText } from "../../scripts/generate-docs.js";
 import {
@@ -68,7 +69,7 @@ function imported(reader: GuideReader): void {
 }
 
 describe("docs/migration.md", function () {
-  this.timeout(120_000);
+  this.timeout(patience(120_000));
   let source: GuideLibvirt;
   let reader: GuideReader;
   const others: LibvirtRoot[] = [];

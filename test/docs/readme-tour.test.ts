@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { readText } from "../../scripts/generate-docs.js";
 
@@ -57,7 +58,7 @@ function readable(output: string, folder = "/tmp"): string {
 }
 
 describe("README", function () {
-  this.timeout(120_000);
+  this.timeout(patience(120_000));
   let folder: string;
 
   before(() => {

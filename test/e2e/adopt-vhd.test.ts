@@ -14,7 +14,6 @@ interface ImportReport {
 }
 
 describe("VHD chains that XenServer made, through the command line", function () {
-  this.timeout(60_000);
   let lab: XenServerLab;
   beforeEach(() => {
     lab = new XenServerLab();

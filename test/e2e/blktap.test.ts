@@ -7,7 +7,6 @@ import { formatEmptyVhd, hostImageFiles, openVhd } from "../../src/formats/vhd/i
 import { TapLab, type TapContents } from "./support/tap-lab.js";
 
 describe("tapdisk's disks through the command line", function () {
-  this.timeout(60_000);
   let lab: TapLab;
   beforeEach(async () => {
     lab = await TapLab.create();

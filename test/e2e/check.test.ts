@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import type { FindingCode } from "../../src/core/rules/index.js";
 import { SweepGuest } from "../sweep/support/sweep-guest.js";
@@ -178,7 +179,7 @@ const REPAIRED: readonly Damage[] = [
 ];
 
 describe("check", function () {
-  this.timeout(300_000);
+  this.timeout(patience(300_000));
   let guest: SweepGuest;
 
   before(async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { createContainer, openSnapshotService } from "../../src/container.js";
+import { operationsOf } from "../../src/core/plan/plan-operations.js";
 import { RANK } from "../../src/core/model/index.js";
 import type { ServiceOptions } from "../../src/core/operations/shared/results.js";
 import type { SnapshotService } from "../../src/core/operations/snapshot-service.js";
@@ -170,8 +171,8 @@ describe("the backend of a disk", function () {
       await lab.write(2);
       const now = await open({ backends: { default: "qdisk" } });
       const { plans } = await now.revert("guest", "s", {});
-      const kinds = plans.flatMap(({ operations }) =>
-        operations.flatMap((one) => ("backend" in one ? [one.backend] : [])),
+      const kinds = plans.flatMap((plan) =>
+        operationsOf(plan).flatMap((one) => ("backend" in one ? [one.backend] : [])),
       );
       expect(new Set(kinds)).to.deep.equal(new Set(["whole-files"]));
       expect((await lab.contents()).vdb).to.equal(then.vdb);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { SweepGuest } from "../sweep/support/sweep-guest.js";
 
@@ -16,7 +17,7 @@ const INTERNAL = "<disk name='vdb' snapshot='internal'/>";
 const OVERLAY = "<disk name='vdb' snapshot='external'/>";
 
 describe("a file system that is full", function () {
-  this.timeout(120_000);
+  this.timeout(patience(120_000));
   let guest: SweepGuest;
   let filler: string;
 

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { readdirSync, writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { GuestLab, qemuImg } from "./support/guest-lab.js";
 
@@ -16,7 +17,7 @@ const DISKS =
   "<disk name='vdb' snapshot='internal'/>";
 
 describe("a create that is killed", function () {
-  this.timeout(180_000);
+  this.timeout(patience(180_000));
   let lab: GuestLab;
 
   before(async () => {

@@ -4,7 +4,6 @@ import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { SweepGuest } from "../sweep/support/sweep-guest.js";
 
 describe("prune", function () {
-  this.timeout(60_000);
   let guest: SweepGuest;
 
   before(async () => {

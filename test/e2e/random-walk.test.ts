@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { DomsnapError } from "../../src/core/errors/index.js";
 import { GuestLab, type Contents } from "./support/guest-lab.js";
 
@@ -88,7 +89,7 @@ class Walk {
 }
 
 describe("a random walk of writes, creates, reverts and deletes", function () {
-  this.timeout(300_000);
+  this.timeout(patience(300_000));
 
   it("keeps every snapshot's content, and refuses without effect", async () => {
     let steps = 0;

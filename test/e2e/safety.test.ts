@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { SweepGuest } from "../sweep/support/sweep-guest.js";
 
@@ -14,7 +15,7 @@ const OVERLAY = "<disk name='vda' snapshot='external'/>";
 const PROCESSES = 50;
 
 describe("safety rules", function () {
-  this.timeout(180_000);
+  this.timeout(patience(180_000));
   let guest: SweepGuest;
 
   before(ensureBuilt);

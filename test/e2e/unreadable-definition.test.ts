@@ -3,11 +3,12 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { SweepGuest } from "../sweep/support/sweep-guest.js";
 
 describe("a definition that cannot be read", function () {
-  this.timeout(300_000);
+  this.timeout(patience(300_000));
   let guest: SweepGuest;
   let path: string;
 

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 
 import { expect } from "chai";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { openSnapshotService } from "../../src/container.js";
 import { runInProcess } from "../cli/run-in-process.js";
 import { isOneInstant, LiveLab } from "./support/live-lab.js";
@@ -15,7 +16,7 @@ const fixture = (name: string) =>
   );
 
 describe("a real guest through the command line", function () {
-  this.timeout(120_000);
+  this.timeout(patience(120_000));
   let lab: LiveLab;
 
   beforeEach(async () => {
@@ -46,7 +47,7 @@ describe("a real guest through the command line", function () {
   ] as const)
     it(`brings memory and disks back as ${name} tells`, async () => {
       expect(await domsnap("start", "guest")).to.equal("Domain 'guest' started\n\n");
-      await lab.console.waitForTick(3, 60_000);
+      await lab.console.waitForTick(3);
       const before = lab.console.ticks;
       const file = documentOf(name);
       const created = await domsnap("snapshot-create", "guest", file);
@@ -56,7 +57,7 @@ describe("a real guest through the command line", function () {
       const after = lab.console.ticks;
       await lab.steps(3);
       expect(await domsnap("snapshot-revert", "guest", snapshot)).to.include("reverted");
-      await lab.console.waitForTick(1, 60_000);
+      await lab.console.waitForTick(1);
       const first = Number(/tick (\d+)/.exec(lab.console.text)?.[1]);
       expect(first).to.be.within(before, after + 2);
       await lab.steps(3);
@@ -96,7 +97,7 @@ describe("a real guest through the command line", function () {
 
   it("measures as data, and plans without effect", async () => {
     await domsnap("start", "guest");
-    await lab.console.waitForTick(2, 60_000);
+    await lab.console.waitForTick(2);
     const plan = await domsnap("--dry-run", "snapshot-create-as", "guest", "s");
     expect(plan).to.include("take memory and vda at one instant");
     const created = await domsnap(...["--json", "snapshot-create-as", "guest", "s", "--disk-only"]);

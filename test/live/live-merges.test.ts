@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 
 import { expect } from "chai";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import type { ProgressEvent } from "../../src/core/execute/progress-event.js";
 import { queryJobs } from "../../src/clients/qmp/index.js";
 import { expectError } from "../../src/testing/index.js";
@@ -14,7 +15,7 @@ import { LiveLab, type LabOptions } from "./support/live-lab.js";
 const child = fileURLToPath(new URL("support/dying-child.mjs", import.meta.url));
 
 describe("merges under a running guest's feet", function () {
-  this.timeout(240_000);
+  this.timeout(patience(240_000));
   let lab: LiveLab;
   before(ensureBuilt);
   afterEach(() => lab.close());
@@ -39,7 +40,7 @@ describe("merges under a running guest's feet", function () {
     await take("a");
     await take("b");
     const written = lab.console.data;
-    await lab.console.waitForData(written + 12, 60_000);
+    await lab.console.waitForData(written + 12);
   };
 
   it("go up into the overlay where that is cheaper, and no pause is needed", async () => {
@@ -62,14 +63,14 @@ describe("merges under a running guest's feet", function () {
     // The snapshot below, whose overlay has another name now, is as whole as before.
     const { disks } = await lab.service.get("guest", "a");
     expect(disks[0]?.source?.path).to.equal(top);
-    await lab.console.waitForData(lab.console.data + 3, 60_000);
+    await lab.console.waitForData(lab.console.data + 3);
     await lab.service.delete("guest", "a", {});
     expect(await lab.presentImages()).to.deep.equal([lab.disks[0]?.path]);
     expect(overlays()).to.deep.equal([]);
     await lab.guest.stop();
     for (const { path } of lab.disks) execFileSync("qemu-img", ["check", "-q", path]);
     await lab.boot(0);
-    await lab.console.waitForData(2, 60_000);
+    await lab.console.waitForData(2);
     expect(lab.console.text).not.to.include("no file system");
   });
 
@@ -84,7 +85,7 @@ describe("merges under a running guest's feet", function () {
     expect((await lab.service.list("guest")).heads.map(({ name }) => name)).to.deep.equal(["a"]);
     expect(backingOf(top)).to.equal(lab.disks[0]?.path);
     expect(overlays()).to.have.length(1);
-    execFileSync("qemu-img", ["check", "-q", "-r", "leaks", top]);
+    execFileSync("qemu-img", ["check", "-q", "-r", "leaks", top], { stdio: "pipe" });
   });
 
   it("tell how long the guest stood still, and what they copied", async () => {
@@ -92,7 +93,7 @@ describe("merges under a running guest's feet", function () {
     await take("a");
     await lab.steps(3);
     const { measures } = await lab.service.delete("guest", "a", {});
-    expect(measures?.pauseMs).to.be.within(0.001, 20_000);
+    expect(measures?.pauseMs).to.be.within(0.001, patience(20_000));
     expect(measures?.bytesWritten).to.be.greaterThan(0);
     await lab.expectHealthy();
   });
@@ -100,7 +101,7 @@ describe("merges under a running guest's feet", function () {
   it("warn of a guest that writes faster, stop on request, and go on later", async () => {
     await open({ disks: 1, fileSystem: true });
     await take("a");
-    await lab.console.waitForData(lab.console.data + 20, 120_000);
+    await lab.console.waitForData(lab.console.data + 20);
     const relay = await lab.relay();
     relay.arm({ command: "block-commit", rewrite: (args) => ({ ...args, speed: 16 * 1024 }) });
     const abort = new AbortController();
@@ -119,12 +120,12 @@ describe("merges under a running guest's feet", function () {
     expect(warnings[0]).to.include("the merge gets no nearer to its end");
     expect(await lab.guest.withMonitor(queryJobs)).to.deep.equal([]);
     expect((await lab.find()).state).to.equal("running");
-    await lab.console.waitForData(lab.console.data + 3, 60_000);
+    await lab.console.waitForData(lab.console.data + 3);
     // The next command goes on with it, at full speed.
     expect((await lab.service.list("guest")).heads).to.deep.equal([]);
     expect(await lab.presentImages()).to.deep.equal([lab.disks[0]?.path]);
     expect(overlays()).to.deep.equal([]);
-    await lab.console.waitForData(lab.console.data + 3, 60_000);
+    await lab.console.waitForData(lab.console.data + 3);
   });
 
   it("are carried through from wherever a killed domsnap left them, up and down", async () => {
@@ -137,11 +138,11 @@ describe("merges under a running guest's feet", function () {
       const domsnap = spawn(process.execPath, [child, ...args]);
       const [, signal] = (await once(domsnap, "exit")) as [number | null, string | null];
       expect(signal).to.equal("SIGKILL");
-      await lab.console.waitForData(lab.console.data + 2, 60_000);
+      await lab.console.waitForData(lab.console.data + 2);
       expect((await lab.service.list("guest")).heads).to.have.length(count);
       expect(overlays()).to.have.length(count);
       await lab.presentImages();
-      await lab.console.waitForData(lab.console.data + 2, 60_000);
+      await lab.console.waitForData(lab.console.data + 2);
     }
     expect(existsSync(lab.disks[0]?.path ?? "")).to.equal(true);
   });

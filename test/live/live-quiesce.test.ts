@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { string } from "valibot";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import type { DomsnapError } from "../../src/core/errors/index.js";
 import { AgentClient } from "../../src/clients/guest-agent/index.js";
 import { expectError } from "../../src/testing/index.js";
@@ -18,16 +19,20 @@ const child = fileURLToPath(new URL("support/dying-child.mjs", import.meta.url))
 const QUIESCE = { diskOnly: true, quiesce: true };
 
 describe("file systems that the guest's agent freezes", function () {
-  this.timeout(180_000);
+  this.timeout(patience(180_000));
   let lab: LiveLab;
   before(ensureBuilt);
 
   /** Waits for some writes from now on: the file system is not frozen. */
-  const writes = () => lab.console.waitForData(lab.console.data + 3, 60_000);
+  const writes = () => lab.console.waitForData(lab.console.data + 3);
   const status = async () => {
-    const agent = await AgentClient.connect(lab.guest.run.agent, { syncTimeoutMs: 60_000 });
+    const agent = await AgentClient.connect(lab.guest.run.agent, {
+      syncTimeoutMs: patience(60_000),
+    });
     try {
-      return await agent.execute("guest-fsfreeze-status", string(), { timeoutMs: 60_000 });
+      return await agent.execute("guest-fsfreeze-status", string(), {
+        timeoutMs: patience(60_000),
+      });
     } finally {
       agent.close();
     }

@@ -18,6 +18,7 @@ import {
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { contentOf, fill, ImportLab, outcomes, qemuImg, UUID } from "./support/import-lab.js";
 
@@ -41,7 +42,7 @@ const snapshot = (name: string, mode: string) =>
   `<disk name='vdb' snapshot='no'/></disks></domainsnapshot>`;
 
 describe("bundles with large images", function () {
-  this.timeout(300_000);
+  this.timeout(patience(300_000));
   let here: ImportLab;
   let there: ImportLab;
   const bundle = () => join(here.folder, "bundle");

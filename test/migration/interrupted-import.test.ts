@@ -13,7 +13,6 @@ const PROGRAM = fileURLToPath(new URL("../../bin/domsnap.cjs", import.meta.url))
 const COUNT = 1500;
 
 describe("an import that is killed", function () {
-  this.timeout(60_000);
   let lab: ImportLab;
   let source: string;
   const last = `s${String(COUNT - 1)}`;

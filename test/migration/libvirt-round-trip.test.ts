@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import type { DomainDefinition, DomainSnapshot } from "../../src/core/model/index.js";
 import { formatMetadata } from "../../src/xml/libvirt-metadata.js";
 import { parseDomain } from "../../src/xml/index.js";
@@ -52,7 +53,7 @@ function external(name: string): Pick<DomainSnapshot, "disks"> {
 }
 
 describe("trees of libvirt's QEMU driver", function () {
-  this.timeout(300_000);
+  this.timeout(patience(300_000));
   let roots: LibvirtRoot[];
   let lab: ImportLab;
   beforeEach(() => {

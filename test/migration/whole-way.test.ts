@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { parseDomain } from "../../src/xml/index.js";
 import { runDomsnap, tryDomsnap } from "../e2e/support/run-domsnap.js";
@@ -15,7 +16,7 @@ const TARGETS = ["vda", "vdb"];
 const NAMES = ["first", "second", "branch", "kept", "over"];
 
 describe("a real guest of libvirt, with the command line", function () {
-  this.timeout(300_000);
+  this.timeout(patience(300_000));
   let libvirt: LibvirtRoot;
   let folder: string;
   const others: LibvirtRoot[] = [];

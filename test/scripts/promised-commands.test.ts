@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -22,7 +23,7 @@ function node(...args: string[]): string {
 }
 
 describe("what the README and package.json promise", function () {
-  this.timeout(120_000);
+  this.timeout(patience(120_000));
   before(() => {
     ensureBuilt();
   });

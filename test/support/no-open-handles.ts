@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { patience } from "../../scripts/test-run/patience.cjs";
 
 /** How long what was just closed may take. */
-const PATIENCE_MS = 10_000;
+const CLOSING_MS = 10_000;
 /** What would keep the program from ending: servers, connections, programs, watched files. */
 const KEPT_OPEN = /^(Pipe|PipeServer|TCP|TCPServer|TCPSocket|Process|FSEvent)Wrap$/;
 
@@ -19,7 +20,7 @@ export const mochaHooks = {
     atFirst = openHandles();
   },
   async afterAll(): Promise<void> {
-    const deadlineMs = performance.now() + PATIENCE_MS;
+    const deadlineMs = performance.now() + patience(CLOSING_MS);
     while (openHandles().length > atFirst.length && performance.now() < deadlineMs) await sleep(50);
     const left = openHandles();
     if (left.length > atFirst.length)

@@ -11,10 +11,8 @@ import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { SweepGuest } from "./support/sweep-guest.js";
 
 const program = fileURLToPath(new URL("../../bin/domsnap.cjs", import.meta.url));
-const SLOW_MS = 1500;
 
 describe("a domsnap that is killed while a program works for it", function () {
-  this.timeout(60_000);
   let guest: SweepGuest;
   let tools: string;
 
@@ -22,8 +20,9 @@ describe("a domsnap that is killed while a program works for it", function () {
     ensureBuilt();
     guest = await SweepGuest.make([{ driver: "qemu", format: "qcow2" }]);
     tools = mkdtempSync(join(tmpdir(), "domsnap-tools-"));
-    // A qemu-img that takes its time before it takes a snapshot.
-    const slow = `#!/bin/sh\ncase "$1" in snapshot) touch ${tools}/begun; sleep ${SLOW_MS / 1000};; esac\nexec /usr/bin/qemu-img "$@"\n`;
+    // A qemu-img that waits to be let go before it takes a snapshot.
+    const wait = `touch ${tools}/begun; until [ -e ${tools}/go ]; do sleep 0.05; done`;
+    const slow = `#!/bin/sh\ncase "$1" in snapshot) ${wait};; esac\nexec /usr/bin/qemu-img "$@"\n`;
     writeFileSync(join(tools, "qemu-img"), slow);
     chmodSync(join(tools, "qemu-img"), 0o755);
   });
@@ -51,6 +50,7 @@ describe("a domsnap that is killed while a program works for it", function () {
     const [tooEarly] = await service.recover("guest", { lockTimeoutMs: 0 });
     expect(tooEarly?.error?.code).to.equal("locked");
 
+    writeFileSync(join(tools, "go"), "");
     const [recovery] = await service.recover("guest");
     expect(recovery).to.include({ outcome: "rolled-back" });
     expect(await service.locks()).to.deep.equal([]);

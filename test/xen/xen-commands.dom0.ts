@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { LabGuest, run } from "./support/lab-guest.js";
 import { useWrittenGuest } from "./support/written-guest.js";
 
@@ -30,7 +31,7 @@ function must(...words: readonly string[]): string {
 
 /** Runs in dom0 of the Xen lab (`npm run test:xen`): the built program, with one guest at work. */
 describe("domsnap's commands on a Xen host", function () {
-  this.timeout(900_000);
+  this.timeout(patience(300_000));
 
   const guest = new LabGuest("worker", "40000000-1c1d-4e5f-8a6b-0123456789ab", [
     { vdev: "xvda", format: "qcow2" },

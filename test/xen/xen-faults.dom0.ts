@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "chai";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { Xl } from "../../src/clients/xl/index.js";
 import { expectError } from "../../src/testing/expect-error.js";
 import { LabGuest, run } from "./support/lab-guest.js";
@@ -16,14 +17,14 @@ import { useWrittenGuest } from "./support/written-guest.js";
 const STATE = "/var/lib/xen/snapshots";
 const PROGRAM = join(process.cwd(), "bin/domsnap.cjs");
 const DOCUMENT = "/var/lib/xen/images/faults.xml";
-const WINDOW_TIMEOUT_MS = 120_000;
+const WINDOW_TIMEOUT_MS = patience(40_000);
 
 const snapshot = (name: string, mode: string) => `<domainsnapshot><name>${name}</name><disks>
   <disk name='xvda' snapshot='${mode}'/><disk name='xvdb' snapshot='${mode}'/></disks></domainsnapshot>`;
 
 /** Runs in dom0 of the Xen lab (`npm run test:xen`), with one guest for all tests. */
 describe("a running Xen guest when something fails", function () {
-  this.timeout(900_000);
+  this.timeout(patience(300_000));
 
   const xl = new Xl();
   const guest = new LabGuest("faults", "30000000-1c1d-4e5f-8a6b-0123456789ab", [

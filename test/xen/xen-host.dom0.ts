@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 
 import { expect } from "chai";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { openSnapshotService } from "../../src/container.js";
 import type { SnapshotService } from "../../src/core/operations/snapshot-service.js";
 import { changeConfigDisks, rewriteSaveFile } from "../../src/formats/xen-save-file/index.js";
@@ -17,7 +18,7 @@ const internal = (name: string) =>
 
 /** Runs in dom0 of the Xen lab (`npm run test:xen`), with one guest for all tests, in their order. */
 describe("xen:///system on a Xen host", function () {
-  this.timeout(900_000);
+  this.timeout(patience(300_000));
 
   const xl = new Xl();
   const guest = new LabGuest("lab", "3b7c6be4-1c1d-4e5f-8a6b-0123456789ab", [

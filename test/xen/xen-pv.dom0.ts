@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 
 import { expect } from "chai";
 
+import { patience } from "../../scripts/test-run/patience.cjs";
 import { run } from "./support/lab-guest.js";
 import { document, itTakesSnapshots, OVERLAYS, useRunningGuest } from "./support/running-guest.js";
 
@@ -15,7 +16,7 @@ const MEMORY = "/var/lib/xen/images/memory-xl";
  * disks are not of one instant (`LabGuest.startWriter`).
  */
 describe("a running PV guest with qcow2 and raw disks", function () {
-  this.timeout(900_000);
+  this.timeout(patience(300_000));
 
   const running = useRunningGuest("pv", "10000000-1c1d-4e5f-8a6b-0123456789ab");
   const { guest, lab, base, overlays, openImages } = running;

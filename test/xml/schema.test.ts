@@ -166,7 +166,6 @@ const isSchemaError = (message: string | undefined) =>
 describe("the schema", () => {
   it(`judges ${CASES.length} documents as virsh --validate does`, function () {
     // libvirt loads its schema anew for each of them.
-    this.timeout(60_000);
     const commands = CASES.map((_, index) => `snapshot-create test @${index} --validate`);
     const answers = askVirsh(commands, CASES);
     const theirs = CASES.filter((_, index) => isSchemaError(answers[index]?.error));

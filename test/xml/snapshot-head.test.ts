@@ -2,6 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { patience } from "../../scripts/test-run/patience.cjs";
 import type { DomainSnapshot, SnapshotHead } from "../../src/core/model/index.js";
 import { formatSnapshot, parseSnapshot, parseSnapshotHead } from "../../src/xml/index.js";
 import { SNAPSHOT } from "./arbitrary-snapshot.js";
@@ -81,12 +82,12 @@ describe("parseSnapshotHead", () => {
     );
   });
 
-  it("takes well under 30 microseconds", () => {
+  it("takes few microseconds", () => {
     const count = 20_000;
     for (let i = 0; i < 2_000; i++) parseSnapshotHead(REDEFINE);
     const start = process.cpuUsage();
     for (let i = 0; i < count; i++) parseSnapshotHead(REDEFINE);
     const microseconds = process.cpuUsage(start).user / count;
-    expect(microseconds).to.be.lessThan(30);
+    expect(microseconds).to.be.lessThan(patience(15));
   });
 });

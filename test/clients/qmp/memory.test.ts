@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 
+import { patience } from "../../../scripts/test-run/patience.cjs";
 import {
   endMigration,
   openMemorySink,
@@ -57,8 +58,8 @@ describe("a guest's memory into a file", () => {
   it("is saved behind the back of a guest that QEMU lets run again", async () => {
     await run();
     expect(await prepareMigration(client, { background: true })).to.equal(true);
-    const stopped = client.once("STOP", { timeoutMs: 10_000 });
-    const resumed = client.once("RESUME", { timeoutMs: 10_000 });
+    const stopped = client.once("STOP", { timeoutMs: patience(10_000) });
+    const resumed = client.once("RESUME", { timeoutMs: patience(10_000) });
     await startMigration(client, sink.uri);
     await waitForMigration(client);
     await endMigration(client);

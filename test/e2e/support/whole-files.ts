@@ -30,7 +30,7 @@ export function wholeFiles(rank: number = RANK.generic): DiskBackend {
       ),
     inspect: (image) => qdisk.inspect(image),
     findDependents: (image, candidates) => qdisk.findDependents(image, candidates),
-    handler: dd.handler,
+    operations: dd.operations,
   };
 }
 

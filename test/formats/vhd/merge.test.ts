@@ -127,7 +127,7 @@ describe("chains of VHDs", () => {
         },
       ),
       { numRuns: 40 },
-    )).timeout(60_000);
+    ));
 
   const makePair = async (sizeBytes: number) => {
     await makeLayer("base", sizeBytes, 2048 * KIB);

@@ -43,7 +43,6 @@ const backendWith = (files: FaultyFiles) => new BlktapBackend({ files }).handler
 const survivor = () => new BlktapBackend().handler;
 
 describe("blktap after a crash", function () {
-  this.timeout(60_000);
   let root: string;
   let dispose: () => Promise<void>;
   beforeEach(async () => {

@@ -29,7 +29,6 @@ const SIZE = 4 * MIB;
 const STAND_IN = fileURLToPath(new URL("support/vhd-util.ts", import.meta.url));
 
 describe("blktap, merging by vhd-util", function () {
-  this.timeout(60_000);
   let folder: string;
   let dispose: () => Promise<void>;
   let vhdUtil: string;

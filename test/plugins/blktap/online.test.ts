@@ -21,7 +21,6 @@ const MIB = 1024 * 1024;
 const SIZE = 4 * MIB;
 
 describe("blktap while the guest runs", function () {
-  this.timeout(30_000);
   let folder: string;
   let dispose: () => Promise<void>;
   let world: TapWorld;

@@ -32,7 +32,6 @@ import { contextOf, freeze, hashOf, image, mergeStep, operations } from "./suppo
 const SIZE = 3 * 1024 * 1024;
 
 describe("blktap, before and beside its changes", function () {
-  this.timeout(60_000);
   let folder: string;
   let dispose: () => Promise<void>;
   let holder: ChildProcess | undefined;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
+import { patience } from "../../../scripts/test-run/patience.cjs";
 import { KernelFileLock } from "../../../src/plugins/store-file/index.js";
 import { describeDomainLock, expectError, SAMPLE_UUID } from "../../../src/testing/index.js";
 import { startChild } from "../support/child.js";
@@ -34,7 +35,9 @@ describe("KernelFileLock", () => {
     const child = startChild(locker, [state, SAMPLE_UUID, "60000"]);
     const [, pid] = (await child.line()).split(" ");
     await expectError(tryOnce(), "locked", new RegExp(`by process ${pid ?? "?"} on `));
-    const waiting = lock.run(SAMPLE_UUID, { timeoutMs: 10_000 }, () => Promise.resolve("waited"));
+    const waiting = lock.run(SAMPLE_UUID, { timeoutMs: patience(10_000) }, () =>
+      Promise.resolve("waited"),
+    );
     await child.kill("SIGKILL");
     expect(await waiting).to.equal("waited");
   });

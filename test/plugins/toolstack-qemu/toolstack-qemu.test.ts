@@ -17,6 +17,7 @@ import { pathToFileURL } from "node:url";
 import { expect } from "chai";
 import { Container } from "inversify";
 
+import { patience } from "../../../scripts/test-run/patience.cjs";
 import type { ErrorCode } from "../../../src/core/errors/index.js";
 import type { Domain } from "../../../src/core/model/index.js";
 import {
@@ -138,7 +139,6 @@ describe("toolstack-qemu", () => {
 
   describe("a real guest", () => {
     it("boots, counts on all disks, pauses, goes on, and stops", async function () {
-      this.timeout(60_000);
       const { uuid } = await start();
       await world.console.waitForTick(3);
       expect(world.console.found).to.equal("vda=- vdb=-");
@@ -161,7 +161,6 @@ describe("toolstack-qemu", () => {
     });
 
     it("goes on from a memory file", async function () {
-      this.timeout(60_000);
       const { uuid } = await start();
       await world.console.waitForTick(2);
       const memoryFile = join(world.folder, "memory");
@@ -190,7 +189,7 @@ describe("toolstack-qemu", () => {
       });
       const isEnd = ({ name, data }: QmpEvent) =>
         name === "MIGRATION" && /completed|failed/.test(String(data["status"]));
-      const end = client.once(isEnd, { timeoutMs: 10_000 });
+      const end = client.once(isEnd, { timeoutMs: patience(10_000) });
       await client.execute("migrate", { uri: `exec:cat >${file}` });
       expect((await end).data).to.include({ status: "completed" });
     });

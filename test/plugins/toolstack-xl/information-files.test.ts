@@ -16,10 +16,12 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { build } from "esbuild";
 
+import { patience } from "../../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../../scripts/ensure-built.mjs";
 import type { DomsnapError } from "../../../src/core/errors/index.js";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
 import { formatInformationView, parseInformationFile } from "../../../src/xl-snapshot/index.js";
+import { isOfToday } from "../../support/part-of-today.js";
 import type { SweepGuest } from "../../sweep/support/sweep-guest.js";
 import { sweep } from "../../sweep/support/sweep.js";
 import { openWithViews } from "./support/view-connection.js";
@@ -95,7 +97,7 @@ class ViewLab {
 const OVERLAY = "<disk name='hda' snapshot='external'/><disk name='hdb' snapshot='no'/>";
 
 describe("information files beside the records", function () {
-  this.timeout(120_000);
+  this.timeout(patience(120_000));
   let lab: ViewLab;
   beforeEach(async () => {
     lab = await ViewLab.open();
@@ -225,7 +227,7 @@ describe("information files beside the records", function () {
 });
 
 describe("information files of other programs", function () {
-  this.timeout(120_000);
+  this.timeout(patience(120_000));
   let lab: ViewLab;
   beforeEach(async () => {
     lab = await ViewLab.open();
@@ -353,10 +355,9 @@ describe("information files of other programs", function () {
 const RUNS_PART = 40;
 
 describe("the crash sweep of records with information files, a sample", function () {
-  this.timeout(600_000);
+  this.timeout(patience(600_000));
   const folder = mkdtempSync(join(tmpdir(), "domsnap-view-program-"));
   const program = join(folder, "view-program.cjs");
-  const day = Math.floor(Date.now() / 86_400_000);
   const part = Number(process.env["VIEW_SWEEP_PART"] ?? RUNS_PART);
 
   before(async () => {
@@ -401,8 +402,8 @@ describe("the crash sweep of records with information files, a sample", function
     scenario("delete", 2, () => ["snapshot-delete", "guest", "s1"]),
   ])
     it(`${one.name}: nothing is lost, and every view tells what its record says`, async () => {
-      let seen = day;
-      const { points, runs } = await sweep(one, { pick: () => seen++ % part === 0 });
+      let seen = 0;
+      const { points, runs } = await sweep(one, { pick: () => isOfToday(seen++, part) });
       expect(points.some((point) => point.includes("snapshotdata-"))).to.equal(true);
       expect(runs.filter(({ problem }) => problem !== undefined)).to.deep.equal([]);
     });

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "chai";
 
+import { patience } from "../../../scripts/test-run/patience.cjs";
 import type { ImageMove } from "../../../src/qemu-images/live/index.js";
 import { parseLongList, withLibxlLock } from "../../../src/clients/xl/index.js";
 import { StoredConfig } from "../../../src/plugins/toolstack-xl/stored-config.js";
@@ -145,7 +146,7 @@ describe("withLibxlLock", () => {
       ended = true;
     });
     await withLibxlLock(path, async () => {
-      await sleep(50);
+      await sleep(patience(50));
       expect(ended).to.equal(true);
       const late = spawn("flock", ["-n", "-x", path, "-c", "true"]);
       const status = await new Promise((resolve) => late.once("exit", resolve));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
+import { patience } from "../../../scripts/test-run/patience.cjs";
 import { DefinitionFolder } from "../../../src/plugin-kit/definition-folder.js";
 import {
   attachOverlay,
@@ -63,7 +64,6 @@ describe("memory and disks of a running guest at one instant, by bare QMP", () =
 
   for (const background of [true, false])
     it(`is kept ${background ? "behind the guest's back" : "at the end of a migration"}`, async function () {
-      this.timeout(60_000);
       const disks = TARGETS.map((target) => qcow2(target));
       const guest = define(disks);
       await guest.start({ paused: false });
@@ -81,7 +81,7 @@ describe("memory and disks of a running guest at one instant, by bare QMP", () =
           live.map((disk) => prepareOverlay(client, disk, freeNodeName(disk.target, graph))),
         );
         expect(await prepareMigration(client, { background })).to.equal(true);
-        const resumed = client.once("RESUME", { timeoutMs: 20_000 });
+        const resumed = client.once("RESUME", { timeoutMs: patience(20_000) });
         if (background) {
           const stopped = client.execute("stop");
           const attached = runTransaction(client, actions);

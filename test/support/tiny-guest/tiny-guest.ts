@@ -3,10 +3,13 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
+import { patience } from "../../../scripts/test-run/patience.cjs";
 import type { ImageFormat } from "../../../src/core/model/index.js";
 import { escapeText } from "../../../src/xml/index.js";
 
 const script = fileURLToPath(new URL("../../../scripts/make-tiny-guest.mjs", import.meta.url));
+
+const LONGEST_WAIT_MS = 60_000;
 
 export interface TinyDisk {
   readonly path: string;
@@ -110,17 +113,17 @@ export class TinyConsole {
   }
 
   /** Waits until the guest has come that far. Throws with the console when it takes too long. */
-  waitForTick(tick: number, timeoutMs = 60_000): Promise<void> {
-    return this.#waitFor(`tick ${tick}`, () => this.ticks >= tick, timeoutMs);
+  waitForTick(tick: number): Promise<void> {
+    return this.#waitFor(`tick ${tick}`, () => this.ticks >= tick);
   }
 
   /** The same for the writes to its file system. */
-  waitForData(write: number, timeoutMs: number): Promise<void> {
-    return this.#waitFor(`write ${write}`, () => this.data >= write, timeoutMs);
+  waitForData(write: number): Promise<void> {
+    return this.#waitFor(`write ${write}`, () => this.data >= write);
   }
 
-  async #waitFor(what: string, isThere: () => boolean, timeoutMs: number): Promise<void> {
-    const deadlineMs = performance.now() + timeoutMs;
+  async #waitFor(what: string, isThere: () => boolean): Promise<void> {
+    const deadlineMs = performance.now() + patience(LONGEST_WAIT_MS);
     while (!isThere()) {
       if (performance.now() > deadlineMs)
         throw new Error(`the guest did not reach ${what}; its console: ${this.text}`);

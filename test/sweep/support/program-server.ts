@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { patience } from "../../../scripts/test-run/patience.cjs";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const server = join(root, "test", "sweep", "support", "serve-program.cjs");
@@ -26,7 +27,7 @@ export class ProgramServer {
   run(args: readonly string[], fault?: string): Promise<Run> {
     const child = (this.#child ??= startServer(this.programOf()));
     return new Promise((resolve) => {
-      const deadline = setTimeout(() => child.kill("SIGKILL"), LONGEST_RUN_MS);
+      const deadline = setTimeout(() => child.kill("SIGKILL"), patience(LONGEST_RUN_MS));
       const finish = ({ isLast, ...run }: Run & { readonly isLast: boolean }) => {
         clearTimeout(deadline);
         child.removeAllListeners();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 
+import { patience } from "../../../scripts/test-run/patience.cjs";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
 import type { Scenario } from "./scenarios.js";
 import type { Run } from "./program-server.js";
@@ -260,7 +261,7 @@ function withoutIncomplete(found: Observation): Observation {
 
 /** A program that was started outlives the kill for a moment and keeps the lock meanwhile. */
 export async function becomesFree(service: SnapshotService): Promise<boolean> {
-  for (let waitedMs = 0; waitedMs < LONGEST_PROGRAM_MS; waitedMs += 20) {
+  for (let waitedMs = 0; waitedMs < patience(LONGEST_PROGRAM_MS); waitedMs += 20) {
     if ((await service.locks()).length === 0) return true;
     await sleep(20);
   }

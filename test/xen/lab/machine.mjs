@@ -15,13 +15,14 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { patience } from "../../../scripts/test-run/patience.cjs";
 
 /** Has SVM with nested paging, which QEMU can emulate; with more, Linux crashes below Xen. */
 const CPU = "qemu64,+npt,+ssse3,+sse4.1,+sse4.2,+popcnt";
 const MACHINE_MIB = 2048;
 const DOM0_MIB = 1024;
-const BOOT_TIMEOUT_MS = 240_000;
-const POWER_OFF_TIMEOUT_MS = 20_000;
+const BOOT_TIMEOUT_MS = 80_000;
+const POWER_OFF_TIMEOUT_MS = 7_000;
 const POLL_MS = 100;
 /** What timeout(1) answers. */
 const TIMED_OUT_STATUS = 124;
@@ -66,7 +67,7 @@ export class XenMachine {
     qemu.unref();
     // Before what others do at exit: they may remove the folder.
     if (attached) process.prependOnceListener("exit", () => this.kill());
-    await this.#waitFor("ready", BOOT_TIMEOUT_MS);
+    await this.#waitFor("ready", patience(BOOT_TIMEOUT_MS));
   }
 
   /** Whether the QEMU lives that was started from this folder. */
@@ -109,7 +110,7 @@ export class XenMachine {
   /** Powers off, by force when dom0 does not do it in time. */
   async powerOff() {
     if (this.isRunning()) writeFileSync(join(this.control, "off"), "");
-    const deadlineMs = performance.now() + POWER_OFF_TIMEOUT_MS;
+    const deadlineMs = performance.now() + patience(POWER_OFF_TIMEOUT_MS);
     while (this.isRunning() && performance.now() < deadlineMs) await sleep(POLL_MS);
     this.kill();
     rmSync(join(this.folder, "dom0.qcow2"), { force: true });

@@ -2,6 +2,7 @@ import { copyFileSync, chmodSync, existsSync, readFileSync, writeFileSync } from
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { patience } from "../../../../scripts/test-run/patience.cjs";
 import { TapCtl } from "../../../../src/plugins/blktap/tap-ctl.js";
 
 const SCRIPT = fileURLToPath(new URL("tap-ctl.mjs", import.meta.url));
@@ -33,7 +34,7 @@ export class TapWorld {
 
   constructor(
     private readonly folder: string,
-    timeoutMs = 10_000,
+    timeoutMs = patience(10_000),
   ) {
     const program = join(folder, "tap-ctl");
     copyFileSync(SCRIPT, program);

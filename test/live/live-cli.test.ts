@@ -52,7 +52,7 @@ describe("a real guest through the command line", function () {
       const file = documentOf(name);
       const created = await domsnap("snapshot-create", "guest", file);
       expect(created).to.match(
-        /^Domain snapshot \w+ created from '.*'\nThe guest stood still for \d+\.\d ms, \d+ MiB of memory, disks and memory at one instant\n$/,
+        /^Domain snapshot \w+ created from '.*'\nThe guest was paused for \d+\.\d ms, \d+ MiB of memory, disks and memory at one instant\n$/,
       );
       const after = lab.console.ticks;
       await lab.steps(3);

@@ -41,10 +41,10 @@ describe("domsnap's commands on a Xen host", function () {
   const folder = `/var/lib/xen/snapshots/${uuid}`;
   const lab = useWrittenGuest(guest);
 
-  it("take memory and all disks with xl's words, and tell how long the guest stood still", async () => {
+  it("take memory and all disks with xl's words, and tell how long the guest was paused", async () => {
     const said = must("xl", "snapshot-create", "-n", "first", name);
     expect(said).to.match(/^Domain snapshot first created\n/);
-    expect(said).to.match(/The guest stood still for [\d.]+ ms/);
+    expect(said).to.match(/The guest was paused for [\d.]+ ms/);
     expect(existsSync(join(folder, "first.save"))).to.equal(true);
     await lab.expectCoherent();
   });
@@ -65,7 +65,7 @@ describe("domsnap's commands on a Xen host", function () {
     );
     const { status, stderr } = domsnap("xl", "snapshot-create", CONFIG, "--live", name);
     expect(status, stderr).to.equal(0);
-    expect(stderr).to.match(/^warning: .*stands still/);
+    expect(stderr).to.match(/^warning: .*is paused/);
     expect(readdirSync(folder)).to.include.members(["second.save", "second-a", "second-b"]);
     expect(guest.storedImages()).to.deep.equal(
       ["second-a", "second-b"].map((file) => join(folder, file)),

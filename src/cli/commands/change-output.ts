@@ -19,14 +19,15 @@ export function changeOutput(
 function measuresText({ measures }: ChangeResult): string {
   if (measures?.pauseMs === undefined) return "";
   const { pauseMs, frozenMs, bytesWritten = 0, consistency } = measures;
-  const frozen = frozenMs === undefined ? "" : `, its file systems for ${frozenMs.toFixed(1)} ms`;
+  const frozen =
+    frozenMs === undefined ? "" : `, its file systems frozen for ${frozenMs.toFixed(1)} ms`;
   const memory = bytesWritten > 0 ? `, ${Math.ceil(bytesWritten / 1024 / 1024)} MiB of memory` : "";
   const level = consistency === undefined ? "" : `, ${CONSISTENCY_TEXT[consistency]}`;
-  return `\nThe guest stood still for ${pauseMs.toFixed(1)} ms${frozen}${memory}${level}`;
+  return `\nThe guest was paused for ${pauseMs.toFixed(1)} ms${frozen}${memory}${level}`;
 }
 
 const CONSISTENCY_TEXT = {
   "crash-consistent": "disks as after a crash",
-  filesystem: "disks with settled file systems",
+  filesystem: "disks with quiesced file systems",
   memory: "disks and memory at one instant",
 } as const;

@@ -26,8 +26,8 @@ export const xlSnapshotCreate = defineCommand({
     "'FILE,FORMAT,hda'; without a FILE its state stays inside of the image. Names of files are\n" +
     "relative to the folder of the domain's snapshots, /var/lib/xen/snapshots/UUID.\n\n" +
     "--live keeps the guest running while its memory is written, where the toolstack can. xl cannot:\n" +
-    "there the guest stands still while its memory is saved and its disks are taken, and goes on\n" +
-    "right after. --disk-only rests for the disks only; they are then as after a power failure.",
+    "there the guest is paused while its memory is saved and its disks are taken, and resumes right\n" +
+    "after. --disk-only pauses for the disks only; they are then as after a power failure.",
   options: [
     XL_DOMAIN,
     {

@@ -246,7 +246,7 @@ export const ERROR_CATALOGUE = {
     libvirtNumber: 9,
     prefix: "operation failed",
     exitStatus: EXIT.unfinished,
-    summary: "The operation failed after its point of no return; the journal holds the rest.",
+    summary: "The operation failed after its commit point; the journal holds the rest.",
     advice: "Remove the cause that the message names; the next command on the domain goes on.",
   },
   cancelled: {

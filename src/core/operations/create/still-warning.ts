@@ -1,7 +1,7 @@
 /** What is told of a wish for live memory where the toolstack has no way to save it so. */
 export function stillWarning(uri: string): string {
   return (
-    `'${uri}' cannot save memory while the guest runs: it stands still until its memory is ` +
+    `'${uri}' cannot save memory while the guest runs: it is paused until its memory is ` +
     "written and its disks are taken, and no longer"
   );
 }

@@ -21,7 +21,7 @@ import type {
 export interface ChangeOptions {
   /** Plan and check everything, change nothing; the result holds the plan. */
   readonly dryRun?: boolean;
-  /** Aborting rolls back, as long as the point of no return is not passed. */
+  /** Aborting rolls back, as long as the commit point is not passed. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: ProgressEvent) => void;
   /** How long to wait for another domsnap on the same domain. Default 30 s. */

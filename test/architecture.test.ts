@@ -39,7 +39,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   "core/ports": { imports: [], types: MODEL },
   "core/rules": { imports: MODEL, types: ["core/ports"] },
   "core/plan": { imports: [...MODEL, "core/rules"], types: ["core/ports"] },
-  "core/execute": { imports: MODEL, types: ["core/ports"] },
+  "core/execute": { imports: [...MODEL, "core/plan"], types: ["core/ports"] },
   "core/operations/shared": VERB,
   "core/operations/create": VERB,
   "core/operations/revert": VERB,
@@ -78,7 +78,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     ],
     types: ["core/execute", "core/plan", "core/ports"],
   },
-  testing: { imports: [...MODEL, "core/ports", "xml"] },
+  testing: { imports: [...MODEL, "core/ports", "xml", "core/plan", "host"] },
 };
 
 /** The public conversions know the backends by what they offer, and nothing else of the plugins. */

@@ -1,4 +1,4 @@
-import { readConfiguration } from "../config/configuration.js";
+import { readConfiguration } from "../config/read-configuration.js";
 import { EXIT } from "../core/errors/index.js";
 import { errnoOf, strerror } from "../host/system-error.js";
 import type { ImportModule, PluginRequest } from "../plugin-loader/index.js";

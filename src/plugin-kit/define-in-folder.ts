@@ -1,7 +1,6 @@
-import type { OperationOf } from "../core/model/index.js";
+import { settled, type OperationOf } from "../core/model/index.js";
 import type { UndoableWork } from "../core/ports/index.js";
 import type { DefinitionFolder } from "./definition-folder.js";
-import { settled } from "./settled.js";
 
 /** Carries out `domain.define` where definitions are files in a folder. */
 export function defineInFolder(

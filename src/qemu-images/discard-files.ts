@@ -1,7 +1,6 @@
-import type { ImageRef, OperationOf } from "../core/model/index.js";
+import { settled, type ImageRef, type OperationOf } from "../core/model/index.js";
 import type { OperationWork } from "../core/ports/index.js";
 import { everyAsync } from "../host/every-async.js";
-import { settled } from "../plugin-kit/settled.js";
 import { isUnlinkedOrNeeded, unlinkUnneeded } from "./unlink-unneeded.js";
 
 /**

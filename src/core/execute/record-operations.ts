@@ -1,4 +1,5 @@
-import type { RecordOperations, Settled } from "../ports/operation-handler.js";
+import { settled } from "../model/index.js";
+import type { RecordOperations } from "../ports/operation-handler.js";
 import type { SnapshotStore } from "../ports/snapshot-store.js";
 import { isSameData } from "./same-data.js";
 
@@ -38,8 +39,4 @@ export function recordOperations(store: SnapshotStore): RecordOperations {
         settled((await store.index(domain.uuid)).current === name),
     },
   };
-}
-
-function settled(isDone: boolean): Settled {
-  return isDone ? "done" : "not-done";
 }

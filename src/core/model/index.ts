@@ -4,6 +4,7 @@ export * from "./domain.js";
 export * from "./driver-rules.js";
 export * from "./flags.js";
 export type * from "./operation.js";
+export * from "./settled.js";
 export * from "./snapshot-mode.js";
 export * from "./snapshot.js";
 export * from "./snapshot-tree.js";

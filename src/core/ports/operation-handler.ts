@@ -1,4 +1,6 @@
-import type { Consistency, Domain } from "../model/index.js";
+import type { Consistency, Domain, Settled } from "../model/index.js";
+
+export type { Settled };
 import type {
   DiskOperation,
   DomainOperation,
@@ -59,8 +61,6 @@ export interface OperationWork<Op extends Operation> {
   /** Looks at the world and says whether the operation has happened. Changes nothing. */
   settle(operation: Op, context: OperationContext): Promise<Settled>;
 }
-
-export type Settled = "done" | "not-done";
 
 /** Carries out a kind of operation that can stand before the commit point. */
 export interface UndoableWork<Op extends Operation> extends OperationWork<Op> {

@@ -1,8 +1,7 @@
-import type { ImageRef, OperationOf } from "../../core/model/index.js";
+import { settled, type ImageRef, type OperationOf } from "../../core/model/index.js";
 import type { DiskOperations, OperationContext, OperationWork } from "../../core/ports/index.js";
 import { findChildren, type ImageFiles } from "../../formats/vhd/index.js";
 import { everyAsync } from "../../host/every-async.js";
-import { settled } from "../../plugin-kit/settled.js";
 import { DiskFreezer } from "./freeze-disks.js";
 import type { ImageUsers } from "./image-users.js";
 import type { MergeEngine } from "./merge-engine.js";

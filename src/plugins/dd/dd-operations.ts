@@ -1,11 +1,12 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type {
-  ImageRef,
-  OperationOf,
-  RemoveStep,
-  RevertStep,
-  SnapshotCopy,
-  SnapshotStep,
+import {
+  settled,
+  type ImageRef,
+  type OperationOf,
+  type RemoveStep,
+  type RevertStep,
+  type SnapshotCopy,
+  type SnapshotStep,
 } from "../../core/model/index.js";
 import type {
   DiskOperations,
@@ -18,7 +19,6 @@ import type {
 import { copyOntoDevice, readCopySource } from "../../host/copy-file.js";
 import { isVacant, renameDurably } from "../../host/durable-files.js";
 import { everyAsync } from "../../host/every-async.js";
-import { settled } from "../../plugin-kit/settled.js";
 import { discardFiles } from "../../qemu-images/discard-files.js";
 import { identifyFile } from "../../host/file-identity.js";
 import { fileExists, isMade, unmakeFile } from "../../host/new-file.js";

@@ -1,5 +1,11 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { OperationOf, RemoveStep, RevertStep, SnapshotStep } from "../../core/model/index.js";
+import {
+  settled,
+  type OperationOf,
+  type RemoveStep,
+  type RevertStep,
+  type SnapshotStep,
+} from "../../core/model/index.js";
 import type {
   DiskOperations,
   OperationContext,
@@ -9,7 +15,6 @@ import type {
 } from "../../core/ports/index.js";
 import type { QemuImg } from "../../clients/qemu-img.js";
 import { everyAsync } from "../../host/every-async.js";
-import { settled } from "../../plugin-kit/settled.js";
 import { discardFiles } from "../../qemu-images/discard-files.js";
 import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
 import { InternalSnapshots, type InternalStep } from "../../qemu-images/internal-snapshots.js";

@@ -1,4 +1,4 @@
-import { isActive, type OperationOf } from "../../core/model/index.js";
+import { isActive, type OperationOf, settled } from "../../core/model/index.js";
 import type {
   DomainOperations,
   OperationContext,
@@ -7,7 +7,6 @@ import type {
 } from "../../core/ports/index.js";
 import type { DefinitionFolder } from "../../plugin-kit/definition-folder.js";
 import { defineInFolder } from "../../plugin-kit/define-in-folder.js";
-import { settled } from "../../plugin-kit/settled.js";
 import { GuestCapture, GuestImages } from "../../qemu-images/live/index.js";
 import { discardMemory } from "../../qemu-images/unlink-unneeded.js";
 import { GuestFreeze } from "./guest-freeze.js";

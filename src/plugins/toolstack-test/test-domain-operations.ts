@@ -1,6 +1,6 @@
+import { settled } from "../../core/model/index.js";
 import type { DomainOperations, OperationContext } from "../../core/ports/index.js";
 import { noSuchDomain } from "../../plugin-kit/domain-list.js";
-import { settled } from "../../plugin-kit/settled.js";
 import type { TestDomain } from "./test-domain.js";
 
 type Work = (domain: TestDomain) => void;

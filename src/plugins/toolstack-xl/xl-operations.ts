@@ -1,11 +1,10 @@
-import { isActive, type DomainState, type OperationOf } from "../../core/model/index.js";
+import { isActive, type DomainState, type OperationOf, settled } from "../../core/model/index.js";
 import type {
   DomainOperations,
   OperationContext,
   OperationWork,
   UndoableWork,
 } from "../../core/ports/index.js";
-import { settled } from "../../plugin-kit/settled.js";
 import { discardMemory } from "../../qemu-images/unlink-unneeded.js";
 import { XenCapture } from "./xen-capture.js";
 import { domainStateOf, type XenDomains } from "./xen-domains.js";

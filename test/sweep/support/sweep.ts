@@ -198,7 +198,7 @@ async function tryStranger(
   const tail = `\nstatus ${run.status}\n${run.stderr}`;
   try {
     const service = await guest.service();
-    if (guest.hasJournal()) await service.recover();
+    await service.recover();
     const harmed = guest.removeStrangers(strangers);
     if (harmed.length > 0) return { problem: `not left as they were: ${harmed.join(", ")}${tail}` };
     const [recovery] = guest.hasJournal() ? await service.recover() : [];

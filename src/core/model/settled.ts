@@ -1,4 +1,5 @@
-import type { Settled } from "../core/ports/index.js";
+/** Whether an operation has happened, as the world shows it. */
+export type Settled = "done" | "not-done";
 
 /** The answer of an operation's `settle`. */
 export function settled(isDone: boolean): Settled {

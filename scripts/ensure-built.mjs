@@ -15,11 +15,20 @@ export function ensureNodeModules() {
   run("npm", ["ci", "--no-audit", "--no-fund"]);
 }
 
+/** Set while tests run: what they use is not built anew below them when a source changes. */
+const BUILT_VARIABLE = "DOMSNAP_TESTS_BUILT";
+
 export function ensureBuilt() {
+  if (process.env[BUILT_VARIABLE] !== undefined) return;
   ensureNodeModules();
   const built = join(root, "dist", "cli", "bundle", "main.cjs");
   if (existsSync(built) && statSync(built).mtimeMs >= newestSource()) return;
   run(process.execPath, ["scripts/build.mjs"]);
+}
+
+/** From now on what is built stays as it is, for us and what we start. */
+export function keepBuilt() {
+  process.env[BUILT_VARIABLE] = "1";
 }
 
 function newestSource() {

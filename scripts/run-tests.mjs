@@ -15,7 +15,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensureBuilt } from "./ensure-built.mjs";
+import { ensureBuilt, keepBuilt } from "./ensure-built.mjs";
 import { inTurn } from "./test-run/in-turn.mjs";
 import { choosePatience } from "./test-run/machine-speed.mjs";
 import { patience } from "./test-run/patience.cjs";
@@ -70,6 +70,7 @@ async function runSteps() {
 }
 
 async function runTests() {
+  keepBuilt();
   const times = new TestTimes(join(root, ".cache", "test-times.json"));
   const spec = files.length <= FEW_FILES;
   console.log(`== tests: ${files.length} files, ${jobs} at once, patience ${factor}`);

@@ -5,7 +5,22 @@ import { dirname, join, relative, resolve, sep } from "node:path";
  * Those that take longest, to begin with, where nothing was measured yet: whoever is last should be
  * short, so that all processors have work until the end.
  */
-export const LONGEST = [];
+export const LONGEST = [
+  "test/live/live-faults.test.ts",
+  "test/live/live-snapshots.test.ts",
+  "test/live/live-quiesce.test.ts",
+  "test/e2e/mixed-disks.test.ts",
+  "test/sweep/sample.test.ts",
+  "test/live/live-merges.test.ts",
+  "test/migration/bundle-kills.test.ts",
+  "test/migration/libvirt-round-trip.test.ts",
+  "test/differential/qemu-driver.test.ts",
+  "test/e2e/random-walk.test.ts",
+  "test/plugins/toolstack-qemu/toolstack-qemu.test.ts",
+  "test/plugins/qdisk/qdisk-contract.test.ts",
+  "test/plugins/toolstack-xl/information-files.test.ts",
+  "test/e2e/keep-current.test.ts",
+];
 
 /** All files of tests below a folder, as paths from `root`. */
 function filesBelow(root, folder) {

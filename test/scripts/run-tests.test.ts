@@ -8,7 +8,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { patience } from "../../scripts/test-run/patience.cjs";
+import { chooseFiles, LONGEST } from "../../scripts/test-run/test-files.mjs";
 
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const runner = fileURLToPath(new URL("../../scripts/run-tests.mjs", import.meta.url));
 const CLOSING = /^\d+ passed, \d+ failed(, \d+ skipped)?$/m;
 const STARTS_A_PROGRAM = `
@@ -102,6 +104,19 @@ describe("the runner of the tests", () => {
       expect(text).not.to.match(CLOSING);
       expect(isAlive(pidIn(folder))).to.equal(false);
     });
+
+  it("takes files, folders and patterns, each file once", () => {
+    const rules = chooseFiles(root, ["test/core/rules"]);
+    expect(rules).to.include("test/core/rules/flags.test.ts");
+    expect(chooseFiles(root, ["test/core/**"])).to.include.members(rules);
+    expect(chooseFiles(root, ["test/core/*", "test/core"])).to.have.members(
+      chooseFiles(root, ["test/core/**"]),
+    );
+    expect(chooseFiles(root, ["test/core/rules/fl*"])).to.deep.equal([
+      "test/core/rules/flags.test.ts",
+    ]);
+    expect(chooseFiles(root, [])).to.include.members([...LONGEST]);
+  });
 
   it("refuses a word that names no tests", async () => {
     const { status, text } = await start(["test/nowhere/**"]).ended;

@@ -1,6 +1,6 @@
 import "reflect-metadata";
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 import { expect } from "chai";
 
@@ -101,6 +101,7 @@ describe("xen:///system on a Xen host", function () {
     await service.switchPower("lab", { verb: "destroy" });
     run("qemu-img", "snapshot", "-a", "first", moved);
     run("qemu-img", "snapshot", "-a", "first", guest.image("xvdb"));
+    writeFileSync("/var/tmp/moved", "", { mode: 0o600 });
     await rewriteSaveFile(`${STATE}/${guest.uuid}/first.save`, "/var/tmp/moved", (config) =>
       changeConfigDisks(config, [{ vdev: "xvda", path: moved, format: "qcow2" }]),
     );

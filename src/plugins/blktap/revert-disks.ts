@@ -7,6 +7,7 @@ import {
   assertExtensible,
   dropTemporary,
   isMadeFor,
+  standsOn,
   temporaryPath,
   writeOverlay,
 } from "./new-overlay.js";
@@ -67,10 +68,13 @@ export class DiskReverter {
     return true;
   }
 
+  /** The overlay was made for its place, and was written in full. */
   async #isStaged(step: RevertStep, evidence: Evidence): Promise<boolean> {
     const { path } = overlayOf(step);
-    const staged = await this.files.identify(temporaryPath(path, evidence));
-    return staged !== undefined && evidence.made(path).includes(staged.id);
+    const temporary = temporaryPath(path, evidence);
+    const staged = await this.files.identify(temporary);
+    if (!staged || !evidence.made(path).includes(staged.id)) return false;
+    return standsOn(this.files, temporary, step.image.path).catch(() => false);
   }
 
   async #assertStaged(step: RevertStep, evidence: Evidence): Promise<void> {

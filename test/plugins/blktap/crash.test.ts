@@ -13,6 +13,8 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import type { DiskOperation } from "../../../src/core/model/operation.js";
+import { TestEvidence } from "../../../src/testing/index.js";
+import { handlerOf, type TestHandler } from "../../support/images/operations.js";
 import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
 import { hostImageFiles, repairVhd } from "../../../src/formats/vhd/index.js";
 import { makeFolder } from "../support/state-folder.js";
@@ -21,7 +23,7 @@ import { checkVhd } from "../../formats/vhd/support/check-vhd.js";
 import { writeAsGuest } from "../../formats/vhd/support/guest-vhd.js";
 import { makeDynamic } from "../../formats/vhd/support/vhd-images.js";
 import { MemoryTapCtl } from "./support/memory-tap-ctl.js";
-import { contextOf, freeze, hashOf, image, mergeStep, operations } from "./support/operations.js";
+import { freeze, goBack, hashOf, image, mergeStep, operations } from "./support/operations.js";
 
 const MIB = 1024 * 1024;
 /** Two blocks, the second one cut. */
@@ -39,8 +41,16 @@ interface Scene {
 const lossesOf = (format: "vhd" | "raw"): readonly Loss[] =>
   format === "vhd" ? LOSSES : ["none", "some"];
 
-const backendWith = (files: FaultyFiles) => new BlktapBackend({ files }).handler;
-const survivor = () => new BlktapBackend().handler;
+const backendWith = (files: FaultyFiles) => new BlktapBackend({ files });
+/** A plan that went well. */
+const carryOut = (operation: DiskOperation) => handlerOf(new BlktapBackend()).run(operation);
+
+/** Settles what a crash has left; each survivor is a process that has read the plan's journal. */
+type Recover = (
+  at: (name: string) => string,
+  ops: readonly DiskOperation[],
+  survivor: () => TestHandler,
+) => Promise<void>;
 
 describe("blktap after a crash", function () {
   let root: string;
@@ -67,8 +77,8 @@ describe("blktap after a crash", function () {
   const tryEveryCrash = async (
     scene: Scene,
     losses: readonly Loss[],
-    recover: (at: (name: string) => string, ops: readonly DiskOperation[]) => Promise<void>,
-    handlerOf: (files: FaultyFiles, folder: string) => BlktapBackend["handler"] = backendWith,
+    recover: Recover,
+    backendOf: (files: FaultyFiles, folder: string) => BlktapBackend = backendWith,
   ): Promise<number> => {
     const original = join(root, "original");
     mkdirSync(original);
@@ -84,19 +94,21 @@ describe("blktap after a crash", function () {
         const at = (name: string) => join(folder, name);
         const ops = scene.operations(at);
         const files = new FaultyFiles(crashAt, loss);
-        const crashed = await runAll(handlerOf(files, folder), ops);
+        const evidence = new TestEvidence();
+        const crashed = await runAll(handlerOf(backendOf(files, folder), evidence), ops);
         if (!crashed) break;
         crashes += 1;
-        await recover(at, ops).catch((error: unknown) => {
+        const survivor = () => handlerOf(new BlktapBackend(), evidence);
+        await recover(at, ops, survivor).catch((error: unknown) => {
           throw new Error(`crash at change ${crashAt}, losing ${loss}: ${String(error)}`);
         });
       }
     return crashes;
   };
 
-  const runAll = async (handler: BlktapBackend["handler"], ops: readonly DiskOperation[]) => {
+  const runAll = async (handler: TestHandler, ops: readonly DiskOperation[]) => {
     try {
-      for (const operation of ops) await handler.run(operation, contextOf());
+      for (const operation of ops) await handler.run(operation);
       return false;
     } catch (error) {
       if (!(error instanceof Crash)) throw error;
@@ -121,21 +133,25 @@ describe("blktap after a crash", function () {
 
     it(`takes back the create of a ${format} disk at every step`, async () => {
       let before = "";
-      const crashes = await tryEveryCrash(created, lossesOf(format), async (at, [create]) => {
-        before ||= created.present((name) => join(root, "original", name));
-        await survivor().undo(create!, contextOf());
-        await survivor().undo(create!, contextOf());
-        expect(hashOf(at("a"), format)).to.equal(before);
-        expect(readdirSync(at(""))).to.deep.equal(["a", "b"]);
-        expect(await survivor().settle(create!)).to.equal("not-done");
-      });
+      const crashes = await tryEveryCrash(
+        created,
+        lossesOf(format),
+        async (at, [create], survivor) => {
+          before ||= created.present((name) => join(root, "original", name));
+          await survivor().undo(create!);
+          await survivor().undo(create!);
+          expect(hashOf(at("a"), format)).to.equal(before);
+          expect(readdirSync(at(""))).to.deep.equal(["a", "b"]);
+          expect(await survivor().settle(create!)).to.equal("not-done");
+        },
+      );
       expect(crashes).to.be.greaterThan(12);
     });
 
     it(`carries through the create of a ${format} disk from every step`, async () => {
-      await tryEveryCrash(created, ["all"], async (at, [create]) => {
+      await tryEveryCrash(created, ["all"], async (at, [create], survivor) => {
         const before = created.present((name) => join(root, "original", name));
-        await survivor().run(create!, contextOf());
+        await survivor().run(create!);
         expect(await survivor().settle(create!)).to.equal("done");
         expect(hashOf(at("a"))).to.equal(before);
         expect(hashOf(at("a.s"), format)).to.equal(before);
@@ -149,19 +165,13 @@ describe("blktap after a crash", function () {
       const merged: Scene = {
         make: async (at) => {
           await guestDisk(at("a"), format);
-          await survivor().run(
-            operations.snapshot("s", [freeze(image(at("a"), format), at("a.s"))]),
-            contextOf(),
-          );
+          await carryOut(operations.snapshot("s", [freeze(image(at("a"), format), at("a.s"))]));
           guestGoesOn(at("a"));
           // The merge has to take permissions from the base, which is a change of its own.
           chmodSync(at("a.s"), 0o644);
           chmodSync(at("a"), 0o600);
           if (!isInner) return;
-          await survivor().run(
-            operations.snapshot("t", [freeze(image(at("a")), at("a.t"))]),
-            contextOf(),
-          );
+          await carryOut(operations.snapshot("t", [freeze(image(at("a")), at("a.t"))]));
           writeAsGuest(at("a"), "vhd", 512, randomBytes(512));
         },
         operations: (at) => [
@@ -175,11 +185,11 @@ describe("blktap after a crash", function () {
       };
       it(`carries through the merge of ${what} from every step`, async () => {
         const losses = isInner ? lossesOf("raw") : lossesOf(format);
-        const crashes = await tryEveryCrash(merged, losses, async (at, [merge]) => {
+        const crashes = await tryEveryCrash(merged, losses, async (at, [merge], survivor) => {
           const before = merged.present((name) => join(root, "original", name));
-          await survivor().run(merge!, contextOf());
+          await survivor().run(merge!);
           expect(await survivor().settle(merge!)).to.equal("done");
-          await survivor().run(merge!, contextOf());
+          await survivor().run(merge!);
           expect(hashOf(at("a"))).to.equal(before);
           expect(statSync(at(isInner ? "a.t" : "a")).mode & 0o777).to.equal(0o600);
           if (isInner) expect(hashOf(at("a.t"))).to.equal(hashOf(join(root, "original", "a.t")));
@@ -194,10 +204,7 @@ describe("blktap after a crash", function () {
       const merged: Scene = {
         make: async (at) => {
           await guestDisk(at("a"), format);
-          await survivor().run(
-            operations.snapshot("s", [freeze(image(at("a"), format), at("a.s"))]),
-            contextOf(),
-          );
+          await carryOut(operations.snapshot("s", [freeze(image(at("a"), format), at("a.s"))]));
           guestGoesOn(at("a"));
         },
         operations: (at) => [operations.merge([mergeStep(image(at("a.s"), format), at("a"))])],
@@ -209,13 +216,13 @@ describe("blktap after a crash", function () {
           files,
           tapCtl: new MemoryTapCtl(join(folder, "a")),
           stallLimitBytes: 0,
-        }).handler;
+        });
       const crashes = await tryEveryCrash(
         merged,
         format === "vhd" ? ["none", "some"] : ["none"],
-        async (at, [merge]) => {
+        async (at, [merge], survivor) => {
           const before = hashOf(join(root, "original", "a"));
-          await survivor().run(merge!, contextOf());
+          await survivor().run(merge!);
           expect(await survivor().settle(merge!)).to.equal("done");
           expect(hashOf(at("a"))).to.equal(before);
           expect(readdirSync(at(""))).to.deep.equal(["a"]);
@@ -229,33 +236,23 @@ describe("blktap after a crash", function () {
       const reverted: Scene = {
         make: async (at) => {
           await guestDisk(at("a"), format);
-          await survivor().run(
-            operations.snapshot("s", [freeze(image(at("a"), format), at("a.s"))]),
-            contextOf(),
-          );
+          await carryOut(operations.snapshot("s", [freeze(image(at("a"), format), at("a.s"))]));
           guestGoesOn(at("a"));
         },
         operations: (at) => {
-          const steps = [
-            {
-              target: "xvda",
-              mode: "external" as const,
-              image: image(at("a.s"), format),
-              file: image(at("a")),
-            },
-          ];
+          const steps = [goBack(image(at("a.s"), format), at("a"))];
           return [operations.stage(steps), operations.revert(steps)];
         },
         present: (at) => hashOf(at("a")),
       };
-      await tryEveryCrash(reverted, lossesOf(format), async (at, [stage, revert]) => {
+      await tryEveryCrash(reverted, lossesOf(format), async (at, [stage, revert], survivor) => {
         const before = reverted.present((name) => join(root, "original", name));
         const frozen = hashOf(join(root, "original", "a.s"), format);
         const isStaged = (await survivor().settle(stage!)) === "done";
-        if (isStaged) await survivor().run(revert!, contextOf());
+        if (isStaged) await survivor().run(revert!);
         else if ((await survivor().settle(revert!)) !== "done") {
           expect(hashOf(at("a"))).to.equal(before);
-          await survivor().undo(stage!, contextOf());
+          await survivor().undo(stage!);
         }
         expect([before, frozen]).to.include(hashOf(at("a")));
         if (isStaged) expect(hashOf(at("a"))).to.equal(frozen);

@@ -13,15 +13,17 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 
 import type { ErrorCode } from "../../../src/core/errors/index.js";
-import type { DomainDisk } from "../../../src/core/model/index.js";
+import type { DomainDisk, SnapshotStep } from "../../../src/core/model/index.js";
 import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
 import { hostImageFiles } from "../../../src/formats/vhd/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";
+import { TestEvidence } from "../../../src/testing/index.js";
+import { handlerOf } from "../../support/images/operations.js";
 import { makeFolder } from "../support/state-folder.js";
 import { checkVhd } from "../../formats/vhd/support/check-vhd.js";
 import { writeAsGuest } from "../../formats/vhd/support/guest-vhd.js";
 import { makeDynamic } from "../../formats/vhd/support/vhd-images.js";
-import { contextOf, freeze, hashOf, image, mergeStep, operations } from "./support/operations.js";
+import { freeze, hashOf, image, mergeStep, operations } from "./support/operations.js";
 import type { VhdUtilFault } from "./support/vhd-util.js";
 
 const MIB = 1024 * 1024;
@@ -32,9 +34,12 @@ describe("blktap, merging by vhd-util", function () {
   let folder: string;
   let dispose: () => Promise<void>;
   let vhdUtil: string;
+  /** Of the merge; the snapshot before it is a plan of its own. */
+  let evidence: TestEvidence;
   const at = (name: string) => join(folder, "images", name);
 
   beforeEach(async () => {
+    evidence = new TestEvidence();
     ({ path: folder, dispose } = await makeFolder());
     mkdirSync(join(folder, "images"));
     vhdUtil = join(folder, "vhd-util");
@@ -51,8 +56,10 @@ describe("blktap, merging by vhd-util", function () {
     const log = join(folder, "vhd-util.log");
     return existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [];
   };
-  const handler = () => new BlktapBackend({ engine: "vhd-util", vhdUtil }).handler;
-  const native = () => new BlktapBackend({ engine: "native" }).handler;
+  const handler = () => handlerOf(new BlktapBackend({ engine: "vhd-util", vhdUtil }), evidence);
+  const native = () => handlerOf(new BlktapBackend({ engine: "native" }), evidence);
+  const takeSnapshot = (step: SnapshotStep) =>
+    handlerOf(new BlktapBackend({ engine: "native" })).run(operations.snapshot("s", [step]));
   const merge = () => operations.merge([mergeStep(image(at("a.s"), base), at("a"))]);
   let base: "vhd" | "raw";
 
@@ -64,8 +71,7 @@ describe("blktap, merging by vhd-util", function () {
       await makeDynamic(at("a"), SIZE);
       writeAsGuest(at("a"), "vhd", 512 * 3, randomBytes(512 * 20));
     }
-    const freezing = operations.snapshot("s", [freeze(image(at("a"), format), at("a.s"))]);
-    await native().run(freezing, contextOf());
+    await takeSnapshot(freeze(image(at("a"), format), at("a.s")));
     writeAsGuest(at("a"), "vhd", 512 * 10, Buffer.alloc(512 * 4));
     writeAsGuest(at("a"), "vhd", 2 * MIB, randomBytes(2 * MIB), options);
     return hashOf(at("a"));
@@ -74,7 +80,7 @@ describe("blktap, merging by vhd-util", function () {
   for (const format of ["vhd", "raw"] as const)
     it(`copies into a ${format} image and does the rest as ever`, async () => {
       const present = await makeChain(format);
-      await handler().run(merge(), contextOf());
+      await handler().run(merge());
       expect(await handler().settle(merge())).to.equal("done");
       expect(hashOf(at("a"))).to.equal(present);
       expect(readdirSync(at(""))).to.deep.equal(["a"]);
@@ -84,7 +90,7 @@ describe("blktap, merging by vhd-util", function () {
 
   it("puts back a missing footer first, because vhd-util would lose a sector", async () => {
     const present = await makeChain("vhd", { dies: true });
-    await handler().run(merge(), contextOf());
+    await handler().run(merge());
     expect(hashOf(at("a"))).to.equal(present);
   });
 
@@ -92,13 +98,13 @@ describe("blktap, merging by vhd-util", function () {
     const present = await makeChain("vhd");
     order({ runs: 1, exit: 0, says: "Coalesced 4100 sectors" });
     const error = await expectError(
-      handler().run(merge(), contextOf()),
+      handler().run(merge()),
       "operation-failed",
       /said that it was done, and it was not.*from sector 4096 on/,
     );
     expect(error.hint).to.include("DOMSNAP_VHD_ENGINE");
     expect(hashOf(at("a"))).to.equal(present);
-    await native().run(merge(), contextOf());
+    await native().run(merge());
     expect(hashOf(at("a"))).to.equal(present);
     expect(readdirSync(at(""))).to.deep.equal(["a"]);
   });
@@ -106,16 +112,15 @@ describe("blktap, merging by vhd-util", function () {
   it("goes on after vhd-util has failed half way, with either engine", async () => {
     const present = await makeChain("vhd");
     order({ runs: 1, exit: 5, says: "error coalescing block 1: -5\n" });
-    await expectError(handler().run(merge(), contextOf()), "tool-failed", /error coalescing block/);
+    await expectError(handler().run(merge()), "tool-failed", /error coalescing block/);
     order({ exit: 0 });
-    await handler().run(merge(), contextOf());
+    await handler().run(merge());
     expect(hashOf(at("a"))).to.equal(present);
   });
 
   it("leaves to domsnap itself what vhd-util cannot follow", async () => {
     await makeDynamic(at("a"), SIZE);
-    const step = freeze(image(at("a")), at("a.später"));
-    await native().run(operations.snapshot("s", [step]), contextOf());
+    await takeSnapshot(freeze(image(at("a")), at("a.später")));
     const operation = operations.merge([mergeStep(image(at("a.später")), at("a"))]);
     await expectError(handler().precheck(operation), "disk-unsupported", /cannot follow/);
     expect(calls()).to.deep.equal([]);
@@ -137,7 +142,7 @@ describe("blktap, merging by vhd-util", function () {
       const backend = new BlktapBackend(choice);
       const wish = { verb: "delete", mode: "external", live: false } as const;
       const verdict = await backend.assess({ ...disk, source: { path: at("a") } }, wish);
-      await expectError(backend.handler.precheck(merge()), code);
+      await expectError(handlerOf(backend, evidence).precheck(merge()), code);
       const create = { ...wish, verb: "create" } as const;
       const other = await backend.assess({ ...disk, source: { path: at("a") } }, create);
       expect(other.possible, "a create merges nothing").to.equal(true);

@@ -11,10 +11,20 @@ import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
 import { TapCtl } from "../../../src/plugins/blktap/tap-ctl.js";
 import { hostImageFiles, type ImageFiles } from "../../../src/formats/vhd/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";
+import { TestEvidence } from "../../../src/testing/index.js";
+import { handlerOf } from "../../support/images/operations.js";
 import { makeFolder } from "../support/state-folder.js";
 import { readAsGuest, writeAsGuest } from "../../formats/vhd/support/guest-vhd.js";
 import { makeDynamic } from "../../formats/vhd/support/vhd-images.js";
-import { contextOf, freeze, hashOf, image, mergeStep, operations } from "./support/operations.js";
+import {
+  contextOf,
+  freeze,
+  goBack,
+  hashOf,
+  image,
+  mergeStep,
+  operations,
+} from "./support/operations.js";
 import { TapWorld } from "./support/tap-world.js";
 
 const MIB = 1024 * 1024;
@@ -24,9 +34,12 @@ describe("blktap while the guest runs", function () {
   let folder: string;
   let dispose: () => Promise<void>;
   let world: TapWorld;
+  /** Of the plan under test; each snapshot before it is a plan of its own. */
+  let evidence: TestEvidence;
   const at = (name: string) => join(folder, "images", name);
 
   beforeEach(async () => {
+    evidence = new TestEvidence();
     ({ path: folder, dispose } = await makeFolder());
     mkdirSync(join(folder, "images"));
     world = new TapWorld(folder);
@@ -53,6 +66,11 @@ describe("blktap while the guest runs", function () {
     ]);
   const backend = (files: ImageFiles = hostImageFiles) =>
     new BlktapBackend({ files, tapCtl: world.tapCtl });
+  const handler = (backing = backend()) => handlerOf(backing, evidence);
+  const freezeOffline = (name: string) =>
+    handlerOf(new BlktapBackend()).run(
+      operations.snapshot(name, [freeze(image(at("a")), at(`a.${name}`))]),
+    );
   const serveBoth = () => {
     world.serve(at("a"));
     world.serve(at("b"));
@@ -62,7 +80,7 @@ describe("blktap while the guest runs", function () {
     serveBoth();
     const before = hashOf(at("a"));
     const files = watchful();
-    await backend(files).handler.run(snapshotOfBoth(), contextOf());
+    await handler(backend(files)).run(snapshotOfBoth());
     expect(files.running, "tapdisks that ran during a rename").to.equal(0);
     expect(world.log()).to.deep.equal(["pause 0", "pause 1", "unpause 0", "unpause 1"]);
     expect(world.states()).to.deep.equal([0, 0]);
@@ -73,12 +91,11 @@ describe("blktap while the guest runs", function () {
 
   it("keeps what the guest wrote when a snapshot is taken back", async () => {
     serveBoth();
-    const { handler } = backend();
-    await handler.run(snapshotOfBoth(), contextOf());
+    await handler().run(snapshotOfBoth());
     writeAsGuest(at("a"), "vhd", 3 * MIB, randomBytes(4096));
     const written = hashOf(at("a"));
     const warnings: string[] = [];
-    await handler.undo(snapshotOfBoth(), contextOf(warnings));
+    await handler().undo(snapshotOfBoth(), contextOf(warnings));
     expect(hashOf(at("a"))).to.equal(written);
     expect(readdirSync(at(""))).to.deep.equal(["a", "b"]);
     expect(world.states()).to.deep.equal([0, 0]);
@@ -104,8 +121,8 @@ describe("blktap while the guest runs", function () {
           return first.pause(tapdisk);
         },
       });
-      const { handler } = new BlktapBackend({ tapCtl });
-      await expectError(handler.run(snapshotOfBoth(), contextOf()), "tool-failed");
+      const failing = handler(new BlktapBackend({ tapCtl }));
+      await expectError(failing.run(snapshotOfBoth()), "tool-failed");
       expect(world.states()).to.deep.equal([0, 0]);
       expect(readdirSync(at(""))).to.deep.equal(["a", "b"]);
     });
@@ -113,7 +130,7 @@ describe("blktap while the guest runs", function () {
   it("tries again when a disk does not resume", async () => {
     serveBoth();
     world.order("unpause", { exit: 5 }, { exit: 22 });
-    await backend().handler.run(snapshotOfBoth(), contextOf());
+    await handler().run(snapshotOfBoth());
     expect(world.states()).to.deep.equal([0, 0]);
   });
 
@@ -122,13 +139,13 @@ describe("blktap while the guest runs", function () {
     world.order("unpause", { exit: 5 }, { exit: 5 }, { exit: 5 });
     const operation = snapshotOfBoth();
     const error = await expectError(
-      backend().handler.run(operation, contextOf()),
+      handler().run(operation),
       "tool-failed",
       /tapdisk 1000000000 \(minor 0\) could not be resumed/,
     );
     expect(error.hint).to.include("tap-ctl unpause");
     expect(world.states()).to.deep.equal([0x22a, 0]);
-    await backend().handler.run(operation, contextOf());
+    await handler().run(operation);
     expect(world.states()).to.deep.equal([0, 0]);
     expect(world.state.tapdisks[0]?.chain).to.deep.equal([at("a"), at("a.s")]);
   });
@@ -138,15 +155,14 @@ describe("blktap while the guest runs", function () {
     const state = world.state;
     for (const tapdisk of state.tapdisks) tapdisk.state = 0x2a;
     world.save(state);
-    await backend().handler.undo(snapshotOfBoth(), contextOf());
+    await handler().undo(snapshotOfBoth());
     expect(world.states()).to.deep.equal([0, 0]);
   });
 
   it("merges an inner overlay while the guest runs, and pauses for the swap only", async () => {
-    const offline = new BlktapBackend().handler;
-    await offline.run(operations.snapshot("s", [freeze(image(at("a")), at("a.s"))]), contextOf());
+    await freezeOffline("s");
     writeAsGuest(at("a"), "vhd", MIB, randomBytes(2 * MIB));
-    await offline.run(operations.snapshot("t", [freeze(image(at("a")), at("a.t"))]), contextOf());
+    await freezeOffline("t");
     writeAsGuest(at("a"), "vhd", 0, randomBytes(512));
     world.serve(at("a"), at("a.t"), at("a.s"));
     const [present, second] = [hashOf(at("a")), hashOf(at("a.t"))];
@@ -157,7 +173,7 @@ describe("blktap while the guest runs", function () {
         pausedAtProgress += world.states()[0] ?? 0;
       },
     };
-    await backend().handler.run(
+    await handler().run(
       operations.merge([mergeStep(image(at("a.s")), at("a.t"), [at("a")])]),
       context,
     );
@@ -169,17 +185,11 @@ describe("blktap while the guest runs", function () {
   });
 
   it("merges the topmost overlay while the guest waits", async () => {
-    await new BlktapBackend().handler.run(
-      operations.snapshot("s", [freeze(image(at("a")), at("a.s"))]),
-      contextOf(),
-    );
+    await freezeOffline("s");
     writeAsGuest(at("a"), "vhd", MIB, randomBytes(2 * MIB));
     world.serve(at("a"), at("a.s"));
     const present = hashOf(at("a"));
-    await backend().handler.run(
-      operations.merge([mergeStep(image(at("a.s")), at("a"))]),
-      contextOf(),
-    );
+    await handler().run(operations.merge([mergeStep(image(at("a.s")), at("a"))]));
     expect(hashOf(at("a"))).to.equal(present);
     expect(world.states()).to.deep.equal([0]);
     expect(world.state.tapdisks[0]?.chain).to.deep.equal([at("a")]);
@@ -187,10 +197,7 @@ describe("blktap while the guest runs", function () {
   });
 
   it("merges a large topmost overlay in parts, and lets the guest wait for the last one only", async () => {
-    await new BlktapBackend().handler.run(
-      operations.snapshot("s", [freeze(image(at("a")), at("a.s"))]),
-      contextOf(),
-    );
+    await freezeOffline("s");
     writeAsGuest(at("a"), "vhd", 0, randomBytes(3 * MIB));
     world.serve(at("a"), at("a.s"));
     let written = 0;
@@ -203,8 +210,8 @@ describe("blktap while the guest runs", function () {
         else if (written < 2) writeAsGuest(at("a"), "vhd", MIB * written++, Buffer.alloc(512, 7));
       },
     };
-    const { handler } = new BlktapBackend({ tapCtl: world.tapCtl, stallLimitBytes: 2 * MIB });
-    await handler.run(operations.merge([mergeStep(image(at("a.s")), at("a"))]), context);
+    const small = new BlktapBackend({ tapCtl: world.tapCtl, stallLimitBytes: 2 * MIB });
+    await handler(small).run(operations.merge([mergeStep(image(at("a.s")), at("a"))]), context);
     expect(written).to.equal(2);
     expect(pausedWrites, "blocks that the guest had to wait for").to.be.at.most(1);
     const content = readAsGuest(at("a"), "vhd");
@@ -214,21 +221,11 @@ describe("blktap while the guest runs", function () {
   });
 
   it("does not revert under a running guest", async () => {
-    await new BlktapBackend().handler.run(
-      operations.snapshot("s", [freeze(image(at("a")), at("a.s"))]),
-      contextOf(),
-    );
+    await freezeOffline("s");
     world.serve(at("a"), at("a.s"));
-    const steps = [
-      { target: "xvda", mode: "external" as const, image: image(at("a.s")), file: image(at("a")) },
-    ];
-    const { handler } = backend();
-    await handler.run(operations.stage(steps), contextOf());
-    await expectError(
-      handler.run(operations.revert(steps), contextOf()),
-      "image-in-use",
-      /tapdisk/,
-    );
+    const steps = [goBack(image(at("a.s")), at("a"))];
+    await handler().run(operations.stage(steps));
+    await expectError(handler().run(operations.revert(steps)), "image-in-use", /tapdisk/);
   });
 
   describe("judges a running disk", () => {
@@ -300,9 +297,8 @@ describe("blktap while the guest runs", function () {
       await once(tapdisk, "spawn");
       closeSync(fd);
       const tapCtl = new TapCtl({ program: "/nonexistent/tap-ctl" });
-      const { handler } = new BlktapBackend({ tapCtl });
       const error = await expectError(
-        handler.run(snapshotOfBoth(), contextOf()),
+        handler(new BlktapBackend({ tapCtl })).run(snapshotOfBoth()),
         "image-in-use",
         /in use by tapdisk \(process \d+\)/,
       );

@@ -14,7 +14,7 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
-import type { RevertStep } from "../../../src/core/model/operation.js";
+import type { RevertStep, SnapshotStep } from "../../../src/core/model/index.js";
 import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
 import {
   formatEmptyVhd,
@@ -23,11 +23,13 @@ import {
   openVhd,
 } from "../../../src/formats/vhd/index.js";
 import { expectError } from "../../../src/testing/expect-error.js";
+import { TestEvidence } from "../../../src/testing/index.js";
+import { handlerOf } from "../../support/images/operations.js";
 import { makeFolder } from "../support/state-folder.js";
 import { FaultyFiles } from "../../formats/vhd/support/faulty-files.js";
 import { writeAsGuest } from "../../formats/vhd/support/guest-vhd.js";
 import { makeDynamic } from "../../formats/vhd/support/vhd-images.js";
-import { contextOf, freeze, hashOf, image, mergeStep, operations } from "./support/operations.js";
+import { freeze, goBack, hashOf, image, mergeStep, operations } from "./support/operations.js";
 
 const SIZE = 3 * 1024 * 1024;
 
@@ -35,7 +37,10 @@ describe("blktap, before and beside its changes", function () {
   let folder: string;
   let dispose: () => Promise<void>;
   let holder: ChildProcess | undefined;
+  /** Of the plan under test; each snapshot before it is a plan of its own. */
+  let evidence: TestEvidence;
   beforeEach(async () => {
+    evidence = new TestEvidence();
     ({ path: folder, dispose } = await makeFolder());
   });
   afterEach(async () => {
@@ -49,12 +54,12 @@ describe("blktap, before and beside its changes", function () {
   });
 
   const at = (name: string) => join(folder, name);
-  const handler = () => new BlktapBackend().handler;
+  const handler = () => handlerOf(new BlktapBackend(), evidence);
+  const temporary = () => `a.domsnap-tmp-${evidence.token}`;
   const modeOf = (name: string) => statSync(at(name)).mode & 0o777;
   const snapshot = (name: string) =>
-    handler().run(
+    handlerOf(new BlktapBackend()).run(
       operations.snapshot(name, [freeze(image(at("a")), at(`a.${name}`))]),
-      contextOf(),
     );
   const makeSnapshot = async () => {
     await makeDynamic(at("a"), SIZE);
@@ -69,20 +74,18 @@ describe("blktap, before and beside its changes", function () {
     closeSync(fd);
   };
   const merge = () => operations.merge([mergeStep(image(at("a.s")), at("a"))]);
-  const steps = (): RevertStep[] => [
-    { target: "xvda", mode: "external", image: image(at("a.s")), file: image(at("a")) },
-  ];
+  const steps = (): RevertStep[] => [goBack(image(at("a.s")), at("a"))];
 
   describe("the last look before a merge", () => {
     beforeEach(makeSnapshot);
 
     it("is content with a good chain, and changes nothing", async () => {
       const files = new FaultyFiles();
-      const { handler } = new BlktapBackend({ files });
-      await handler.precheck(merge());
+      const watched = handlerOf(new BlktapBackend({ files }), evidence);
+      await watched.precheck(merge());
       expect(files.changes).to.equal(0);
-      await handler.run(merge(), contextOf());
-      await handler.precheck(merge());
+      await watched.run(merge());
+      await watched.precheck(merge());
     });
 
     for (const name of ["a", "a.s"])
@@ -112,12 +115,12 @@ describe("blktap, before and beside its changes", function () {
   describe("the last look before a revert", () => {
     beforeEach(async () => {
       await makeSnapshot();
-      await handler().run(operations.stage(steps()), contextOf());
+      await handler().run(operations.stage(steps()));
     });
 
     it("is content with what is staged", async () => {
       await handler().precheck(operations.revert(steps()));
-      await handler().run(operations.revert(steps()), contextOf());
+      await handler().run(operations.revert(steps()));
       expect(hashOf(at("a"))).to.equal(hashOf(at("a.s")));
     });
 
@@ -129,7 +132,7 @@ describe("blktap, before and beside its changes", function () {
     });
 
     it("misses what was staged", async () => {
-      unlinkSync(at("a.domsnap-tmp"));
+      unlinkSync(at(temporary()));
       await expectError(handler().precheck(operations.revert(steps())), "image-missing", /staged/);
     });
   });
@@ -147,9 +150,14 @@ describe("blktap, before and beside its changes", function () {
     it("to an overlay of its own path is its owner's", async () => {
       await makeDynamic(at("a"), SIZE);
       chmodSync(at("a"), 0o644);
-      const step = { ...freeze(image(at("a")), ""), file: image(at("over")) };
-      const { freezeAs: _none, ...named } = step;
-      await handler().run(operations.snapshot("s", [named]), contextOf());
+      const step: SnapshotStep = {
+        keeps: "overlay",
+        target: "xvda",
+        image: image(at("a")),
+        overlay: image(at("over")),
+        before: "absent",
+      };
+      await handler().run(operations.snapshot("s", [step]));
       expect([modeOf("a"), modeOf("over")]).to.deep.equal([0o644, 0o600]);
     });
 
@@ -158,7 +166,7 @@ describe("blktap, before and beside its changes", function () {
       chmodSync(at("a.s"), 0o644);
       chmodSync(at("a"), 0o640);
       const present = hashOf(at("a"));
-      await handler().run(merge(), contextOf());
+      await handler().run(merge());
       expect(modeOf("a")).to.equal(0o640);
       expect(hashOf(at("a"))).to.equal(present);
     });
@@ -167,9 +175,9 @@ describe("blktap, before and beside its changes", function () {
       await makeSnapshot();
       chmodSync(at("a.s"), 0o644);
       chmodSync(at("a"), 0o600);
-      await handler().run(operations.stage(steps()), contextOf());
-      expect(modeOf("a.domsnap-tmp"), "before it is in place").to.equal(0o600);
-      await handler().run(operations.revert(steps()), contextOf());
+      await handler().run(operations.stage(steps()));
+      expect(modeOf(temporary()), "before it is in place").to.equal(0o600);
+      await handler().run(operations.revert(steps()));
       expect(modeOf("a")).to.equal(0o600);
     });
   });

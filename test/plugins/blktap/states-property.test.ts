@@ -6,10 +6,11 @@ import fc from "fast-check";
 
 import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
 import { findChildren, hostImageFiles } from "../../../src/formats/vhd/index.js";
+import { handlerOf } from "../../support/images/operations.js";
 import { makeFolder } from "../support/state-folder.js";
 import { readAsGuest, writeAsGuest } from "../../formats/vhd/support/guest-vhd.js";
 import { makeDynamic } from "../../formats/vhd/support/vhd-images.js";
-import { contextOf, freeze, image, mergeStep, operations } from "./support/operations.js";
+import { freeze, goBack, image, mergeStep, operations } from "./support/operations.js";
 
 const SECTORS = 200;
 
@@ -42,7 +43,7 @@ async function walk(format: "vhd" | "raw", plan: readonly Step[]): Promise<void>
   const { path: folder, dispose } = await makeFolder();
   try {
     const active = join(folder, "disk");
-    const { handler } = new BlktapBackend();
+    const backend = new BlktapBackend();
     await makeDynamic(active, SECTORS * 512);
     if (format === "raw")
       await hostImageFiles.open(active, "write").then(async (file) => {
@@ -59,6 +60,8 @@ async function walk(format: "vhd" | "raw", plan: readonly Step[]): Promise<void>
         expect(readAsGuest(join(folder, name), format).equals(state), name).to.equal(true);
     };
     for (const [index, step] of plan.entries()) {
+      // Each step is a plan of its own.
+      const handler = handlerOf(backend);
       const names = [...kept.keys()];
       const chosen = "which" in step ? names[step.which % names.length] : undefined;
       if (step.do === "write") {
@@ -69,7 +72,6 @@ async function walk(format: "vhd" | "raw", plan: readonly Step[]): Promise<void>
         const name = `frozen-${index}`;
         await handler.run(
           operations.snapshot(name, [freeze(image(active, activeFormat), join(folder, name))]),
-          contextOf(),
         );
         kept.set(name, { state: Buffer.from(present), format: activeFormat });
         activeFormat = "vhd";
@@ -77,24 +79,19 @@ async function walk(format: "vhd" | "raw", plan: readonly Step[]): Promise<void>
         const frozen = kept.get(chosen)!;
         const ref = image(join(folder, chosen), frozen.format);
         if (step.do === "revert") {
-          const disks = [
-            { target: "xvda", mode: "external" as const, image: ref, file: image(active) },
-          ];
-          await handler.run(operations.stage(disks), contextOf());
-          await handler.run(operations.revert(disks), contextOf());
+          const disks = [goBack(ref, active)];
+          await handler.run(operations.stage(disks));
+          await handler.run(operations.revert(disks));
           frozen.state.copy(present);
         } else {
           const children = await findChildren(hostImageFiles, ref.path);
           const [child] = children;
           if (children.length > 1) continue;
           if (child === undefined)
-            await handler.run(
-              { kind: "disks.discard", backend: "blktap", files: [ref] },
-              contextOf(),
-            );
+            await handler.run({ kind: "disks.discard", backend: "blktap", files: [ref] });
           else {
             const above = await findChildren(hostImageFiles, child);
-            await handler.run(operations.merge([mergeStep(ref, child, above)]), contextOf());
+            await handler.run(operations.merge([mergeStep(ref, child, above)]));
           }
           kept.delete(chosen);
         }

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 
-import type { ImageRef } from "../../../../src/core/model/index.js";
 import type {
   DiskOperation,
+  ImageRef,
   MergeStep,
   RevertStep,
   SnapshotStep,
-} from "../../../../src/core/model/operation.js";
+} from "../../../../src/core/model/index.js";
 import type { OperationContext } from "../../../../src/core/ports/index.js";
+import { TestEvidence } from "../../../../src/testing/index.js";
 import { readAsGuest } from "../../../formats/vhd/support/guest-vhd.js";
 
 /** Plain disk operations, as the planner makes them for paths that stay. */
@@ -45,13 +46,18 @@ export function image(path: string, format: "vhd" | "raw" = "vhd"): ImageRef {
 /** Freezes `active` under another name; the overlay takes its path. */
 export function freeze(active: ImageRef, frozenPath: string): SnapshotStep {
   return {
+    keeps: "renamed",
     target: "xvda",
-    mode: "external",
     image: active,
-    file: image(active.path),
-    freezeAs: { ...active, path: frozenPath },
-    fileBefore: "absent",
+    frozen: { ...active, path: frozenPath },
+    overlay: image(active.path),
+    before: "absent",
   };
+}
+
+/** Goes back to `frozen`; a new overlay takes the place of the present one. */
+export function goBack(frozen: ImageRef, overlay: string): RevertStep {
+  return { keeps: "overlay", target: "xvda", image: frozen, overlay: image(overlay) };
 }
 
 export function mergeStep(
@@ -60,11 +66,11 @@ export function mergeStep(
   relink: readonly string[] = [],
 ): MergeStep {
   return {
+    into: "renamed",
     target: "xvda",
     base,
     overlay: image(overlay),
     relink: relink.map((path) => image(path)),
-    keepsPath: true,
   };
 }
 
@@ -76,6 +82,7 @@ export function hashOf(path: string, format = "vhd"): string {
 export function contextOf(warnings: string[] = []): OperationContext {
   return {
     domain: { name: "guest", uuid: "d1ab0f3c-7a52-4c1e-9a3b-0d6f5e8c2b71" },
+    evidence: new TestEvidence(),
     signal: new AbortController().signal,
     progress: () => undefined,
     warn: (message) => warnings.push(message),

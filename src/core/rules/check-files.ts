@@ -25,8 +25,8 @@ export interface StateFile extends HostFile {
 
 const GROUP_AND_OTHERS = 0o077;
 const OTHERS = 0o007;
-/** What every backend calls a file that is not complete; the token of its plan may follow. */
-const INCOMPLETE = /\.domsnap-[a-z]+(-[0-9a-f]{12})?$/;
+/** What we call a file that is not complete; those of a plan end in its token. */
+const INCOMPLETE = /\.domsnap-(?:(?:partial|staged|tmp)-[0-9a-f]{12}|new)$/;
 
 /** What is wrong with files as such. */
 export function checkFiles(facts: FileFacts): Finding[] {

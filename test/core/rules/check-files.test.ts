@@ -42,6 +42,8 @@ describe("checkFiles", () => {
       "other.img.domsnap-tmp-0123456789ab",
       "disk.img.domsnap-tmp-0123456789ab.backup",
       "disk.img.my-domsnap-tmp-0123456789ab",
+      "disk.img.domsnap-backup",
+      "disk.img.domsnap-partial",
     ];
     expect(findings(...names)).to.deep.equal([]);
   });

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 
 import { expect } from "chai";
 
-import {readConfiguration } from "../../src/config/read-configuration.js";
+import { readConfiguration } from "../../src/config/read-configuration.js";
 import { expectError } from "../../src/testing/expect-error.js";
 import { testFolder } from "../support/images/folder.js";
 

@@ -52,10 +52,10 @@ function tableOf(
   handlers: Handlers,
   operation: Operation,
 ): Readonly<Partial<Record<string, AnyWork>>> {
-  if ("backend" in operation) return handlers.disks(operation.backend) as Record<string, AnyWork>;
+  if ("backend" in operation) return handlers.disks(operation.backend);
   const [family] = operation.kind.split(".");
   const table = family === "domain" ? handlers.domain : handlers.records;
-  return table as Record<string, AnyWork>;
+  return table;
 }
 
 function nobody(operation: Operation): DomsnapError {

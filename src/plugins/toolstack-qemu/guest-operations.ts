@@ -64,11 +64,11 @@ function freezeOperations(
     "domain.quiesce": {
       run: (_operation, context) => freeze.quiesce(guestOf(context), context),
       undo: (_operation, context) => freeze.thaw(guestOf(context), context),
-      settle: async (_operation, context) => settled(freeze.isFrozen(guestOf(context))),
+      settle: (_operation, context) => Promise.resolve(settled(freeze.isFrozen(guestOf(context)))),
     },
     "domain.thaw": {
       run: (_operation, context) => freeze.thaw(guestOf(context), context),
-      settle: async (_operation, context) => settled(!freeze.isFrozen(guestOf(context))),
+      settle: (_operation, context) => Promise.resolve(settled(!freeze.isFrozen(guestOf(context)))),
     },
   };
 }

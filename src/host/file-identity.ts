@@ -1,7 +1,7 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, realpath, stat } from "node:fs/promises";
 
-import type { Identified, Identity } from "../core/ports/index.js";
+import type { Evidence, Identified, Identity } from "../core/ports/index.js";
 import { unlinkDurably } from "./durable-files.js";
 import { errnoOf, systemError } from "./system-error.js";
 
@@ -42,6 +42,12 @@ export async function identifyPlace(path: string): Promise<readonly Identified[]
     { place: path, identity: entry },
     ...(file === undefined ? [] : [{ place: real, identity: file }]),
   ];
+}
+
+/** What a plan has found at a place when it began, and what it has made for it. */
+export function knownAt(path: string, evidence: Evidence): Identity[] {
+  const found = evidence.found(path);
+  return [...(found === undefined ? [] : [found]), ...evidence.made(path)];
 }
 
 /**

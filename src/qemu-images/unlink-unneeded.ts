@@ -1,7 +1,7 @@
 import type { ImageRef, OperationOf } from "../core/model/index.js";
 import type { OperationContext, OperationWork } from "../core/ports/index.js";
 import { readImageHeader } from "../formats/qcow2/header.js";
-import { identifyEntry, unlinkKnown } from "../host/file-identity.js";
+import { identifyEntry, knownAt, unlinkKnown } from "../host/file-identity.js";
 import { probeFile } from "../host/probe-file.js";
 import { findBackedBy } from "./backing-chain.js";
 
@@ -33,7 +33,7 @@ export async function unlinkUnneeded(
 ): Promise<void> {
   if (isGone(file)) return;
   const reason = await reasonToKeep(file, folders, context);
-  if (reason === undefined) await unlinkKnown(file.path, knownAt(file.path, context));
+  if (reason === undefined) await unlinkKnown(file.path, knownAt(file.path, context.evidence));
   else context.warn(`file '${file.path}' is left: ${reason}`);
 }
 
@@ -44,7 +44,7 @@ export async function unlinkUnneeded(
 export const discardMemory: OperationWork<OperationOf<"domain.discard-memory">> = {
   async run({ file }, context) {
     if (isGone({ path: file })) return;
-    if (!(await unlinkKnown(file, knownAt(file, context))))
+    if (!(await unlinkKnown(file, knownAt(file, context.evidence))))
       context.warn(`file '${file}' is left: ${STRANGER}`);
   },
   settle: async ({ file }, context) =>
@@ -67,12 +67,7 @@ async function reasonToKeep(
   return header && header.snapshotCount > 0 ? "it holds internal snapshots" : undefined;
 }
 
-async function isKnown(path: string, context: Known): Promise<boolean> {
+async function isKnown(path: string, { evidence }: Known): Promise<boolean> {
   const identity = await identifyEntry(path);
-  return identity !== undefined && knownAt(path, context).includes(identity);
-}
-
-function knownAt(path: string, { evidence }: Known): string[] {
-  const found = evidence.found(path);
-  return [...(found === undefined ? [] : [found]), ...evidence.made(path)];
+  return identity !== undefined && knownAt(path, evidence).includes(identity);
 }

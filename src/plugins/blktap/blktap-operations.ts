@@ -1,6 +1,7 @@
 import { settled, type ImageRef, type OperationOf } from "../../core/model/index.js";
 import type { DiskOperations, OperationContext, OperationWork } from "../../core/ports/index.js";
 import { findChildren, type ImageFiles } from "../../formats/vhd/index.js";
+import { knownAt } from "../../host/file-identity.js";
 import { everyAsync } from "../../host/every-async.js";
 import { DiskFreezer } from "./freeze-disks.js";
 import type { ImageUsers } from "./image-users.js";
@@ -87,8 +88,7 @@ async function reasonToKeep(
   const identity = await files.identify(path);
   if (!identity) return GONE;
   if (identity.kind !== "file") return "it is a device";
-  const known = [evidence.found(path), ...evidence.made(path)];
-  if (!known.includes(identity.id))
+  if (!knownAt(path, evidence).includes(identity.id))
     return "it is not the file that stood there when this was begun";
   const [child] = await findChildren(files, path);
   return child === undefined ? undefined : `'${child}' stands on it`;

@@ -3,7 +3,7 @@ import { emptiedBy, type ImageRef, type MergeStep } from "../../core/model/index
 import type { OperationContext } from "../../core/ports/index.js";
 import { backsOn } from "../backing-chain.js";
 import { syncFile } from "../../host/durable-files.js";
-import { unlinkKnown } from "../../host/file-identity.js";
+import { knownAt, unlinkKnown } from "../../host/file-identity.js";
 import type { QemuImg } from "../../clients/qemu-img.js";
 import {
   cancelJob,
@@ -71,13 +71,9 @@ async function followDown(
     await guest.follow?.([{ target, from: overlay, to: base }]);
   } finally {
     for (const image of others) await relink(qemuImg, image, step, context);
-    if (others.length === 0) await unlinkKnown(overlay.path, knownAs(overlay, context));
+    if (others.length === 0)
+      await unlinkKnown(overlay.path, knownAt(overlay.path, context.evidence));
   }
-}
-
-function knownAs({ path }: ImageRef, { evidence }: OperationContext): string[] {
-  const found = evidence.found(path);
-  return [...(found === undefined ? [] : [found]), ...evidence.made(path)];
 }
 
 function requestFor(id: string, step: MergeStep, graph: BlockGraph): JobRequest {

@@ -20,7 +20,16 @@ export {
   type NewFileOptions,
   type SpaceNeed,
 } from "./host/durable-files.js";
-export { beginFile, continueFile, fileExists, unmakeFile, type NewFile } from "./host/new-file.js";
+export {
+  assertPlace,
+  beginFile,
+  continueFile,
+  fileExists,
+  isMade,
+  unmakeFile,
+  type NewFile,
+} from "./host/new-file.js";
+export { identifyFile } from "./host/file-identity.js";
 export {
   ensureStateFolder,
   readStateFile,
@@ -50,6 +59,9 @@ export {
 // Images that stand on one another: who would lose what.
 export { findBackedBy, realImagePath } from "./qemu-images/backing-chain.js";
 export { assertNotBackedOn } from "./qemu-images/image-guard.js";
+export { copySteps } from "./qemu-images/copy-steps.js";
+export { discardFiles } from "./qemu-images/discard-files.js";
+export { removeCopies } from "./qemu-images/remove-copies.js";
 export { isGone, isUnlinkedOrNeeded, unlinkUnneeded } from "./qemu-images/unlink-unneeded.js";
 
 // Programs and failed calls.
@@ -70,6 +82,7 @@ export {
 export { everyAsync } from "./host/every-async.js";
 
 // Yes, no, and why not.
+export { isLocalDisk, isRaw } from "./plugin-kit/disk-facts.js";
 export {
   generalRefusal,
   imageOfDisk,

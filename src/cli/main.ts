@@ -1,5 +1,7 @@
+import type { Configuration } from "../config/configuration.js";
 import { readConfiguration } from "../config/read-configuration.js";
 import { EXIT } from "../core/errors/index.js";
+import type { ServiceOptions } from "../core/operations/shared/results.js";
 import { errnoOf, strerror } from "../host/system-error.js";
 import type { ImportModule, PluginRequest } from "../plugin-loader/index.js";
 import type { TextOutput } from "./io.js";
@@ -45,9 +47,14 @@ async function loadPlugins(
   const added =
     requests.length > 0 ? await addOutsidePlugins(container, requests, importModule) : [];
   return {
-    openService: (uri) => openSnapshotService(uri, container),
+    openService: (uri) => openSnapshotService(uri, container, optionsFor(uri, configuration)),
     list: async () => [...(await builtInParts()), ...added],
   };
+}
+
+function optionsFor(uri: string, { backendFor }: Configuration): ServiceOptions {
+  const backend = backendFor(uri);
+  return backend === undefined ? {} : { backends: { default: backend } };
 }
 
 function fromCommandLine(specifier: string): PluginRequest {

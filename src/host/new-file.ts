@@ -102,6 +102,24 @@ export async function isMade(path: string, evidence: Evidence): Promise<boolean>
   return identity !== undefined && made.includes(identity);
 }
 
+/**
+ * Throws `image-conflict` unless the place of a new file is as it was planned: to be asked before
+ * the content is written, since `publish` refuses only afterwards.
+ */
+export async function assertPlace(file: Pick<ImageRef, "path">, before: FileBefore): Promise<void> {
+  const fact = probeFile(file.path);
+  if (before !== "absent" && (fact.kind === "block" || fact.kind === "other"))
+    throw new DomsnapError("image-conflict", `'${file.path}' is not a regular file`, {
+      hint: "Name a file in the document.",
+    });
+  const isTaken = {
+    absent: !(await isVacant(file.path)),
+    empty: fact.kind === "regular" && fact.sizeBytes > 0,
+    reused: false,
+  };
+  if (isTaken[before]) throw fileExists(file);
+}
+
 /** The error for a new file in whose place another stands. */
 export function fileExists(file: Pick<ImageRef, "path">): DomsnapError {
   return new DomsnapError("image-conflict", `file '${file.path}' already exists`, {

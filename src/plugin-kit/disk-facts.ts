@@ -21,6 +21,7 @@ export function isLocalDisk({ type }: Pick<DomainDisk, "type">): boolean {
   return type === "file" || type === "block";
 }
 
+/** A disk without a format of its own: its bytes are those of the file or device. */
 export function isRaw({ format }: Pick<DomainDisk, "format">): boolean {
   return format === undefined || format === "raw";
 }

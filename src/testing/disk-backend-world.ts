@@ -45,6 +45,7 @@ export interface DiskBackendFixture {
   close?(): Promise<void>;
 }
 
+/** How the suite gets backends to test. */
 export interface DiskBackendFactory {
   readonly forms: readonly DiskForm[];
   /** Called once for each test with an empty folder of its own. */

@@ -6,6 +6,7 @@ import type { DomainLock } from "../core/ports/domain-guard.js";
 import { expectError } from "./expect-error.js";
 import { OTHER_UUID, SAMPLE_UUID } from "./samples.js";
 
+/** A lock with a place of its own, made anew for each test. */
 export interface LockUnderTest {
   readonly lock: DomainLock;
   readonly dispose?: () => Promise<void>;

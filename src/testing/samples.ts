@@ -1,6 +1,8 @@
 import type { DomainSnapshot } from "../core/model/index.js";
 
+/** The uuid of the domain that the samples are about. */
 export const SAMPLE_UUID = "d1ab0f3c-7a52-4c1e-9a3b-0d6f5e8c2b71";
+/** The uuid of a domain that no sample is about. */
 export const OTHER_UUID = "2f6a9c1d-0b3e-4f5a-8c7d-9e8f7a6b5c4d";
 
 /** A small, complete snapshot, as `parseSnapshot` gives it back. */

@@ -13,6 +13,7 @@ export interface StoreUnderTest {
   readonly dispose?: () => Promise<void>;
 }
 
+/** How the suite gets stores to test, and what is special with them. */
 export interface SnapshotStoreContract {
   readonly open: () => Promise<StoreUnderTest>;
   /** Names that the store must refuse, with the code `xml-detail`. */

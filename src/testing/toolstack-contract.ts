@@ -17,6 +17,7 @@ export interface ToolstackUnderTest {
   readonly dispose?: () => Promise<void>;
 }
 
+/** How the suite gets toolstacks to test, and what is special with them. */
 export interface ToolstackContract {
   readonly open: () => Promise<ToolstackUnderTest>;
   /** False where domains are never active; what starts and stops them is then refused. */

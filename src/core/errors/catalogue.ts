@@ -258,4 +258,5 @@ export const ERROR_CATALOGUE = {
   },
 } as const satisfies Record<string, ErrorKind>;
 
+/** The stable name of a failure; `domsnap explain CODE` tells of each. */
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

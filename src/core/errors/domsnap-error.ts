@@ -3,6 +3,7 @@ import { ERROR_CATALOGUE, type ErrorCode, type ErrorKind } from "./catalogue.js"
 /** What a failed call left behind: nothing, nothing after undoing, or a part that is journalled. */
 export type ErrorEffect = "none" | "rolled-back" | "partial";
 
+/** What an error tells beside its code and its text. */
 export interface DomsnapErrorOptions {
   readonly cause?: unknown;
   /** The next step, when it is more exact than the catalogue's advice. */

@@ -5,6 +5,7 @@ import type { DiskSource, ImageFormat, ImageRef, StorageType } from "./storage.j
 export type DomainState =
   "nostate" | "running" | "blocked" | "paused" | "shutdown" | "shutoff" | "crashed" | "pmsuspended";
 
+/** A disk or drive of a domain: `<disk>` below `<devices>`. */
 export interface DomainDisk {
   /** Guest name, `target/@dev`: `vda`, `xvda`, `hdc`. Unique within a domain. */
   readonly target: string;
@@ -48,6 +49,7 @@ export interface DomainDefinition {
   readonly xml: string;
 }
 
+/** A domain as its toolstack finds it at this moment. */
 export interface Domain {
   readonly name: string;
   readonly uuid: string;

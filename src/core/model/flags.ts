@@ -14,6 +14,7 @@ export const CREATE_FLAGS = {
   live: 0x100,
   validate: 0x200,
 } as const;
+/** What a caller may say when a snapshot is taken; the names of `CREATE_FLAGS`. */
 export type CreateFlag = keyof typeof CREATE_FLAGS;
 
 /**
@@ -21,14 +22,20 @@ export type CreateFlag = keyof typeof CREATE_FLAGS;
  * `quiesce`), it should if it can, or not.
  */
 export const QUIESCE_MODES = ["require", "try", "no"] as const;
+/** Whether file systems are frozen for a snapshot; see `QUIESCE_MODES`. */
 export type QuiesceMode = (typeof QUIESCE_MODES)[number];
 
+/** libvirt's bits of what a deletion covers: descendants too, or the records only. */
 export const DELETE_FLAGS = { children: 0x1, metadataOnly: 0x2, childrenOnly: 0x4 } as const;
+/** What a caller may say when a snapshot is deleted. */
 export type DeleteFlag = keyof typeof DELETE_FLAGS;
 
+/** libvirt's bits of how a domain is to be after a revert, and whether risks are accepted. */
 export const REVERT_FLAGS = { running: 0x1, paused: 0x2, force: 0x4, resetNvram: 0x8 } as const;
+/** What a caller may say when a domain goes back. */
 export type RevertFlag = keyof typeof REVERT_FLAGS;
 
+/** libvirt's bits of which snapshots a list has, and in which order. */
 export const LIST_FLAGS = {
   /** Roots only, for a list of the domain. */
   roots: 0x1,
@@ -43,11 +50,16 @@ export const LIST_FLAGS = {
   external: 0x200,
   topological: 0x400,
 } as const;
+/** What a caller may say when snapshots are listed. */
 export type ListFlag = keyof typeof LIST_FLAGS;
 
 /** A set of flags; absent means false. */
 export type Flags<Name extends string> = Readonly<Partial<Record<Name, boolean>>>;
+/** How a snapshot is to be taken, or redefined. */
 export type CreateFlags = Flags<CreateFlag>;
+/** How a snapshot is to be deleted. */
 export type DeleteFlags = Flags<DeleteFlag>;
+/** How a domain is to go back. */
 export type RevertFlags = Flags<RevertFlag>;
+/** Which snapshots to list. */
 export type ListFlags = Flags<ListFlag>;

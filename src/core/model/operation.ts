@@ -157,10 +157,15 @@ export type Operation =
   /** Set the current snapshot, or none. */
   | { readonly kind: "record.current"; readonly name?: string };
 
+/** What an operation is: `disks.snapshot`, `domain.define`, ... */
 export type OperationKind = Operation["kind"];
+/** The operation of one kind. */
 export type OperationOf<Kind extends OperationKind> = Extract<Operation, { readonly kind: Kind }>;
+/** Those that a disk backend carries out. */
 export type DiskOperation = Extract<Operation, { readonly backend: BackendId }>;
+/** Those that a toolstack carries out. */
 export type DomainOperation = Extract<Operation, { readonly kind: `domain.${string}` }>;
+/** Those on the records of snapshots, which domsnap carries out by the store. */
 export type RecordOperation = Extract<Operation, { readonly kind: `record${string}` }>;
 
 /** What can be taken back, and so can stand before the commit point. */
@@ -177,9 +182,12 @@ export type UndoableKind =
 /** What lets a guest go on. There is nothing to take back, so it can stand in both halves. */
 type ReleasingKind = "domain.resume" | "domain.thaw";
 
+/** What may stand before the commit point of a plan. */
 export type UndoableOperation = OperationOf<UndoableKind | ReleasingKind>;
+/** What may stand behind the commit point of a plan. */
 export type ForwardOperation = OperationOf<Exclude<OperationKind, UndoableKind> | "domain.define">;
 
+/** What a plan is for. */
 export type Verb = "create" | "redefine" | "import" | "revert" | "delete" | "undefine";
 
 /**

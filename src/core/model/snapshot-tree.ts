@@ -43,6 +43,7 @@ export function oldestFirst(
   return a.name < b.name ? -1 : 1;
 }
 
+/** The snapshots right below `name`, newest first; none for a name that is not there. */
 export function childrenOf<Head extends SnapshotHead>(
   tree: SnapshotTree<Head>,
   name: string,

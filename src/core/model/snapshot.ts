@@ -14,6 +14,7 @@ export const SNAPSHOT_STATES = [
   "pmsuspended",
   "disk-snapshot",
 ] as const;
+/** In which state the domain was when the snapshot was taken. */
 export type SnapshotState = (typeof SNAPSHOT_STATES)[number];
 
 /**
@@ -21,6 +22,7 @@ export type SnapshotState = (typeof SNAPSHOT_STATES)[number];
  * leave, settled file systems (frozen by the guest's agent), or disks and memory of one instant.
  */
 export const CONSISTENCIES = ["crash-consistent", "filesystem", "memory"] as const;
+/** How far the content of a snapshot can be trusted; see `CONSISTENCIES`. */
 export type Consistency = (typeof CONSISTENCIES)[number];
 
 /** What a snapshot says of one disk: `<disk>` below `<disks>` or `<revertDisks>`. */

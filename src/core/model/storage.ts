@@ -9,6 +9,7 @@ export const STORAGE_TYPES = [
   "vhostuser",
   "vhostvdpa",
 ] as const;
+/** How the bytes of a disk are reached; see `STORAGE_TYPES`. */
 export type StorageType = (typeof STORAGE_TYPES)[number];
 
 /** Image formats of libvirt's `driver/@type`, in libvirt's order and without its `none`. */
@@ -30,6 +31,7 @@ export const IMAGE_FORMATS = [
   "qed",
   "vmdk",
 ] as const;
+/** The format of an image; see `IMAGE_FORMATS`. */
 export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
 /**

@@ -13,6 +13,7 @@ export interface ImageSnapshot {
   readonly vmClockNanoseconds: bigint;
 }
 
+/** What an image says of itself. */
 export interface ImageInfo {
   readonly path: string;
   readonly format: ImageFormat;

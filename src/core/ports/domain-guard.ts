@@ -37,6 +37,7 @@ export interface Journal {
   end(domainUuid: string): Promise<void>;
 }
 
+/** How a lock is waited for. */
 export interface LockOptions {
   /** How long to wait for another owner; 0 means not at all. */
   readonly timeoutMs: number;

@@ -19,6 +19,7 @@ export interface ExportProgress extends OperationProgress {
   readonly step: "copy" | "checksum";
 }
 
+/** How an export is to be written, and who hears of it. */
 export interface ExportOptions {
   /** Copy the images and saved memory, too. */
   readonly images: boolean;
@@ -28,6 +29,7 @@ export interface ExportOptions {
   readonly progress: (progress: ExportProgress) => void;
 }
 
+/** What an export has written. */
 export interface ExportedFiles {
   /** Absolute paths, in the order of writing. */
   readonly files: readonly string[];

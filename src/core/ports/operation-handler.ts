@@ -32,6 +32,7 @@ export interface OperationMeasures {
   readonly consistency?: Consistency;
 }
 
+/** What whoever carries out an operation is given beside it. */
 export interface OperationContext {
   readonly domain: Pick<Domain, "name" | "uuid">;
   /** What the plan has found and made on the host: the only licence to remove or replace a file. */
@@ -80,6 +81,9 @@ export type OperationTable<Kind extends OperationKind> = {
     : OperationWork<OperationOf<One>>;
 };
 
+/** What a disk backend carries out. */
 export type DiskOperations = OperationTable<DiskOperation["kind"]>;
+/** What a toolstack carries out. */
 export type DomainOperations = OperationTable<DomainOperation["kind"]>;
+/** What is carried out on a store of records. */
 export type RecordOperations = OperationTable<RecordOperation["kind"]>;

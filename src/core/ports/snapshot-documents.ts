@@ -6,6 +6,7 @@ import type {
   StorageType,
 } from "../model/index.js";
 
+/** What is known of a document before it is read. */
 export interface ParseSnapshotOptions {
   /** The document describes a snapshot that exists already. */
   readonly redefine?: boolean;

@@ -32,6 +32,7 @@ export interface RecordViews {
   renew(domainUuid: string, snapshot: string): Promise<void>;
 }
 
+/** All records of a domain, as far as a list needs them. */
 export interface SnapshotIndex {
   /** In link order, oldest first. */
   readonly heads: readonly SnapshotHead[];

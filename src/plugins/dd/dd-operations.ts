@@ -3,10 +3,8 @@ import {
   settled,
   type ImageRef,
   type OperationOf,
-  type RemoveStep,
   type RevertStep,
   type SnapshotCopy,
-  type SnapshotStep,
 } from "../../core/model/index.js";
 import type {
   DiskOperations,
@@ -17,16 +15,18 @@ import type {
   UndoableWork,
 } from "../../core/ports/index.js";
 import { copyOntoDevice, readCopySource } from "../../host/copy-file.js";
-import { isVacant, renameDurably } from "../../host/durable-files.js";
+import { renameDurably } from "../../host/durable-files.js";
 import { everyAsync } from "../../host/every-async.js";
-import { discardFiles } from "../../qemu-images/discard-files.js";
 import { identifyFile } from "../../host/file-identity.js";
-import { fileExists, isMade, unmakeFile } from "../../host/new-file.js";
+import { assertPlace, isMade, unmakeFile } from "../../host/new-file.js";
 import { probeFile } from "../../host/probe-file.js";
 import { startsWithContent } from "../../host/same-content.js";
 import { realImagePath } from "../../qemu-images/backing-chain.js";
+import { copySteps } from "../../qemu-images/copy-steps.js";
+import { discardFiles } from "../../qemu-images/discard-files.js";
 import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
-import { isGone, isUnlinkedOrNeeded, unlinkUnneeded } from "../../qemu-images/unlink-unneeded.js";
+import { removeCopies } from "../../qemu-images/remove-copies.js";
+import { isGone } from "../../qemu-images/unlink-unneeded.js";
 import { copyGroup, copyOptions, type CopyJob } from "./copy-group.js";
 
 type CopyRevert = Extract<RevertStep, { readonly keeps: "copy" }>;
@@ -47,12 +47,12 @@ class FreezeByCopy implements UndoableWork<OperationOf<"disks.snapshot">> {
   readonly #written = new WeakSet<SnapshotCopy>();
 
   async run({ disks }: OperationOf<"disks.snapshot">, context: OperationContext): Promise<void> {
-    const steps = copiesOf(disks);
+    const steps = copySteps(disks);
     const pending: SnapshotCopy[] = [];
     for (const step of steps)
       if (!isDevice(step.copy) && !(await isMade(step.copy.path, context.evidence)))
         pending.push(step);
-    for (const step of pending) await assertPlace(step);
+    for (const { copy, before } of pending) await assertPlace(copy, before);
     await copyGroup(pending.map(freezeJob), context);
     for (const step of steps.filter(({ copy }) => isDevice(copy))) {
       await writeOnto(step.target, step.image.path, step.copy.path, context);
@@ -64,7 +64,7 @@ class FreezeByCopy implements UndoableWork<OperationOf<"disks.snapshot">> {
     { disks }: OperationOf<"disks.snapshot">,
     { evidence }: OperationContext,
   ): Promise<void> {
-    for (const { copy, before } of copiesOf(disks).reverse())
+    for (const { copy, before } of copySteps(disks).reverse())
       if (!isDevice(copy)) await unmakeFile(copy.path, before, evidence);
   }
 
@@ -77,7 +77,7 @@ class FreezeByCopy implements UndoableWork<OperationOf<"disks.snapshot">> {
       return this.#written.has(step) || hasContentOf(step.copy.path, step.image.path, signal);
     };
     return settled(
-      await everyAsync(copiesOf(disks), async (step) => !isGone(step.copy) && isFrozen(step)),
+      await everyAsync(copySteps(disks), async (step) => !isGone(step.copy) && isFrozen(step)),
     );
   }
 }
@@ -86,7 +86,7 @@ class StageCopies implements UndoableWork<OperationOf<"disks.stage">> {
   constructor(private readonly imageFolders: readonly string[]) {}
 
   async run({ disks }: OperationOf<"disks.stage">, context: OperationContext): Promise<void> {
-    const steps = revertsOf(disks);
+    const steps = copySteps(disks);
     for (const step of steps) await this.#assertRevertible(step);
     const jobs: CopyJob[] = [];
     for (const step of steps)
@@ -96,7 +96,7 @@ class StageCopies implements UndoableWork<OperationOf<"disks.stage">> {
   }
 
   async undo({ disks }: OperationOf<"disks.stage">, { evidence }: OperationContext): Promise<void> {
-    for (const step of revertsOf(disks)) {
+    for (const step of copySteps(disks)) {
       if (isDevice(step.image) || isGone(step.image)) continue;
       await unmakeFile(await stagedPath(step, evidence), "absent", evidence);
     }
@@ -106,7 +106,7 @@ class StageCopies implements UndoableWork<OperationOf<"disks.stage">> {
     { disks }: OperationOf<"disks.stage">,
     { evidence }: OperationContext,
   ): Promise<Settled> {
-    return settled(await everyAsync(revertsOf(disks), (step) => isStaged(step, evidence)));
+    return settled(await everyAsync(copySteps(disks), (step) => isStaged(step, evidence)));
   }
 
   async #assertRevertible({ copy, image }: CopyRevert): Promise<void> {
@@ -126,7 +126,7 @@ class SwitchToCopies implements OperationWork<OperationOf<"disks.revert">> {
   readonly #written = new WeakSet<CopyRevert>();
 
   async run({ disks }: OperationOf<"disks.revert">, context: OperationContext): Promise<void> {
-    for (const step of revertsOf(disks)) {
+    for (const step of copySteps(disks)) {
       if (!isDevice(step.image)) {
         await switchFile(step, context);
         continue;
@@ -144,7 +144,7 @@ class SwitchToCopies implements OperationWork<OperationOf<"disks.revert">> {
       if (!isDevice(step.image)) return isSwitched(step, evidence);
       return this.#written.has(step) || hasContentOf(step.image.path, step.copy.path, signal);
     };
-    return settled(await everyAsync(revertsOf(disks), async (step) => isReverted(step)));
+    return settled(await everyAsync(copySteps(disks), async (step) => isReverted(step)));
   }
 }
 
@@ -154,38 +154,6 @@ async function switchFile(step: CopyRevert, context: OperationContext): Promise<
   if (await isSwitched(step, evidence)) return;
   if (!(await isStaged(step, evidence))) await copyGroup([await stageJob(step, evidence)], context);
   await renameDurably(await stagedPath(step, evidence), await realImagePath(step.image.path));
-}
-
-function removeCopies(imageFolders: readonly string[]): OperationWork<OperationOf<"disks.remove">> {
-  return {
-    async run({ disks }, context) {
-      for (const { copy, image, target } of removalsOf(disks)) {
-        if (isGone(copy)) {
-          context.warn(`the copy '${copy.path}' of disk '${target}' was gone already`);
-          continue;
-        }
-        if ((await realImagePath(copy.path)) === (await realImagePath(image.path)))
-          throw new DomsnapError("internal-error", `'${copy.path}' is the image of the domain`);
-        await unlinkUnneeded(copy, imageFolders, context);
-      }
-    },
-    async settle({ disks }, context) {
-      const isDropped = ({ copy }: { readonly copy: ImageRef }) =>
-        isUnlinkedOrNeeded(copy, imageFolders, context);
-      return settled(await everyAsync(removalsOf(disks), isDropped));
-    },
-  };
-}
-
-/** Throws `image-conflict` unless the place of the copy is as it was planned. */
-async function assertPlace({ copy, before }: SnapshotCopy): Promise<void> {
-  const fact = probeFile(copy.path);
-  const taken = {
-    absent: !(await isVacant(copy.path)),
-    empty: fact.kind === "regular" && fact.sizeBytes > 0,
-    reused: false,
-  };
-  if (taken[before]) throw fileExists(copy);
 }
 
 function freezeJob({ target, image, copy, before }: SnapshotCopy): CopyJob {
@@ -232,22 +200,6 @@ async function hasContentOf(
   signal: AbortSignal,
 ): Promise<boolean> {
   return startsWithContent(device, await readCopySource(original), signal);
-}
-
-function copiesOf(steps: readonly SnapshotStep[]): SnapshotCopy[] {
-  return steps.map((step) => (step.keeps === "copy" ? step : notACopy(step)));
-}
-
-function revertsOf(steps: readonly RevertStep[]): CopyRevert[] {
-  return steps.map((step) => (step.keeps === "copy" ? step : notACopy(step)));
-}
-
-function removalsOf(steps: readonly RemoveStep[]) {
-  return steps.map((step) => (step.keeps === "copy" ? step : notACopy(step)));
-}
-
-function notACopy({ target, keeps }: SnapshotStep | RevertStep): never {
-  throw new DomsnapError("internal-error", `disk '${target}' is kept as '${keeps}', not in a copy`);
 }
 
 function isDevice(image: ImageRef): boolean {

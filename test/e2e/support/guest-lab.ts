@@ -52,9 +52,10 @@ export class GuestLab {
     qemuImg("create", "-q", "-f", "qcow2", this.qcow2, String(IMAGE_BYTES));
   }
 
-  static async create(): Promise<GuestLab> {
+  /** `rawDriver`: who serves the raw disk, QEMU or the kernel. */
+  static async create({ rawDriver = "qemu" } = {}): Promise<GuestLab> {
     const lab = new GuestLab();
-    await (await lab.service()).registry?.define(lab.#domainXml());
+    await (await lab.service()).registry?.define(lab.#domainXml(rawDriver));
     return lab;
   }
 
@@ -149,14 +150,14 @@ export class GuestLab {
   }
   #service: Promise<SnapshotService> | undefined;
 
-  #domainXml(): string {
-    const disk = (path: string, format: string, target: string) =>
-      `<disk type='file' device='disk'><driver name='qemu' type='${format}'/>` +
+  #domainXml(rawDriver: string): string {
+    const disk = (path: string, format: string, target: string, driver = "qemu") =>
+      `<disk type='file' device='disk'><driver name='${driver}' type='${format}'/>` +
       `<source file='${path}'/><target dev='${target}' bus='virtio'/></disk>`;
     return (
       "<domain type='xen'><name>guest</name><memory unit='MiB'>64</memory>" +
       "<os><type>hvm</type></os><devices>" +
-      disk(this.raw, "raw", "vda") +
+      disk(this.raw, "raw", "vda", rawDriver) +
       disk(this.qcow2, "qcow2", "vdb") +
       "<disk type='file' device='cdrom'><target dev='hdc' bus='ide'/><readonly/></disk>" +
       "</devices></domain>"

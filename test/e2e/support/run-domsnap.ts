@@ -10,10 +10,14 @@ export interface CliResult {
 }
 
 /** Runs a command of the installed program to its end, whatever comes of it. */
-export function tryDomsnap(uri: string, args: readonly string[]): CliResult {
+export function tryDomsnap(
+  uri: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): CliResult {
   const { status, stdout, stderr } = spawnSync(process.execPath, commandLine(uri, args), {
     encoding: "utf8",
-    env: { ...process.env, NO_COLOR: "1" },
+    env: { ...process.env, NO_COLOR: "1", ...env },
   });
   return { status: status ?? -1, stdout, stderr };
 }

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import { seedFrom } from "../../support/seed.js";
 import type { Outcome } from "./play.js";
 import type { Scenario } from "./scenario.js";
 
@@ -9,11 +10,8 @@ export interface Tally {
   accepted: number;
 }
 
-/**
- * The seed of this run; set DIFFERENTIAL_SEED to repeat one. CI asks the same questions every time,
- * so that a change is judged by what it changes; everybody else explores.
- */
-export const seed = Number(process.env["DIFFERENTIAL_SEED"] ?? defaultSeed());
+/** The seed of this run; set DIFFERENTIAL_SEED to repeat one. */
+export const seed = seedFrom("DIFFERENTIAL_SEED");
 
 /** Plays batches of scenarios until they agree or a smallest one is found that does not. */
 export function playBatches(
@@ -54,8 +52,4 @@ class Disagreement extends Error {}
 export function expectBusy({ documents, accepted }: Tally, least: number): void {
   expect(documents).to.be.at.least(least);
   expect(accepted / documents).to.be.within(0.15, 0.7);
-}
-
-function defaultSeed(): number {
-  return process.env["CI"] ? 451_830_457 : Date.now() % 1_000_000_000;
 }

@@ -8,6 +8,7 @@ import {
   type SnapshotForm,
 } from "../../model/index.js";
 import { findDisk, isTaken } from "../../plan/disk-images.js";
+import type { TakenDisk } from "../../plan/kept-disk.js";
 import type { DiskBackend, DiskWish, ParsedSnapshot } from "../../ports/index.js";
 import {
   diskAssessor,
@@ -15,7 +16,6 @@ import {
   refused,
   type DiskAssessor,
   type Refusal,
-  type TakenDisk,
 } from "../shared/choose-backend.js";
 import type { ServiceContext } from "../shared/context.js";
 import type { CreateOptions } from "../shared/results.js";

@@ -1,6 +1,6 @@
 import { DomsnapError } from "../../errors/index.js";
-import { isActive, type CreateFlags, type Domain, type DomainSnapshot } from "../../model/index.js";
-import type { Capture } from "../../model/operation.js";
+import { isActive, type Domain, type DomainSnapshot } from "../../model/index.js";
+import type { GuestFacts } from "../../plan/decide-create.js";
 import type { AssignedStep, LiveFacts } from "../../plan/plan-create.js";
 import { assignBackends, diskAssessor, type AssignedDisk } from "../shared/choose-backend.js";
 import type { ServiceContext } from "../shared/context.js";
@@ -32,58 +32,15 @@ export async function assignDisks(
   );
 }
 
-/**
- * How an active domain is taken; undefined for one that is off. Throws `argument-unsupported` for
- * what needs a guest agent that it has not, `operation-invalid` for one that is paused, `image-conflict` where the memory's file has no place, and
- * `disk-unsupported` for disks that keep their path, which the hypervisor would not notice.
- */
-export function liveFacts(
-  context: ServiceContext,
-  domain: Domain,
-  snapshot: DomainSnapshot,
-  disks: readonly AssignedDisk[],
-  flags: CreateFlags,
-): LiveFacts | undefined {
-  if (!isActive(domain)) return undefined;
-  if (flags.quiesce === true) assertQuiescible(context, domain);
-  const foreign = disks.find(({ backend }) => backend.keepsPaths === true);
-  if (foreign)
-    throw new DomsnapError(
-      "disk-unsupported",
-      `disk '${foreign.disk.name}' of an active domain cannot be frozen by '${context.connection.toolstack.uri}'`,
-      { hint: "shut the domain down first" },
-    );
-  const memory = memoryOf(context, snapshot);
+/** What there is to know of the way into an active domain whose images are touched. */
+export function guestFacts({ connection }: ServiceContext, domain: Domain): GuestFacts | undefined {
+  const { uri, live, touchesImages } = connection.toolstack;
+  if (!isActive(domain) || !touchesImages) return undefined;
   return {
-    ...(memory ? { memory } : {}),
-    live: flags.live === true,
-    pausesToSave: context.connection.toolstack.live?.pausesToSave === true,
-    quiesce: flags.quiesce === true,
+    uri,
+    hasGuestAgent: live?.hasGuestAgent(domain) === true,
+    pausesToSave: live?.pausesToSave === true,
   };
-}
-
-/** Whether anybody answers is found out when it is done. */
-function assertQuiescible({ connection }: ServiceContext, domain: Domain): void {
-  if (domain.state !== "running")
-    throw new DomsnapError("operation-invalid", "domain is not running", {
-      hint: "the guest agent that --quiesce needs answers only while the guest runs",
-    });
-  if (connection.toolstack.live?.hasGuestAgent(domain) === true) return;
-  throw new DomsnapError("argument-unsupported", "QEMU guest agent is not configured", {
-    hint: "add a <channel> with target name 'org.qemu.guest_agent.0' to the definition, or leave --quiesce out: what the guest has not written yet is then not in the snapshot",
-  });
-}
-
-function memoryOf({ probe }: ServiceContext, { memory }: DomainSnapshot): Capture["memory"] {
-  if (memory?.mode === "internal") return { mode: "internal" };
-  if (memory?.mode !== "external" || memory.file === undefined) return undefined;
-  const fact = probe(memory.file);
-  const empty = fact.kind === "regular" && fact.sizeBytes === 0;
-  if (fact.kind !== "absent" && !empty)
-    throw new DomsnapError("image-conflict", `file '${memory.file}' already exists`, {
-      hint: "remove it, or name another file for the memory",
-    });
-  return { mode: "external", file: memory.file, before: empty ? "empty" : "absent" };
 }
 
 /** `--live` where it cannot be had is no error: the guest only stands still for longer. */

@@ -3,7 +3,7 @@ import { isSameData } from "../../execute/same-data.js";
 import type { DomainSnapshot, SnapshotHead } from "../../model/index.js";
 import type { SnapshotStore } from "../../ports/index.js";
 import type { ArrangedImport, ImportCandidate, SkippedImport } from "../../rules/index.js";
-import { asDocumentTells } from "../shared/record-disks.js";
+import { asDocumentTells } from "../../plan/record-disks.js";
 import type { Heads } from "../shared/records.js";
 import type { ImportRequest } from "../shared/results.js";
 

@@ -1,36 +1,31 @@
 import { DomsnapError } from "../../errors/index.js";
 import type { ProgressEvent } from "../../execute/progress-event.js";
 import {
-  childrenOf,
   isActive,
   type CreateFlags,
-  type DiskSnapshot,
   type Domain,
-  type DomainDefinition,
   type DomainSnapshot,
+  type Plan,
   type RevertFlags,
 } from "../../model/index.js";
-import { findDisk, imageOf } from "../../plan/disk-images.js";
-import type { BackendId, Plan, StartMemory } from "../../model/operation.js";
+import { decideRevert } from "../../plan/decide-revert.js";
 import type { ParsedSnapshot } from "../../ports/index.js";
 import { operationsOf } from "../../plan/plan-operations.js";
 import { planRevert, type RevertFacts } from "../../plan/plan-revert.js";
+import { recordedDefinition } from "../../plan/reverted-definition.js";
 import {
   assertRevertFlags,
   findSnapshot,
   revertTarget,
   type RevertTarget,
 } from "../../rules/index.js";
-import { assignBackends } from "../shared/choose-backend.js";
 import {
   changeDomain,
   collectWarnings,
   runUnlessDry,
   type ServiceContext,
 } from "../shared/context.js";
-import { replaceDisks, withoutRevertDisks } from "../shared/record-disks.js";
-import { foreignPathsOf } from "../shared/foreign-paths.js";
-import { readAllRecords, readHeads, type Heads } from "../shared/records.js";
+import { readHeads, type Heads } from "../shared/records.js";
 import { failureAfterKeeping, keepingSnapshot, keptName } from "./keep-current.js";
 import type {
   ChangeOptions,
@@ -39,7 +34,8 @@ import type {
   RevertResult,
 } from "../shared/results.js";
 import { unknownUsers } from "../shared/unknown-users.js";
-import { decideRevert, leftOverlays, relocationsOf } from "./revert-disks.js";
+import { writeDefinition } from "../shared/write-documents.js";
+import { gatherRevert } from "./revert-facts.js";
 
 /** Takes a snapshot of a domain that the caller holds: the use case of another verb. */
 export type TakeSnapshot = (
@@ -157,7 +153,7 @@ function revertOfSimulation(
     domain,
     snapshot,
     disks: [],
-    definition: recordedDefinition(context, domain, snapshot),
+    definition: writeDefinition(context.documents, recordedDefinition({ domain, snapshot })),
     leftOverlays: [],
     start: target.state === "shutoff" ? "off" : target.state,
     stop: isActive(domain),
@@ -174,75 +170,24 @@ async function revertOfImages(
 ): Promise<RevertFacts> {
   const { toolstack } = context.connection;
   if (!toolstack.power) assertOffline(toolstack.uri, domain, snapshot, target);
-  const records = await readAllRecords(context, domain.uuid, heads);
-  const facts = {
-    domain,
-    snapshot,
-    records,
-    foreignPaths: foreignPathsOf(await toolstack.listDomains(), domain),
-    probe: context.probe,
-    nowSeconds: context.nowSeconds(),
-  };
-  const assigned = await assignBackends(context.backends, snapshot.domain, snapshot.disks, {
-    verb: "revert",
-    live: isActive(domain),
-    captured: true,
-  });
-  const { steps, overlays } = await decideRevert(assigned, facts);
-  const relocated = (base: DomainDefinition) =>
-    context.documents.relocateDisks(base, relocationsOf(base, domain, snapshot, overlays));
-  const definition = relocated(recordedDefinition(context, domain, snapshot));
-  const current = records.find(({ name }) => name === heads.current?.name);
-  const overlayBackendOf = (disk: DiskSnapshot) => overlayBackend(context, current, disk);
+  const decision = decideRevert(
+    await gatherRevert(context, domain, snapshot, heads, target.fromMemory),
+  );
+  const { memory, definition, ...rest } = decision;
   return {
     domain,
     snapshot,
-    disks: steps,
-    definition,
-    ...recordUpdates({ snapshot, overlays, heads, current }),
-    leftOverlays: leftOverlays(current, definition, overlayBackendOf, facts),
+    ...rest,
+    definition: writeDefinition(context.documents, definition),
     start: target.state === "shutoff" ? "off" : target.state,
-    ...(target.fromMemory ? startFromMemory(context, domain, snapshot, relocated) : {}),
+    ...(memory
+      ? {
+          memory: memory.from,
+          startDefinition: writeDefinition(context.documents, memory.definition),
+        }
+      : {}),
     stop: isActive(domain),
     warnings: await unknownUsers(toolstack),
-  };
-}
-
-/**
- * What the guest goes on from, with the definition that was live when it was saved. Throws
- * `image-missing` when the memory is gone.
- */
-function startFromMemory(
-  context: ServiceContext,
-  domain: Domain,
-  snapshot: DomainSnapshot,
-  relocated: (definition: DomainDefinition) => DomainDefinition,
-): Pick<RevertFacts, "memory" | "startDefinition"> {
-  const { memory } = snapshot;
-  const live = snapshot.domain ?? domain.definition;
-  const startDefinition = { startDefinition: relocated(underName(context, live, domain.name)) };
-  if (memory?.mode !== "external") return { memory: internalMemory(snapshot), ...startDefinition };
-  const file = memory.file ?? "";
-  if (context.probe(file).kind === "absent")
-    throw new DomsnapError(
-      "image-missing",
-      `the memory of snapshot '${snapshot.name}' is gone: '${file}'`,
-      {
-        hint: "bring the file back, or revert to a snapshot without memory",
-      },
-    );
-  return { memory: { mode: "external", file }, ...startDefinition };
-}
-
-function internalMemory({ name, disks, domain }: DomainSnapshot): StartMemory {
-  const internal = disks.filter(({ mode }) => mode === "internal");
-  return {
-    mode: "internal",
-    snapshot: name,
-    disks: internal.flatMap((disk) => {
-      const image = imageOf(domain, disk.name);
-      return image ? [{ target: disk.name, image }] : [];
-    }),
   };
 }
 
@@ -264,58 +209,4 @@ function assertOffline(
         hint: "leave --running and --paused out, and revert to snapshots of a domain that was off",
       },
     );
-}
-
-/** The definition to go back to, under the name that the domain has now (libvirt: rename-safe). */
-function recordedDefinition(
-  context: ServiceContext,
-  domain: Domain,
-  snapshot: DomainSnapshot,
-): DomainDefinition {
-  const recorded = snapshot.inactiveDomain ?? snapshot.domain ?? domain.definition;
-  return underName(context, recorded, domain.name);
-}
-
-function underName(
-  { documents }: ServiceContext,
-  definition: DomainDefinition,
-  name: string,
-): DomainDefinition {
-  return definition.name === name ? definition : documents.renameDomain(definition, name);
-}
-
-function overlayBackend(
-  context: ServiceContext,
-  current: DomainSnapshot | undefined,
-  disk: DiskSnapshot,
-): BackendId | undefined {
-  const backend = context.backends.keeperOf(findDisk(current?.domain, disk.name), disk);
-  return backend?.externalKind === "overlay" ? backend.id : undefined;
-}
-
-/**
- * libvirt 9.9's bookkeeping: the overlays of a revert become the snapshot's own disks, or its
- * `revertDisks` as long as its children stand on the earlier ones. The snapshot that was current
- * gives up its revert overlays.
- */
-function recordUpdates({
-  snapshot,
-  overlays,
-  heads,
-  current,
-}: {
-  readonly snapshot: DomainSnapshot;
-  readonly overlays: readonly DiskSnapshot[];
-  readonly heads: Heads;
-  readonly current: DomainSnapshot | undefined;
-}): Pick<RevertFacts, "updatedSnapshot" | "updatedPrevious"> {
-  const hasChildren = childrenOf(heads.tree, snapshot.name).length > 0;
-  const updatedSnapshot = hasChildren
-    ? { ...snapshot, revertDisks: overlays }
-    : { ...snapshot, disks: replaceDisks(snapshot.disks, overlays) };
-  const leaves = current && current.name !== snapshot.name && current.revertDisks;
-  return {
-    ...(overlays.length > 0 ? { updatedSnapshot } : {}),
-    ...(leaves ? { updatedPrevious: withoutRevertDisks(current) } : {}),
-  };
 }

@@ -8,15 +8,11 @@ import type {
 } from "../../model/index.js";
 import type { BackendRegistry } from "../../plan/backend-registry.js";
 import { findDisk, groupBy, isTaken } from "../../plan/disk-images.js";
+import type { KeptDisk, TakenDisk } from "../../plan/kept-disk.js";
 import type { DiskBackend, DiskVerdict, DiskWish, Toolstack } from "../../ports/index.js";
 
-/** A disk that takes part. */
-export type TakenDisk = DiskSnapshot & { readonly mode: "internal" | "external" };
-
-/** A disk that takes part, with the domain's view of it and the backend that handles it. */
-export interface AssignedDisk {
-  readonly disk: TakenDisk;
-  readonly domainDisk: DomainDisk;
+/** A disk that takes part, with the backend that does the work. */
+export interface AssignedDisk extends KeptDisk {
   readonly backend: DiskBackend;
 }
 

@@ -1,4 +1,4 @@
-import type { DiskSnapshot, DomainSnapshot } from "../../model/index.js";
+import type { DiskSnapshot, DomainSnapshot } from "../model/index.js";
 
 /** The record without the overlays of a revert that its children did not stand on. */
 export function withoutRevertDisks({

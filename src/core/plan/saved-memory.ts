@@ -1,0 +1,32 @@
+import { DomsnapError } from "../errors/index.js";
+import type { DomainSnapshot, StartMemory } from "../model/index.js";
+import { imageOf } from "./disk-images.js";
+import { standsAt, type Places } from "./image-facts.js";
+
+/** What a guest goes on from. Throws `image-missing` when the memory is gone. */
+export function startMemory(
+  { name, memory, disks, domain }: DomainSnapshot,
+  places: Places,
+): StartMemory {
+  if (memory?.mode === "external") {
+    const file = memory.file ?? "";
+    if (standsAt(places, file).kind === "absent")
+      throw new DomsnapError(
+        "image-missing",
+        `the memory of snapshot '${name}' is gone: '${file}'`,
+        {
+          hint: "bring the file back, or revert to a snapshot without memory",
+        },
+      );
+    return { mode: "external", file };
+  }
+  const internal = disks.filter(({ mode }) => mode === "internal");
+  return {
+    mode: "internal",
+    snapshot: name,
+    disks: internal.flatMap((disk) => {
+      const image = imageOf(domain, disk.name);
+      return image ? [{ target: disk.name, image }] : [];
+    }),
+  };
+}

@@ -1,0 +1,234 @@
+import { AssertionError, expect } from "chai";
+import fc from "fast-check";
+
+import { DomsnapError } from "../../../src/core/errors/index.js";
+import type { DomainSnapshot } from "../../../src/core/model/index.js";
+import type { ImageFacts } from "../../../src/core/plan/image-facts.js";
+import { seedFrom } from "../../support/seed.js";
+import { DECISIONS, type Decisions, type Situation } from "./support/decide.js";
+import {
+  addTally,
+  disks,
+  frozenImages,
+  GuestModel,
+  newTally,
+  rewrittenImages,
+  steps,
+  type DiskKind,
+  type Step,
+} from "./support/guest-model.js";
+import { dependentsIn, Violation } from "./support/images.js";
+
+const seed = seedFrom("DECISIONS_SEED");
+const numRuns = Number(process.env["DECISIONS_RUNS"] ?? 250);
+
+/**
+ * Going back to an internal snapshot of an image that another snapshot has frozen since, once no
+ * overlay stands on that image any more: it is not refused yet, and loses what was frozen.
+ */
+function rewritesFrozen({ world }: Situation, record: DomainSnapshot): boolean {
+  const others = [...world.records.values()].filter((other) => other !== record);
+  const frozen = others.flatMap(frozenImages);
+  return rewrittenImages(record).some(
+    (path) => frozen.includes(path) && dependentsIn(world.images, path).length === 0,
+  );
+}
+
+function play(
+  kinds: readonly DiskKind[],
+  taken: readonly Step[],
+  decisions: Decisions = DECISIONS,
+  isLeftOut = rewritesFrozen,
+): GuestModel {
+  const guest = new GuestModel(kinds, decisions, isLeftOut);
+  guest.check();
+  for (const step of taken) {
+    guest.take(step);
+    guest.check();
+  }
+  return guest;
+}
+
+const internal: Step = { does: "create", forms: [0, 0, 0] };
+const external: Step = { does: "create", forms: [1, 1, 1] };
+const write = (block: number): Step => ({ does: "write", disk: 0, block });
+const revert = (pick: number): Step => ({ does: "revert", pick });
+const remove = (pick: number): Step => ({ does: "delete", pick });
+
+describe("decisions on random trees and disks", function () {
+  this.timeout(600_000);
+
+  it(`keep all that is not given up, and can be undone in their first half (seed ${String(seed)})`, () => {
+    const tally = newTally();
+    fc.assert(
+      fc.property(disks, steps, (kinds, taken) => {
+        addTally(tally, play(kinds, taken).tally);
+      }),
+      { seed, numRuns },
+    );
+    expect(tally.refused, "refused").to.be.within(tally.plans / 30, tally.plans / 2);
+    for (const way of [
+      ...["keep inside", "keep copy", "keep overlay", "keep renamed"],
+      ...["go back to inside", "go back to copy", "go back to overlay", "discard after revert"],
+      ...["drop inside", "drop copy", "merge into base", "merge into renamed", "relink after base"],
+      ...["discard after delete", "domain.prepare-capture", "domain.stop"],
+    ])
+      expect(tally.ways.get(way), way).to.be.greaterThan(0);
+  });
+
+  it("pull up what a running guest's overlay has less of than the image below", () => {
+    const guest = play(
+      ["qcow2"],
+      [external, write(0), external, write(0), write(1), { does: "switch" }, remove(1), write(2)],
+    );
+    expect(guest.tally.ways.get("merge into overlay")).to.equal(1);
+  });
+
+  it("do not see yet that an internal snapshot is in an image that was frozen since", () => {
+    const taken = [external, internal, write(0), external, revert(0), revert(1)];
+    const all = () => play(["qcow2"], taken, DECISIONS, () => false);
+    expect(all).to.throw(AssertionError, /^snapshot 's\d+'/);
+    expect(play(["qcow2"], taken).tally).to.include({ plans: 4, refused: 0 });
+  });
+});
+
+/** Whoever decides without having seen one of the images decides the same, or not at all. */
+class BlindDecisions {
+  blinded = 0;
+  readonly #reason = new DomsnapError("system-error", "cannot read: Input/output error");
+
+  constructor(private readonly pick: number) {}
+
+  readonly decisions: Decisions = {
+    ...DECISIONS,
+    remove: (facts) => this.#compare(DECISIONS.remove, facts),
+    revert: (facts) => this.#compare(DECISIONS.revert, facts),
+  };
+
+  #compare<Facts extends { readonly images: ImageFacts }, Decision>(
+    decide: (facts: Facts) => Decision,
+    facts: Facts,
+  ): Decision {
+    const blind = outcomeOf(() => decide({ ...facts, images: this.#without(facts.images) }));
+    const whole = outcomeOf(() => decide(facts));
+    if (blind.error === this.#reason) this.blinded++;
+    else expect(blind.decision, "decided without an answer").to.deep.equal(whole.decision);
+    return decide(facts);
+  }
+
+  #without({ dependents, states, foreign }: ImageFacts): ImageFacts {
+    const paths = [...dependents.keys()];
+    const path = paths[this.pick % paths.length] ?? "";
+    const error = this.#reason;
+    return {
+      foreign,
+      dependents: new Map([...dependents, [path, { known: false, error }]]),
+      states: new Map([...states, [path, { is: "unreadable", error }]]),
+    };
+  }
+}
+
+function outcomeOf<Decision>(decide: () => Decision): { decision?: Decision; error?: unknown } {
+  try {
+    return { decision: decide() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+describe("decisions without an answer", function () {
+  this.timeout(600_000);
+
+  it(`are those with all answers, or fail with the reason (seed ${String(seed)})`, () => {
+    let blinded = 0;
+    fc.assert(
+      fc.property(disks, steps, fc.nat(), (kinds, taken, pick) => {
+        const blind = new BlindDecisions(pick);
+        play(kinds, taken, blind.decisions);
+        blinded += blind.blinded;
+      }),
+      { seed, numRuns },
+    );
+    expect(blinded).to.be.greaterThan(numRuns / 10);
+  });
+});
+
+describe("the account that decisions are judged by", function () {
+  this.timeout(600_000);
+
+  const nobodyStandsOn = (images: ImageFacts): ImageFacts => ({
+    ...images,
+    dependents: new Map(
+      [...images.dependents.keys()].map((path) => [path, { known: true, value: [] }]),
+    ),
+  });
+  const FAULTS: Readonly<Record<string, Partial<Decisions>>> = {
+    "a delete that does not ask what stands on an image": {
+      remove: (facts) => DECISIONS.remove({ ...facts, images: nobodyStandsOn(facts.images) }),
+    },
+    "a delete that forgets the other records": {
+      remove: (facts) => DECISIONS.remove({ ...facts, others: [] }),
+    },
+    "a delete that does not tell who stands on a merged overlay": {
+      remove(facts) {
+        const { merges, ...rest } = DECISIONS.remove(facts);
+        return { ...rest, merges: merges.map((step) => ({ ...step, relink: [] })) };
+      },
+    },
+    "a delete that leaves the definition on a merged overlay": {
+      remove(facts) {
+        const { definition: _left, ...rest } = DECISIONS.remove(facts);
+        return rest;
+      },
+    },
+    "a revert that does not ask what stands on an image": {
+      revert: (facts) => DECISIONS.revert({ ...facts, images: nobodyStandsOn(facts.images) }),
+    },
+    "a revert that goes on in the frozen image": {
+      revert(facts) {
+        const { definition, ...rest } = DECISIONS.revert(facts);
+        return { ...rest, definition: { ...definition, relocations: [] } };
+      },
+    },
+    "a revert that drops whatever the domain has left": {
+      revert(facts) {
+        const { leftOverlays: _some, ...rest } = DECISIONS.revert(facts);
+        const left = facts.domain.definition.disks.flatMap(({ source, format = "raw" }) =>
+          source?.path === undefined
+            ? []
+            : [{ backend: "qdisk", path: source.path, type: "file" as const, format }],
+        );
+        return { ...rest, leftOverlays: left };
+      },
+    },
+    "a create that goes on in the image that it freezes": {
+      create(facts) {
+        const { definition: _left, ...rest } = DECISIONS.create(facts);
+        return rest;
+      },
+    },
+    "a create that takes another disk's place": {
+      create(facts) {
+        const { disks: kept, ...rest } = DECISIONS.create(facts);
+        const [first] = facts.domain.definition.disks;
+        const path = first?.source?.path ?? "";
+        const misplaced = kept.map((step) =>
+          step.keeps === "copy" ? { ...step, copy: { ...step.copy, path } } : step,
+        );
+        return { ...rest, disks: misplaced };
+      },
+    },
+  };
+
+  for (const [fault, broken] of Object.entries(FAULTS))
+    it(`finds ${fault}`, () => {
+      const property = fc.property(disks, steps, (kinds, taken) => {
+        play(kinds, taken, { ...DECISIONS, ...broken });
+      });
+      const found = fc.check(property, { seed: 1, numRuns: 400 });
+      expect(found.failed, "found").to.equal(true);
+      expect(found.errorInstance).to.satisfy(
+        (error: unknown) => error instanceof AssertionError || error instanceof Violation,
+      );
+    });
+});

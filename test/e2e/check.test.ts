@@ -173,7 +173,8 @@ const REPAIRED: readonly Damage[] = [
   {
     title: "an incomplete file of an attempt that was given up",
     found: ["file-leftover"],
-    make: (guest) => writeFileSync(image(guest, "disk0.copies.domsnap-partial"), "half"),
+    make: (guest) =>
+      writeFileSync(image(guest, "disk0.copies.domsnap-partial-0123456789ab"), "half"),
   },
 ];
 
@@ -229,15 +230,15 @@ describe("check", function () {
     });
 
   it("removes nothing that it has not listed", async () => {
-    writeFileSync(image(guest, "disk0.copies.domsnap-partial"), "half");
+    writeFileSync(image(guest, "disk0.copies.domsnap-partial-0123456789ab"), "half");
     const service = await guest.service();
     const [report] = await service.check("guest");
-    writeFileSync(image(guest, "disk0.later.domsnap-partial"), "half");
+    writeFileSync(image(guest, "disk0.later.domsnap-partial-0123456789ab"), "half");
     const after = await service.repair("guest", report?.findings ?? []);
     expect(after.findings.map(({ subject }) => subject)).to.deep.equal([
-      image(guest, "disk0.later.domsnap-partial"),
+      image(guest, "disk0.later.domsnap-partial-0123456789ab"),
     ]);
-    expect(statSync(image(guest, "disk0.later.domsnap-partial")).size).to.equal(4);
+    expect(statSync(image(guest, "disk0.later.domsnap-partial-0123456789ab")).size).to.equal(4);
   });
 
   it("tells of records whose domain is not defined", async () => {

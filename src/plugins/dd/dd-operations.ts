@@ -1,11 +1,12 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type {
-  ImageRef,
-  OperationOf,
-  RemoveStep,
-  RevertStep,
-  SnapshotCopy,
-  SnapshotStep,
+import {
+  temporaryName,
+  type ImageRef,
+  type OperationOf,
+  type RemoveStep,
+  type RevertStep,
+  type SnapshotCopy,
+  type SnapshotStep,
 } from "../../core/model/index.js";
 import type {
   DiskOperations,
@@ -212,7 +213,7 @@ async function isSwitched(step: CopyRevert, evidence: Evidence): Promise<boolean
 
 /** Where the state to revert to waits, beside the image that it will replace. */
 async function stagedPath({ image }: CopyRevert, { token }: Evidence): Promise<string> {
-  return `${await realImagePath(image.path)}.domsnap-staged-${token}`;
+  return temporaryName(await realImagePath(image.path), "staged", token);
 }
 
 async function writeOnto(

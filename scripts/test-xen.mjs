@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
 } from "node:fs";
@@ -42,6 +43,7 @@ for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"])
     tell(`stopped by ${signal}`);
     process.exit(128 + constants.signals[signal]);
   });
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const work = mkdtempSync(join(tmpdir(), "domsnap-xen-"));
 process.once("exit", () => rmSync(work, { recursive: true, force: true }));
 const project = join(work, "project");
@@ -81,7 +83,10 @@ async function copyProgram() {
     format: "cjs",
     external: ["fs-native-extensions"],
     banner: { js: 'const __bundleUrl=require("node:url").pathToFileURL(__filename).href;' },
-    define: { "import.meta.url": "__bundleUrl" },
+    define: {
+      "import.meta.url": "__bundleUrl",
+      "process.env.DOMSNAP_VERSION": JSON.stringify(version),
+    },
     logLevel: "warning",
   });
   const names = tests.map((name) => basename(name, ".dom0.ts"));

@@ -5,6 +5,7 @@ import {
   type OperationOf,
   type RevertStep,
   type SnapshotCopy,
+  temporaryName,
 } from "../../core/model/index.js";
 import type {
   DiskOperations,
@@ -180,7 +181,7 @@ async function isSwitched(step: CopyRevert, evidence: Evidence): Promise<boolean
 
 /** Where the state to revert to waits, beside the image that it will replace. */
 async function stagedPath({ image }: CopyRevert, { token }: Evidence): Promise<string> {
-  return `${await realImagePath(image.path)}.domsnap-staged-${token}`;
+  return temporaryName(await realImagePath(image.path), "staged", token);
 }
 
 async function writeOnto(

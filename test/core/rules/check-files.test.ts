@@ -21,7 +21,6 @@ describe("checkFiles", () => {
       "disk.s1.domsnap-partial-0123456789ab",
       "disk.img.domsnap-staged-0123456789ab",
       "disk.img.domsnap-tmp-0123456789ab",
-      "disk.img.domsnap-new",
     ]) {
       const path = `/images/${name}`;
       expect(findings(name)).to.deep.equal([
@@ -43,6 +42,7 @@ describe("checkFiles", () => {
       "disk.img.domsnap-tmp-0123456789ab.backup",
       "disk.img.my-domsnap-tmp-0123456789ab",
       "disk.img.domsnap-backup",
+      "disk.img.domsnap-new",
       "disk.img.domsnap-partial",
     ];
     expect(findings(...names)).to.deep.equal([]);

@@ -1,0 +1,16 @@
+/**
+ * What a file beside an image is called until it has its place: `PATH.domsnap-PURPOSE-TOKEN`, with
+ * the token of the plan that makes it (see `Evidence`). Private to domsnap: nobody else uses such
+ * names, and a name alone is no licence to remove what has it.
+ */
+export function temporaryName(path: string, purpose: string, token: string): string {
+  return `${path}.domsnap-${purpose}-${token}`;
+}
+
+/** Parts of overlays (`part-a`, `part-b`) have such names, too, and hold what a guest has written. */
+const TEMPORARY = /\.domsnap-(?:partial|staged|tmp)-[0-9a-f]{12}$/;
+
+/** Whether a path is such a name, of a file that is not complete and holds nothing else. */
+export function isTemporaryName(path: string): boolean {
+  return TEMPORARY.test(path);
+}

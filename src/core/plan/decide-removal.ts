@@ -49,9 +49,10 @@ export interface Removal extends ImageRemoval {
  * snapshots and copies are dropped; the one overlay on a frozen image is merged into it; a frozen
  * image at the end of an abandoned branch is unlinked.
  *
- * Throws `operation-unsupported` (several overlays on one frozen image, libvirt's rule; an internal
- * snapshot below the image that the guest writes to) and `image-in-use` (somebody unknown stands on
- * it, or internal snapshots would be lost), and the reason where an image could not be looked at.
+ * Throws `config-unsupported` (several overlays on one frozen image, libvirt's rule),
+ * `operation-unsupported` (an internal snapshot below the image that the guest writes to),
+ * `image-in-use` (somebody unknown stands on it, or internal snapshots would be lost), and the
+ * reason where an image could not be looked at.
  */
 export function decideRemoval(facts: RemovalFacts): Removal {
   const { domain, snapshot, others, effect, tree } = facts;

@@ -1,15 +1,7 @@
 import { DomsnapError } from "../errors/index.js";
-import type {
-  Domain,
-  DomainSnapshot,
-  ImageRef,
-  MergeStep,
-  RemoveStep,
-  SnapshotTree,
-} from "../model/index.js";
+import type { DomainSnapshot, ImageRef, MergeStep, RemoveStep } from "../model/index.js";
 import type { DeleteEffect } from "../rules/index.js";
 import type { Assigned } from "./assigned.js";
-import type { BackendRegistry } from "./backend-registry.js";
 import { fileOfDiskSnapshot, findDisk, imageOf } from "./disk-images.js";
 import type { DefinitionEdit, RecordEdit } from "./document-edits.js";
 import { followingRecords, mergedAway, settleParent } from "./following-records.js";
@@ -22,19 +14,13 @@ import {
   pathsOfDefinitions,
 } from "./image-references.js";
 import type { KeeperProfile, KeptDisk } from "./kept-disk.js";
+import type { RecordedFacts } from "./recorded-facts.js";
 
-export interface RemovalFacts {
-  readonly domain: Domain;
-  readonly snapshot: DomainSnapshot;
-  /** The disks of the snapshot that take part. */
-  readonly disks: readonly KeptDisk[];
+export interface RemovalFacts extends RecordedFacts {
   /** All other records of the domain. */
   readonly others: readonly DomainSnapshot[];
-  readonly tree: SnapshotTree;
   /** What becomes of the tree. */
   readonly effect: DeleteEffect;
-  readonly backends: BackendRegistry<KeeperProfile>;
-  readonly images: ImageFacts;
   /** Images that the running guest has open; its hypervisor can merge them in both directions. */
   readonly openImages?: ReadonlySet<Locator>;
   /** Where the toolstack keeps the memory of a snapshot that names no file for it. */
@@ -63,9 +49,10 @@ export interface Removal extends ImageRemoval {
  * snapshots and copies are dropped; the one overlay on a frozen image is merged into it; a frozen
  * image at the end of an abandoned branch is unlinked.
  *
- * Throws `operation-unsupported` (several overlays on one frozen image, libvirt's rule; an internal
- * snapshot below the image that the guest writes to) and `image-in-use` (somebody unknown stands on
- * it, or internal snapshots would be lost), and the reason where an image could not be looked at.
+ * Throws `config-unsupported` (several overlays on one frozen image, libvirt's rule),
+ * `operation-unsupported` (an internal snapshot below the image that the guest writes to),
+ * `image-in-use` (somebody unknown stands on it, or internal snapshots would be lost), and the
+ * reason where an image could not be looked at.
  */
 export function decideRemoval(facts: RemovalFacts): Removal {
   const { domain, snapshot, others, effect, tree } = facts;

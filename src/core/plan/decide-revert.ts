@@ -3,43 +3,28 @@ import {
   childrenOf,
   type BackendId,
   type DiskSnapshot,
-  type Domain,
   type DomainSnapshot,
   type ImageRef,
-  type SnapshotTree,
   type StartMemory,
 } from "../model/index.js";
 import type { Assigned } from "./assigned.js";
 import type { BackendRegistry } from "./backend-registry.js";
 import { fileOfDiskSnapshot, findDisk, imageOf } from "./disk-images.js";
 import { locatorsAfter, type DefinitionEdit } from "./document-edits.js";
-import {
-  dependentsOf,
-  valueOf,
-  type Answer,
-  type ImageFacts,
-  type Locator,
-  type Places,
-} from "./image-facts.js";
+import { dependentsOf, valueOf, type Answer, type Locator, type Places } from "./image-facts.js";
 import { definitionsOf, pathsOfDefinitions } from "./image-references.js";
-import type { KeeperProfile, KeptDisk } from "./kept-disk.js";
+import type { KeeperProfile } from "./kept-disk.js";
 import type { AssignedRevert } from "./plan-revert.js";
 import { replaceDisks, withoutRevertDisks } from "./record-disks.js";
+import type { RecordedFacts } from "./recorded-facts.js";
 import { liveDefinition, recordedDefinition, withDisks } from "./reverted-definition.js";
 import { startMemory } from "./saved-memory.js";
 
-export interface RevertDecisionFacts {
-  readonly domain: Domain;
-  readonly snapshot: DomainSnapshot;
-  /** The disks of the snapshot that take part. */
-  readonly disks: readonly KeptDisk[];
+export interface RevertDecisionFacts extends RecordedFacts {
   /** All records of the domain, the reverted one included. */
   readonly records: readonly DomainSnapshot[];
-  readonly tree: SnapshotTree;
   /** Name of the current snapshot. */
   readonly current: string | undefined;
-  readonly backends: BackendRegistry<KeeperProfile>;
-  readonly images: ImageFacts;
   /** By frozen image: names that are free for an overlay, the preferred one first. */
   readonly overlayNames: ReadonlyMap<Locator, Answer<readonly Locator[]>>;
   /** What stands at the file of the snapshot's memory. */

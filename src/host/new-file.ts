@@ -1,7 +1,7 @@
 import { realpath, stat, truncate } from "node:fs/promises";
 
 import { DomsnapError } from "../core/errors/index.js";
-import type { FileBefore, ImageRef } from "../core/model/index.js";
+import { temporaryName, type FileBefore, type ImageRef } from "../core/model/index.js";
 import type { Evidence } from "../core/ports/index.js";
 import {
   createExclusively,
@@ -213,5 +213,5 @@ async function emptyFile(path: string): Promise<void> {
 
 /** The name that a file has while it is not complete. */
 function partialPath(path: string, { token }: Evidence): string {
-  return `${path}.domsnap-partial-${token}`;
+  return temporaryName(path, "partial", token);
 }

@@ -9,3 +9,4 @@ export * from "./snapshot-mode.js";
 export * from "./snapshot.js";
 export * from "./snapshot-tree.js";
 export * from "./storage.js";
+export * from "./temporary-name.js";

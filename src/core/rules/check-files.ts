@@ -1,3 +1,4 @@
+import { isTemporaryName } from "../model/index.js";
 import type { HostFile } from "../ports/index.js";
 import type { Finding } from "./check-findings.js";
 
@@ -25,8 +26,6 @@ export interface StateFile extends HostFile {
 
 const GROUP_AND_OTHERS = 0o077;
 const OTHERS = 0o007;
-/** What we call a file that is not complete; those of a plan end in its token. */
-const INCOMPLETE = /\.domsnap-(?:(?:partial|staged|tmp)-[0-9a-f]{12}|new)$/;
 
 /** What is wrong with files as such. */
 export function checkFiles(facts: FileFacts): Finding[] {
@@ -63,7 +62,7 @@ function openTo({ path, kind, mode }: HostFile, bits: number, whom: string): Fin
 }
 
 function isLeftover({ path, kind }: HostFile, stems: readonly string[]): boolean {
-  return kind === "regular" && INCOMPLETE.test(path) && stems.some((stem) => path.startsWith(stem));
+  return kind === "regular" && isTemporaryName(path) && stems.some((stem) => path.startsWith(stem));
 }
 
 /** The record of a copy may be lost; it has the size of its disk, and begins with its name. */
@@ -71,7 +70,7 @@ function isUnnamedCopy(
   { path, kind, sizeBytes }: HostFile,
   { named, rawImages }: FileFacts,
 ): boolean {
-  if (kind !== "regular" || named.has(path) || INCOMPLETE.test(path)) return false;
+  if (kind !== "regular" || named.has(path) || isTemporaryName(path)) return false;
   return rawImages.some((image) => path.startsWith(image.stem) && sizeBytes === image.sizeBytes);
 }
 

@@ -1,11 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { isTemporaryName } from "../../core/model/index.js";
 import { peekParent } from "./chain.js";
 import type { ImageFiles } from "./image-files.js";
-
-/** Goes before the plan's token at the end of the names of files that are not in place yet. */
-export const TEMPORARY_SUFFIX = ".domsnap-tmp";
-const UNFINISHED = /\.domsnap-tmp-[0-9a-f]+$/;
 
 /**
  * Absolute paths of the VHDs that stand on an image, sorted: found in its folder and in those of
@@ -37,6 +34,6 @@ async function standsOn(files: ImageFiles, path: string, target: string): Promis
 async function listImages(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   return entries
-    .filter((entry) => entry.isFile() && !UNFINISHED.test(entry.name))
+    .filter((entry) => entry.isFile() && !isTemporaryName(entry.name))
     .map((entry) => join(folder, entry.name));
 }

@@ -10,7 +10,7 @@ export {
 } from "./chain.js";
 export { createEmptyVhd, formatEmptyVhd, formatFixedFooter } from "./create-vhd.js";
 export { damaged } from "./damage.js";
-export { findChildren, TEMPORARY_SUFFIX } from "./find-children.js";
+export { findChildren } from "./find-children.js";
 export { hostImageFiles } from "./host-image-files.js";
 export type { FileIdentity, ImageFile, ImageFiles } from "./image-files.js";
 export { MAX_CHAIN_DEPTH, MAX_DISK_BYTES, SECTOR_BYTES, unixSeconds } from "./layout.js";

@@ -1,5 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { ImageRef } from "../../core/model/index.js";
+import { temporaryName, type ImageRef } from "../../core/model/index.js";
 import type { Evidence } from "../../core/ports/index.js";
 import {
   createEmptyVhd,
@@ -11,7 +11,6 @@ import {
   peekParent,
   repairVhd,
   SECTOR_BYTES,
-  TEMPORARY_SUFFIX,
   uuidOf,
   type ChainFormat,
   type FileIdentity,
@@ -34,7 +33,7 @@ const LONGEST_TAPDISK_PATH_BYTES = 250;
 
 /** The name that an overlay of a plan has until it takes its place. */
 export function temporaryPath(path: string, { token }: Evidence): string {
-  return `${path}${TEMPORARY_SUFFIX}-${token}`;
+  return temporaryName(path, "tmp", token);
 }
 
 /** Removes an overlay of this plan that has not taken its place. */

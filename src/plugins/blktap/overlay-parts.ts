@@ -1,5 +1,10 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { ImageRef, MergeStep, SnapshotStep } from "../../core/model/index.js";
+import {
+  temporaryName,
+  type ImageRef,
+  type MergeStep,
+  type SnapshotStep,
+} from "../../core/model/index.js";
 import type { Evidence, OperationContext } from "../../core/ports/index.js";
 import { openVhd, type ImageFiles } from "../../formats/vhd/index.js";
 import { DiskFreezer } from "./freeze-disks.js";
@@ -124,7 +129,7 @@ export class OverlayParts {
 function partsOf(overlay: ImageRef, { token }: Evidence): ImageRef[] {
   return ["a", "b"].map((name) => ({
     ...overlay,
-    path: `${overlay.path}.domsnap-part-${name}-${token}`,
+    path: temporaryName(overlay.path, `part-${name}`, token),
   }));
 }
 

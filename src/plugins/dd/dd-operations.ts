@@ -1,6 +1,7 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import {
   settled,
+  temporaryName,
   type ImageRef,
   type OperationOf,
   type RevertStep,
@@ -180,7 +181,7 @@ async function isSwitched(step: CopyRevert, evidence: Evidence): Promise<boolean
 
 /** Where the state to revert to waits, beside the image that it will replace. */
 async function stagedPath({ image }: CopyRevert, { token }: Evidence): Promise<string> {
-  return `${await realImagePath(image.path)}.domsnap-staged-${token}`;
+  return temporaryName(await realImagePath(image.path), "staged", token);
 }
 
 async function writeOnto(

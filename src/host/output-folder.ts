@@ -13,7 +13,8 @@ export interface OutputFile {
   readonly content: string;
 }
 
-const LIMIT_BYTES = 64 * 1024 * 1024;
+/** No file that is written here is larger. */
+export const OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024;
 
 /**
  * Writes files (0600) into a folder (0700), which is made with those above it. A file that is there
@@ -48,7 +49,7 @@ export async function makeFolder(folder: string): Promise<void> {
 
 function isThere(path: string, content: string): boolean {
   if (!existsSync(path)) return false;
-  if (readStateFile(path, LIMIT_BYTES) === content) return true;
+  if (readStateFile(path, OUTPUT_LIMIT_BYTES) === content) return true;
   throw new DomsnapError("image-conflict", `file '${path}' exists with another content`, {
     hint: "name an empty folder",
   });

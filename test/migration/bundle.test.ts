@@ -13,6 +13,7 @@ import { join } from "node:path";
 
 import type { DomsnapError } from "../../src/core/errors/index.js";
 import { expectError } from "../../src/testing/expect-error.js";
+import { resealed } from "../plugins/bundle/support/reseal.js";
 import {
   contentOf,
   domainXml,
@@ -111,6 +112,30 @@ describe("bundles", () => {
     expect(statSync(copy).ino).to.equal(ino);
   });
 
+  it("that another version has written stay as they are when they are exported again", async () => {
+    await exportBundle();
+    const path = join(bundle(), "manifest.json");
+    const other = resealed(
+      readFileSync(path, "utf8"),
+      (json) => (json["writer"] = "domsnap 0.0.9"),
+    );
+    writeFileSync(path, other);
+    await exportBundle();
+    expect(readFileSync(path, "utf8")).to.equal(other);
+  });
+
+  it("copy an image again whose receipt is damaged", async () => {
+    await exportBundle();
+    const [name = ""] = imageNames();
+    const copy = join(bundle(), "images", name);
+    const { ino } = statSync(copy);
+    rmSync(join(bundle(), "manifest.json"));
+    const receipt = readFileSync(`${copy}.copied`);
+    writeFileSync(`${copy}.copied`, receipt.fill(0xff, 40, 41));
+    await exportBundle();
+    expect(statSync(copy).ino).not.to.equal(ino);
+  });
+
   it("are exported again when an image has changed since", async () => {
     await exportBundle();
     const [name = ""] = imageNames().filter((file) => file.endsWith("outside"));
@@ -141,6 +166,9 @@ describe("bundles", () => {
       const evil = manifest.replace(`images/${image}`, file);
       expect(evil).not.to.equal(manifest);
       writeFileSync(join(bundle(), "manifest.json"), evil);
+      expect(await codeOf(), file).to.equal("image-conflict");
+      const nothing = () => undefined;
+      writeFileSync(join(bundle(), "manifest.json"), resealed(evil, nothing));
       expect(await codeOf(), file).to.equal("invalid-argument");
     }
     writeFileSync(join(bundle(), "manifest.json"), manifest);

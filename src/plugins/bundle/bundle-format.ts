@@ -9,11 +9,12 @@ import type {
   ExportTree,
 } from "../../core/ports/index.js";
 import { formatExisting } from "../../xml/libvirt-metadata.js";
-import { makeFolder, writeOutput } from "../../host/output-folder.js";
+import { makeFolder, OUTPUT_LIMIT_BYTES, writeOutput } from "../../host/output-folder.js";
+import { readStateFile } from "../../host/state-files.js";
 import { sha256Of } from "./checksum.js";
 import { collectImages, removablePaths, type ChainedImage } from "./collect-images.js";
 import { copyPayload, relink, type CopyOptions } from "./copy-payload.js";
-import { formatManifest, MANIFEST, type Manifest } from "./manifest.js";
+import { formatManifest, MANIFEST, writerOfManifest, type Manifest } from "./manifest.js";
 
 /**
  * A folder that moves a domain with its whole tree to another host: the definition, a document for
@@ -42,7 +43,6 @@ export class BundleFormat implements ExportFormat {
       ? await copyAll(tree, folder, { ...options, isWhole: existsSync(join(folder, MANIFEST)) })
       : { images: [], memory: [] };
     const manifest: Manifest = {
-      domsnapBundle: 1,
       domain: { name: domain.name, uuid: domain.uuid },
       ...(current !== undefined && { current }),
       definition: { file: definition.name, sha256: sha256Of(definition.content) },
@@ -54,7 +54,7 @@ export class BundleFormat implements ExportFormat {
       images,
       memory,
     };
-    const last = { name: MANIFEST, content: formatManifest(manifest) };
+    const last = { name: MANIFEST, content: formatManifest(manifest, writerIn(folder)) };
     if (!options.dryRun) await makeFolder(join(folder, "snapshots"));
     const written = [
       ...(await writeOutput(folder, [definition, ...documents], options)),
@@ -63,6 +63,12 @@ export class BundleFormat implements ExportFormat {
     ];
     return { files: written, warnings: options.images ? removableWarnings(tree) : [] };
   }
+}
+
+/** Who wrote a bundle that is there: written again by another version it stays as it is. */
+function writerIn(folder: string): string | undefined {
+  const text = readStateFile(join(folder, MANIFEST), OUTPUT_LIMIT_BYTES);
+  return text === undefined ? undefined : writerOfManifest(text);
 }
 
 async function copyAll(

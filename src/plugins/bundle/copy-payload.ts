@@ -16,15 +16,13 @@ import {
   unlinkDurably,
 } from "../../host/durable-files.js";
 import { runTool } from "../../host/run-tool.js";
-import { readStateFile, writeStateFile } from "../../host/state-files.js";
+import { readStateBytes, writeStateFile } from "../../host/state-files.js";
 import { systemError } from "../../host/system-error.js";
 import { sha256OfFile } from "./checksum.js";
 import type { ChainedImage } from "./collect-images.js";
 import type { Payload } from "./manifest.js";
+import { formatReceipt, parseReceipt, RECEIPT_LIMIT_BYTES, RECEIPT_SUFFIX } from "./receipt.js";
 
-/** What was copied, beside the copy: an interrupted export does not copy it again. */
-const RECEIPT_SUFFIX = ".copied";
-const RECEIPT_LIMIT_BYTES = 4096;
 const PARTIAL_SUFFIX = ".partial";
 
 export interface CopyOptions {
@@ -97,7 +95,7 @@ async function makeCopy(
     if (`${await versionOf(path)} ${standing?.on ?? ""}` !== version)
       throw new DomsnapError("image-conflict", `'${path}' was changed while it was copied`);
     await renameDurably(partial, copy);
-    await writeStateFile(copy + RECEIPT_SUFFIX, `${version}\n${sha256}\n${bytes}\n`);
+    await writeStateFile(copy + RECEIPT_SUFFIX, formatReceipt({ version, sha256, bytes }));
     return { sha256, bytes };
   } catch (thrown) {
     await unlinkDurably(partial);
@@ -112,11 +110,12 @@ async function copyContent(path: string, partial: string, options: FileCopyOptio
 }
 
 async function readReceipt(copy: string, version: string): Promise<CopyFacts | undefined> {
-  const text = readStateFile(copy + RECEIPT_SUFFIX, RECEIPT_LIMIT_BYTES) ?? "";
-  const [copied, sha256 = "", bytes = ""] = text.split("\n");
-  if (copied !== version) return undefined;
-  const isThere = (await sizeOf(copy).catch(() => undefined)) === Number(bytes);
-  return isThere ? { sha256, bytes: Number(bytes) } : undefined;
+  const text = readStateBytes(copy + RECEIPT_SUFFIX, RECEIPT_LIMIT_BYTES);
+  const receipt = parseReceipt(text?.toString("utf8") ?? "");
+  if (receipt?.version !== version) return undefined;
+  const { sha256, bytes } = receipt;
+  const isThere = (await sizeOf(copy).catch(() => undefined)) === bytes;
+  return isThere ? { sha256, bytes } : undefined;
 }
 
 /** Makes the copy of an overlay stand on the copy beside it, by a name without folders. */

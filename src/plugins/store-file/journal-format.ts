@@ -1,8 +1,6 @@
-import { crc32 } from "node:zlib";
-
 import type { Plan } from "../../core/model/index.js";
 import type { JournalEntry } from "../../core/ports/index.js";
-import { VERSION } from "../../host/package-version.js";
+import { formatCheckedLine, WRITER } from "../../formats/own-files.js";
 
 /** Of the journal as a whole, plans included: a plan that this version cannot read has another one. */
 export const JOURNAL_VERSION = 2;
@@ -26,36 +24,24 @@ export type JournalHead = Omit<JournalEntry, "started" | "finished" | "made">;
 export function formatHead({ plan, owner, token, found }: JournalHead): string {
   const head = {
     domsnapJournal: JOURNAL_VERSION,
-    writer: `domsnap ${VERSION}`,
+    writer: WRITER,
     owner,
     token,
     found,
     plan: withoutUnneeded(plan),
   };
-  return formatLine(JSON.stringify(head, encoder()));
+  return formatCheckedLine(JSON.stringify(head, encoder()));
 }
 
 export function formatMark(mark: JournalMark): string {
-  if (mark.mark !== "made") return formatLine(`${mark.mark} ${mark.index}`);
+  if (mark.mark !== "made") return formatCheckedLine(`${mark.mark} ${mark.index}`);
   const { place, identity } = mark;
-  return formatLine(`made ${JSON.stringify({ place, identity })}`);
+  return formatCheckedLine(`made ${JSON.stringify({ place, identity })}`);
 }
 
 /** Where the complete lines of a journal end, in bytes. */
 export function lastLineEnd(journal: Buffer): number {
   return journal.lastIndexOf("\n") + 1;
-}
-
-/** What a line says; undefined when its checksum is another. */
-export function parseLine(line: string): string | undefined {
-  const text = line.slice(CHECKSUM_DIGITS + 1);
-  return formatLine(text) === `${line}\n` ? text : undefined;
-}
-
-const CHECKSUM_DIGITS = 8;
-
-function formatLine(text: string): string {
-  return `${crc32(text).toString(16).padStart(CHECKSUM_DIGITS, "0")} ${text}\n`;
 }
 
 /**

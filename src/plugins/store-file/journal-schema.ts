@@ -3,7 +3,6 @@ import {
   bigint,
   boolean,
   exactOptional,
-  getDotPath,
   integer,
   is,
   literal,
@@ -12,7 +11,6 @@ import {
   picklist,
   pipe,
   regex,
-  safeParse,
   startsWith,
   strictObject,
   string,
@@ -29,6 +27,7 @@ import {
   type Plan,
 } from "../../core/model/index.js";
 import type { Identified } from "../../core/ports/index.js";
+import { schemaProblem } from "../../formats/schema-problem.js";
 import { JOURNAL_VERSION, type JournalHead } from "./journal-format.js";
 
 /** Everything that is opened, written or removed has an absolute path. */
@@ -251,11 +250,7 @@ const head = strictObject({
 
 /** Why a parsed first line is not one of a journal; undefined when it is. */
 export function problemOfHead(json: unknown): string | undefined {
-  const { issues } = safeParse(head, json, { abortEarly: true });
-  if (!issues) return undefined;
-  const [issue] = issues;
-  const at = getDotPath(issue) ?? "the first line";
-  return `${at}: expected ${issue.expected ?? "something else"}, found ${issue.received}`;
+  return schemaProblem(head, json);
 }
 
 /** Whether a value is one of those of `made` and `found`. */

@@ -1,12 +1,7 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { Identified, JournalEntry } from "../../core/ports/index.js";
-import {
-  decoder,
-  JOURNAL_VERSION,
-  lastLineEnd,
-  parseLine,
-  type JournalHead,
-} from "./journal-format.js";
+import { otherVersion, parseCheckedLine } from "../../formats/own-files.js";
+import { decoder, JOURNAL_VERSION, lastLineEnd, type JournalHead } from "./journal-format.js";
 import { isIdentified, problemOfHead } from "./journal-schema.js";
 
 /**
@@ -19,7 +14,7 @@ export function parseJournal(journal: Buffer, path: string): JournalEntry {
   const end = lastLineEnd(journal);
   const [first = "", ...lines] = journal.toString("utf8", 0, end).split("\n");
   // A whole line with another end was not cut off: the mark in it counts, and its end was changed.
-  if (parseLine(journal.toString("utf8", end).slice(0, -1)) !== undefined)
+  if (parseCheckedLine(journal.toString("utf8", end).slice(0, -1)) !== undefined)
     damaged(path, lines.length + 1);
   const head = parseHead(first, path);
   const count = head.plan.before.length + head.plan.after.length;
@@ -29,7 +24,7 @@ export function parseJournal(journal: Buffer, path: string): JournalEntry {
     made: [] as Identified[],
   };
   for (const [index, line] of lines.slice(0, -1).entries())
-    addMark(marks, parseLine(line) ?? damaged(path, index + 2), count, () =>
+    addMark(marks, parseCheckedLine(line) ?? damaged(path, index + 2), count, () =>
       damaged(path, index + 2),
     );
   return { ...head, ...marks };
@@ -54,14 +49,17 @@ function addMark(
 }
 
 function parseHead(line: string, path: string): JournalHead {
-  const text = parseLine(line);
+  const text = parseCheckedLine(line);
   // Journals of version 1 had no checksums.
   const json = parseJson(text ?? line);
   const version = isObject(json) ? json["domsnapJournal"] : undefined;
   if (version !== undefined && version !== JOURNAL_VERSION)
     throw unreadable(
       path,
-      `its format is version ${shown(version)}${writerOf(json)}, and this domsnap knows ${JOURNAL_VERSION}`,
+      otherVersion(
+        { version, writer: isObject(json) ? json["writer"] : undefined },
+        JOURNAL_VERSION,
+      ),
       "Use the version of domsnap that was interrupted, or a newer one.",
     );
   if (text === undefined) return damaged(path, 1);
@@ -69,11 +67,6 @@ function parseHead(line: string, path: string): JournalHead {
   if (problem !== undefined) throw unreadable(path, problem, SET_ASIDE);
   const { plan, owner, token, found } = json as JournalHead;
   return { plan, owner, token, found };
-}
-
-function writerOf(json: unknown): string {
-  const writer = isObject(json) ? json["writer"] : undefined;
-  return typeof writer === "string" ? ` (written by ${writer})` : "";
 }
 
 function parseJson(text: string): unknown {
@@ -86,10 +79,6 @@ function parseJson(text: string): unknown {
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null;
-}
-
-function shown(value: unknown): string {
-  return typeof value === "number" ? String(value) : "unknown";
 }
 
 const SET_ASIDE =

@@ -6,6 +6,6 @@ export function schemaProblem(schema: GenericSchema, value: unknown): string | u
   if (!issues) return undefined;
   const [issue] = issues;
   const at = getDotPath(issue) ?? "the whole";
-  if (issue.expected === "never") return `${at}: not known`;
+  if (issue.expected === "never") return `${at}: expected no such key`;
   return `${at}: expected ${issue.expected ?? "something else"}, found ${issue.received}`;
 }

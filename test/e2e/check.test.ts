@@ -16,6 +16,8 @@ import { join } from "node:path";
 import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import type { FindingCode } from "../../src/core/rules/index.js";
+import { formatCheckedLine } from "../../src/formats/own-files.js";
+import { editRecord } from "../support/edit-record.js";
 import { SweepGuest } from "../sweep/support/sweep-guest.js";
 
 /** vda is raw, vdb qcow2. `copies` keeps a copy and an internal snapshot; the others overlays. */
@@ -35,8 +37,6 @@ interface Damage {
 const state = (guest: SweepGuest, name: string) =>
   join(guest.definitions, "snapshots", SweepGuest.uuid, name);
 const image = (guest: SweepGuest, name: string) => join(guest.folder, name);
-const edit = (path: string, change: (text: string) => string) =>
-  writeFileSync(path, change(readFileSync(path, "utf8")));
 const qemuImg = (...args: string[]) => execFileSync("qemu-img", args, { stdio: "ignore" });
 
 const EXPLAINED: readonly Damage[] = [
@@ -78,7 +78,7 @@ const EXPLAINED: readonly Damage[] = [
     title: "saved memory that is gone",
     found: ["snapshot-file-missing"],
     make: (guest) =>
-      edit(state(guest, "copies.xml"), (xml) =>
+      editRecord(state(guest, "copies.xml"), (xml) =>
         xml
           .replace("<state>shutoff", "<state>running")
           .replace("<memory snapshot='no'/>", "<memory snapshot='external' file='/gone/memory'/>"),
@@ -98,6 +98,21 @@ const EXPLAINED: readonly Damage[] = [
     title: "an overlay that is gone",
     found: ["image-missing"],
     make: (guest) => rmSync(image(guest, "disk1.overlays")),
+  },
+  {
+    title: "a record that somebody has edited",
+    found: ["record-unreadable"],
+    make: (guest) => {
+      const path = state(guest, "copies.xml");
+      const text = readFileSync(path, "utf8");
+      writeFileSync(path, text.replace("disk0.copies", "disk0.img"));
+    },
+  },
+  {
+    title: "a record of a later version of domsnap",
+    found: ["record-unreadable"],
+    make: (guest) =>
+      editRecord(state(guest, "copies.xml"), (text) => text.replace("Format: 1", "Format: 2")),
   },
   {
     title: "an overlay that is no image any more",
@@ -145,19 +160,24 @@ const REPAIRED: readonly Damage[] = [
   {
     title: "a mark of the current snapshot that leads nowhere",
     found: ["current-missing"],
-    make: (guest) => writeFileSync(state(guest, "current"), "gone"),
+    make: (guest) => writeFileSync(state(guest, "current"), formatCheckedLine("gone")),
+  },
+  {
+    title: "a mark of the current snapshot that is damaged",
+    found: ["current-missing"],
+    make: (guest) => writeFileSync(state(guest, "current"), "copies"),
   },
   {
     title: "a parent that does not exist",
     found: ["parent-missing"],
     make: (guest) =>
-      edit(state(guest, "overlays.xml"), (xml) => xml.replace("<name>copies", "<name>gone")),
+      editRecord(state(guest, "overlays.xml"), (xml) => xml.replace("<name>copies", "<name>gone")),
   },
   {
     title: "snapshots that are each other's parents",
     found: ["parent-loop"],
     make: (guest) =>
-      edit(state(guest, "copies.xml"), (xml) =>
+      editRecord(state(guest, "copies.xml"), (xml) =>
         xml.replace("<creationTime>", "<parent><name>overlays</name></parent><creationTime>"),
       ),
   },

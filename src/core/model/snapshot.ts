@@ -71,6 +71,11 @@ export interface SnapshotHead {
    * record keeps it beside, and no document that is printed or exported has it.
    */
   readonly consistency?: Consistency;
+  /**
+   * What a later version of domsnap has noted beside the document and this one does not understand.
+   * Kept as it is whenever the record is written.
+   */
+  readonly unknownNotes?: readonly string[];
 }
 
 /** A complete `<domainsnapshot>`. */

@@ -50,14 +50,15 @@ export function prepareRedefine(request: RedefineRequest): DomainSnapshot {
     probe: request.probe,
   });
   // The document cannot tell it, and what was taken stays what it is.
-  const level = request.source?.consistency;
+  const { consistency, unknownNotes } = request.source ?? {};
   const { revertDisks } = snapshot;
   return {
     ...snapshot,
     disks: withKeepers(disks, request.source?.disks),
     ...(revertDisks && { revertDisks: withKeepers(revertDisks, request.source?.revertDisks) }),
     ...(domain ? { domain } : {}),
-    ...(level ? { consistency: level } : {}),
+    ...(consistency ? { consistency } : {}),
+    ...(unknownNotes ? { unknownNotes } : {}),
   };
 }
 

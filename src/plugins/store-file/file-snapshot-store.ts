@@ -10,6 +10,7 @@ import type {
   SnapshotStore,
   StoredFile,
 } from "../../core/ports/index.js";
+import { formatCheckedLine, parseCheckedLine } from "../../formats/own-files.js";
 import { unlinkDurably } from "../../host/durable-files.js";
 import {
   assertRealFolder,
@@ -24,12 +25,12 @@ import { formatRecord, readRecord, readRecordHead } from "./read-record.js";
 import { assertRecordName, RECORD_SUFFIX, recordNameProblem } from "./record-name.js";
 import { domainFolder, domainsBelow, type DomainFolder } from "./state-folder.js";
 
-/** A snapshot's name is at most as long as a file's. */
+/** A snapshot's name is at most as long as a file's, and its checksum goes before it. */
 const CURRENT_LIMIT_BYTES = 4096;
 
 /**
  * Keeps each snapshot as a `<domainsnapshot>` document in `STATE/UUID/NAME.xml`, and the name of
- * the current one in `STATE/UUID/current`. The files are the truth: there is nothing to keep in
+ * the current one, behind its checksum, in `STATE/UUID/current`. The files are the truth: there is nothing to keep in
  * step with them, and one damaged file costs one snapshot's record.
  *
  * Writing needs the domain's lock; reading does not, as every file is always whole.
@@ -68,8 +69,12 @@ export class FileSnapshotStore implements SnapshotStore {
       return readRecord(path, name, this.#reader);
     } catch (thrown) {
       if (isMissing(thrown)) throw noSuchSnapshot(name);
-      const detail = `snapshot record '${path}' cannot be read: ${strerror(thrown)}`;
-      throw new DomsnapError("record-unreadable", detail, { cause: thrown });
+      const [reason, hint] = reasonOf(thrown);
+      throw new DomsnapError(
+        "record-unreadable",
+        `snapshot record '${path}' cannot be read: ${reason}`,
+        { cause: thrown, ...(hint !== undefined && { hint }) },
+      );
     }
   }
 
@@ -126,7 +131,7 @@ export class FileSnapshotStore implements SnapshotStore {
     }
     assertRecordName(name);
     const folder = await this.#prepare(domainUuid);
-    await writeStateFile(folder.current, name);
+    await writeStateFile(folder.current, formatCheckedLine(name));
   }
 
   /** Makes the folder of a domain. */
@@ -146,9 +151,15 @@ function attempt<Result>(
   try {
     return read();
   } catch (thrown) {
-    if (!isMissing(thrown)) problems.push({ record, reason: strerror(thrown) });
+    if (!isMissing(thrown)) problems.push({ record, reason: reasonOf(thrown).join(". ") });
     return undefined;
   }
+}
+
+/** What is wrong, and where that is known what to do. */
+function reasonOf(thrown: unknown): [reason: string, hint?: string] {
+  if (!(thrown instanceof DomsnapError)) return [strerror(thrown)];
+  return thrown.hint === undefined ? [thrown.detail] : [thrown.detail, thrown.hint];
 }
 
 function isMissing(thrown: unknown): boolean {
@@ -181,8 +192,11 @@ function readHeads(folder: DomainFolder, problems: RecordProblem[]): SnapshotHea
 }
 
 function readCurrent(folder: DomainFolder, heads: readonly SnapshotHead[]): string | undefined {
-  const name = readStateFile(folder.current, CURRENT_LIMIT_BYTES);
-  if (name === undefined || heads.some((head) => head.name === name)) return name;
+  const text = readStateFile(folder.current, CURRENT_LIMIT_BYTES);
+  if (text === undefined) return undefined;
+  const name = text.endsWith("\n") ? parseCheckedLine(text.slice(0, -1)) : undefined;
+  if (name === undefined) throw new Error("it is not as it was written");
+  if (heads.some((head) => head.name === name)) return name;
   throw new Error(`there is no snapshot '${name}'`);
 }
 

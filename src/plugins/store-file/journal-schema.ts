@@ -97,6 +97,7 @@ const snapshot = strictObject({
   disks: array(diskSnapshot),
   revertDisks: exactOptional(array(diskSnapshot)),
   consistency: exactOptional(picklist(CONSISTENCIES)),
+  unknownNotes: exactOptional(array(string())),
   domain: exactOptional(definition),
   domainUuid: exactOptional(string()),
   inactiveDomain: exactOptional(definition),

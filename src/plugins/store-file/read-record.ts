@@ -4,6 +4,7 @@ import type { ParsedSnapshot, SnapshotDocuments } from "../../core/ports/index.j
 import { parseSnapshotHead, type SnapshotReader } from "../../xml/index.js";
 import { withStateFile } from "../../host/state-files.js";
 import { assertRecordName } from "./record-name.js";
+import { openRecord, recordHead, sealRecord } from "./record-header.js";
 import { formatNotes, withNotes } from "./record-notes.js";
 
 /** A record holds two domain definitions; virsh refuses a document above 10 MiB. */
@@ -12,35 +13,23 @@ const RECORD_LIMIT_BYTES = 20 * 1024 * 1024;
 /** Covers the head of a snapshot with a handful of disks, and the header comment. */
 const HEAD_BYTES = 2048;
 
-/** Records put the head before the domain definitions. */
-const DOMAIN_TAG = /<(?:domain|inactiveDomain)[\s/>]/;
-
-const HEADER_BEGINNING = `<!--
-A snapshot record of domsnap. Please do not edit it by hand, but with
-  domsnap snapshot-edit
-`;
-const HEADER_END = "-->\n\n";
-
 /** The content of a record's file. */
 export function formatRecord(snapshot: DomainSnapshot, documents: SnapshotDocuments): string {
   const text = documents.formatSnapshot(snapshot, { secure: true });
   // Documents leave out a time of 0, but an existing snapshot is not parsed without one.
   const time = snapshot.creationTime === 0n ? "\n  <creationTime>0</creationTime>" : "";
-  return (
-    HEADER_BEGINNING +
-    formatNotes(snapshot) +
-    HEADER_END +
-    text.replace("<domainsnapshot>", `<domainsnapshot>${time}`)
-  );
+  const document = text.replace("<domainsnapshot>", `<domainsnapshot>${time}`);
+  return sealRecord(formatNotes(snapshot), document);
 }
 
 /**
  * Reads all of a record. Throws what the system or the parser throws, and `record-unreadable` when
- * the record is not that of `name`.
+ * the record is not that of `name`, is of another version, or was changed since it was written.
  */
 export function readRecord(path: string, name: string, reader: SnapshotReader): DomainSnapshot {
   const text = withStateFile(path, (file) => file.text(RECORD_LIMIT_BYTES));
-  return withNotes(named(reader.read(text).snapshot, name), notesOf(text) ?? "");
+  const notes = openRecord(text, true);
+  return withNotes(named(reader.read(text).snapshot, name), notes);
 }
 
 /**
@@ -50,31 +39,19 @@ export function readRecord(path: string, name: string, reader: SnapshotReader): 
 export function readRecordHead(path: string, name: string): SnapshotHead {
   assertRecordName(name);
   return withStateFile(path, (file) => {
-    const beginning = file.head(HEAD_BYTES);
-    const notes = notesOf(beginning);
-    const head = notes === undefined ? undefined : tryParseHead(beginning);
-    if (head) return withNotes(named(head, name), notes ?? "");
+    const head = recordHead(file.head(HEAD_BYTES));
+    const notes = head === undefined ? [] : openRecord(head, false);
+    const parsed = head === undefined ? undefined : tryParseHead(head);
+    if (parsed) return withNotes(named(parsed, name), notes);
     const text = file.text(RECORD_LIMIT_BYTES);
-    return withNotes(named(parseSnapshotHead(text), name), notesOf(text) ?? "");
+    return withNotes(named(parseSnapshotHead(text), name), openRecord(text, true));
   });
 }
 
-/**
- * What stands in our own header comment behind its first lines; nothing in a text without it.
- * Undefined if the comment does not end within the text.
- */
-function notesOf(text: string): string | undefined {
-  if (!text.startsWith(HEADER_BEGINNING)) return "";
-  const end = text.indexOf(HEADER_END, HEADER_BEGINNING.length);
-  return end < 0 ? undefined : text.slice(HEADER_BEGINNING.length, end);
-}
-
-/** The head, if all of it is in this beginning of a record and can be understood. */
-function tryParseHead(beginning: string): SnapshotHead | undefined {
-  const end = beginning.search(DOMAIN_TAG);
-  if (end < 0) return undefined;
+/** Undefined for what cannot be understood. */
+function tryParseHead(head: string): SnapshotHead | undefined {
   try {
-    return parseSnapshotHead(`${beginning.slice(0, end)}</domainsnapshot>`);
+    return parseSnapshotHead(`${head}</domainsnapshot>`);
   } catch {
     // The whole record will tell what is wrong, or that it is only laid out unlike ours.
     return undefined;

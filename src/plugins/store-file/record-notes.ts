@@ -1,3 +1,4 @@
+import { DomsnapError } from "../../core/errors/index.js";
 import {
   CONSISTENCIES,
   type DiskSnapshot,
@@ -6,43 +7,63 @@ import {
 } from "../../core/model/index.js";
 
 /**
- * What libvirt's document has no place for stands in the header comment of a record, which every
- * reader skips: a line each, `LABEL: VALUE`. A line that is not understood says nothing.
+ * What libvirt's document has no place for stands in the comment of a record: a line each, `LABEL:
+ * VALUE`. What a label of these says is always understood, or the record is not read. Other lines
+ * are of a later version that does not need them understood; they are kept.
  */
 const CONSISTENCY = "Consistency";
 /** `vda=qdisk vdb=dd`: who keeps the disks. */
 const KEEPERS = "Backends";
 const REVERT_KEEPERS = "Backends of revertDisks";
+const LABELS: readonly string[] = [CONSISTENCY, KEEPERS, REVERT_KEEPERS];
 
 /** The lines for a record, each with its end; empty if there is nothing to say. */
-export function formatNotes({ consistency, disks, revertDisks = [] }: SnapshotHead): string {
+export function formatNotes(head: SnapshotHead): string {
+  const { consistency = "", disks, revertDisks = [], unknownNotes = [] } = head;
   const notes = [
-    [CONSISTENCY, consistency ?? ""],
+    [CONSISTENCY, consistency],
     [KEEPERS, formatKeepers(disks)],
     [REVERT_KEEPERS, formatKeepers(revertDisks)],
   ] as const;
-  return notes.map(([label, value]) => (value === "" ? "" : `${label}: ${value}\n`)).join("");
+  const told = notes.flatMap(([label, value]) => (value === "" ? [] : [`${label}: ${value}`]));
+  return [...told, ...unknownNotes].map((line) => `${line}\n`).join("");
 }
 
-/** The record with what the lines say. */
+/** The record with what the lines say. Throws `record-unreadable`. */
 export function withNotes<Head extends SnapshotHead | DomainSnapshot>(
   head: Head,
-  notes: string,
+  notes: readonly string[],
 ): Head {
-  const values = new Map(notes.split("\n").map(readLine));
-  const consistency = CONSISTENCIES.find((level) => level === values.get(CONSISTENCY));
+  const values = new Map<string, string>();
+  const unknownNotes: string[] = [];
+  for (const note of notes) {
+    const [label, value] = splitLine(note);
+    if (!LABELS.includes(label)) unknownNotes.push(note);
+    else if (values.has(label)) throw unclear(note);
+    else values.set(label, value);
+  }
+  const level = values.get(CONSISTENCY);
+  const consistency = CONSISTENCIES.find((known) => known === level);
+  if (consistency !== level) throw unclear(`${CONSISTENCY}: ${String(level)}`);
   const { revertDisks } = head;
   return {
     ...head,
     disks: withKeepers(head.disks, values.get(KEEPERS)),
     ...(revertDisks && { revertDisks: withKeepers(revertDisks, values.get(REVERT_KEEPERS)) }),
     ...(consistency && { consistency }),
+    ...(unknownNotes.length > 0 && { unknownNotes }),
   };
 }
 
-function readLine(line: string): [label: string, value: string] {
+function splitLine(line: string): [label: string, value: string] {
   const colon = line.indexOf(": ");
   return [line.slice(0, Math.max(colon, 0)), line.slice(colon + 2)];
+}
+
+function unclear(line: string): DomsnapError {
+  return new DomsnapError("record-unreadable", `its line '${line}' is not understood`, {
+    hint: "Use the version of domsnap that wrote it, or take out what was changed by hand.",
+  });
 }
 
 function formatKeepers(disks: readonly DiskSnapshot[]): string {
@@ -65,8 +86,9 @@ function withKeepers(
   });
 }
 
-function readPair(pair: string): [name: string, backend: string | undefined] {
-  const [name = "", backend] = pair.split("=");
+function readPair(pair: string): [name: string, backend: string] {
+  const [, name, backend] = /^([^=]+)=([^=]+)$/.exec(pair) ?? [];
+  if (name === undefined || backend === undefined) throw unclear(pair);
   return [name, backend];
 }
 

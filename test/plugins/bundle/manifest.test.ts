@@ -91,7 +91,7 @@ describe("the manifest of a bundle", () => {
     ] as const) {
       const error = refusalOf(resealed(formatManifest(MANIFEST, "domsnap 9.8.7"), change));
       expect(error.code).to.equal("invalid-argument");
-      expect(error.detail).to.contain(`${where}: not known (written by domsnap 9.8.7)`);
+      expect(error.detail).to.contain(`${where}: expected no such key (written by domsnap 9.8.7)`);
     }
   });
 

@@ -146,7 +146,7 @@ describe("FileSnapshotStore", () => {
     it("are documents that other programs read", async () => {
       await store.write(SAMPLE_UUID, sampleSnapshot());
       const text = readFileSync(fileOf("sample"), "utf8");
-      expect(text).to.match(/^<!--\n[^>]*domsnap snapshot-edit\n-->\n\n<domainsnapshot>\n/);
+      expect(text).to.match(/^<!--\n[^>]*domsnap snapshot-edit\n[^>]*\n-->\n\n<domainsnapshot>\n/);
       expect(text.slice(text.indexOf("<domainsnapshot>"))).to.equal(
         libvirtDocuments.formatSnapshot(sampleSnapshot(), { secure: true }),
       );

@@ -1,3 +1,4 @@
+import { textOfProblem } from "../../core/rules/index.js";
 import type { ListFlags, SnapshotHead, Domain } from "../../core/model/index.js";
 import type { SnapshotListing } from "../../core/operations/shared/results.js";
 import { usageError } from "../command-error.js";
@@ -81,7 +82,7 @@ export const snapshotList = defineCommand({
         ? formatTree(snapshotTrees(heads, listing.orphans, start))
         : formatRows(context, heads),
       data: listingJson(listing, heads),
-      warnings: listing.problems.map(({ record, reason }) => `${record}: ${reason}`),
+      warnings: listing.problems.map((problem) => `${problem.record}: ${textOfProblem(problem)}`),
     };
   },
 });

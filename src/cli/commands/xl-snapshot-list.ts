@@ -1,3 +1,4 @@
+import { textOfProblem } from "../../core/rules/index.js";
 import { DomsnapError } from "../../core/errors/index.js";
 import {
   oldestFirst,
@@ -39,7 +40,7 @@ export const xlSnapshotList = defineCommand({
       text: formatListings(context, listings),
       data: { domains: listings.map((one) => listingJson(one, one.heads)) },
       warnings: listings.flatMap(({ problems }) =>
-        problems.map(({ record, reason }) => `${record}: ${reason}`),
+        problems.map((problem) => `${problem.record}: ${textOfProblem(problem)}`),
       ),
     };
   },

@@ -5,6 +5,8 @@ export interface RecordProblem {
   /** What it is: a file path. */
   readonly record: string;
   readonly reason: string;
+  /** What would make it readable, where that is known; a sentence. */
+  readonly remedy?: string;
   /** The snapshot whose record it is by its name. That name is taken. */
   readonly snapshot?: string;
   /** Set when it is not a record, but the mark of the current snapshot. */

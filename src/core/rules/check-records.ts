@@ -10,13 +10,19 @@ export interface RecordFacts {
 /** What is wrong with the records themselves. */
 export function checkRecords({ tree, problems }: RecordFacts): Finding[] {
   return [
-    ...problems.map(({ record, reason, about }): Finding =>
-      about === "current"
-        ? { code: "current-missing", subject: record, detail: reason, repair: CLEAR_CURRENT }
-        : { code: "record-unreadable", subject: record, detail: reason },
-    ),
+    ...problems.map((problem): Finding => {
+      const told = { subject: problem.record, detail: textOfProblem(problem) };
+      return problem.about === "current"
+        ? { code: "current-missing", ...told, repair: CLEAR_CURRENT }
+        : { code: "record-unreadable", ...told };
+    }),
     ...[...tree.orphans].flatMap((name) => checkOrphan(tree, problems, name)),
   ];
+}
+
+/** Why a record cannot be read and, where that is known, what to do. */
+export function textOfProblem({ reason, remedy }: RecordProblem): string {
+  return remedy === undefined ? reason : `${reason}. ${remedy}`;
 }
 
 const CLEAR_CURRENT = { kind: "clear-current" } as const;

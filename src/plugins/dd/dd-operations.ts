@@ -1,6 +1,7 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import {
   settled,
+  temporaryName,
   type ImageRef,
   type OperationOf,
   type RevertStep,

@@ -69,11 +69,11 @@ export class FileSnapshotStore implements SnapshotStore {
       return readRecord(path, name, this.#reader);
     } catch (thrown) {
       if (isMissing(thrown)) throw noSuchSnapshot(name);
-      const [reason, hint] = reasonOf(thrown);
+      const { reason, remedy } = reasonOf(thrown);
       throw new DomsnapError(
         "record-unreadable",
         `snapshot record '${path}' cannot be read: ${reason}`,
-        { cause: thrown, ...(hint !== undefined && { hint }) },
+        { cause: thrown, ...(remedy !== undefined && { hint: remedy }) },
       );
     }
   }
@@ -151,15 +151,15 @@ function attempt<Result>(
   try {
     return read();
   } catch (thrown) {
-    if (!isMissing(thrown)) problems.push({ record, reason: reasonOf(thrown).join(". ") });
+    if (!isMissing(thrown)) problems.push({ record, ...reasonOf(thrown) });
     return undefined;
   }
 }
 
-/** What is wrong, and where that is known what to do. */
-function reasonOf(thrown: unknown): [reason: string, hint?: string] {
-  if (!(thrown instanceof DomsnapError)) return [strerror(thrown)];
-  return thrown.hint === undefined ? [thrown.detail] : [thrown.detail, thrown.hint];
+function reasonOf(thrown: unknown): Pick<RecordProblem, "reason" | "remedy"> {
+  if (!(thrown instanceof DomsnapError)) return { reason: strerror(thrown) };
+  const { detail: reason, hint } = thrown;
+  return { reason, ...(hint !== undefined && { remedy: hint }) };
 }
 
 function isMissing(thrown: unknown): boolean {

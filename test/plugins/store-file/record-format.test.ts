@@ -57,7 +57,7 @@ describe("the format of records", () => {
     expect(problems.map(({ record, snapshot }) => [record, snapshot])).to.deep.equal([
       [file, "sample"],
     ]);
-    return problems[0]?.reason ?? "";
+    return problems[0] ?? { reason: "", remedy: "" };
   };
 
   it("has a version, a writer and checksums in a comment", async () => {
@@ -90,7 +90,7 @@ describe("the format of records", () => {
     const error = await expectError(store.read(SAMPLE_UUID, "sample"), "record-unreadable");
     expect(error.detail).to.equal(`snapshot record '${file}' cannot be read: ${told}`);
     expect(error.hint).to.equal(what);
-    expect(await problem()).to.equal(`${told}. ${what}`);
+    expect(await problem()).to.include({ reason: told, remedy: what });
   });
 
   it("keeps lines that it does not know when a record is written again", async () => {
@@ -109,7 +109,7 @@ describe("the format of records", () => {
       await noting(sampleSnapshot(), line);
       const error = await expectError(store.read(SAMPLE_UUID, "sample"), "record-unreadable");
       expect(error.detail).to.match(/its line '.*' is not understood$|: vda/);
-      expect(await problem()).to.contain("is not understood. Use the version");
+      expect((await problem()).reason).to.match(/is not understood$/);
     });
 
   it("does not take one of two lines for both", async () => {

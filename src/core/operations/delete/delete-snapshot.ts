@@ -11,7 +11,7 @@ import {
   type ServiceContext,
 } from "../shared/context.js";
 import { unknownUsers } from "../shared/unknown-users.js";
-import { readHeads, type Heads } from "../shared/records.js";
+import { assertNoDamagedRecord, readHeads, type Heads } from "../shared/records.js";
 import type { ChangeOptions, ChangeResult } from "../shared/results.js";
 import { writeDefinition, writeRecord } from "../shared/write-documents.js";
 import { gatherRemoval } from "./removal-facts.js";
@@ -31,6 +31,7 @@ export function deleteSnapshot(
   return changeDomain(context, reference, options, async (domain) => {
     const { rules } = context.connection.toolstack;
     const heads = await readHeads(context, domain.uuid);
+    assertNoDamagedRecord(heads, name);
     const whole = deleteEffect({ name, flags, rules, ...treeOf(heads) });
     const plans: Plan[] = [];
     for (const victim of whole.removed) {

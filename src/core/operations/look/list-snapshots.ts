@@ -1,9 +1,9 @@
 import { DomsnapError } from "../../errors/index.js";
 import { childrenOf, descendantsOf, isExternalSnapshot, type Domain } from "../../model/index.js";
 import type { RecordProblem } from "../../ports/index.js";
-import { assertListFlags, filterSnapshots, findSnapshot } from "../../rules/index.js";
+import { assertListFlags, filterSnapshots } from "../../rules/index.js";
 import { readDomain, type ServiceContext } from "../shared/context.js";
-import { readHeads } from "../shared/records.js";
+import { findHead, readHeads } from "../shared/records.js";
 import type { ListQuery, SnapshotInfo, SnapshotListing } from "../shared/results.js";
 
 /** See `SnapshotService.list`. Linear in the number of snapshots; no domain definition is parsed. */
@@ -36,8 +36,9 @@ export async function snapshotInfo(
   name: string,
 ): Promise<SnapshotInfo> {
   const { domain } = await readDomain(context, reference);
-  const { tree, current } = await readHeads(context, domain.uuid);
-  const head = findSnapshot(tree, name);
+  const heads = await readHeads(context, domain.uuid);
+  const { tree, current } = heads;
+  const head = findHead(heads, name);
   return {
     domain,
     head,
@@ -63,8 +64,7 @@ export async function parentOfSnapshot(
   name: string,
 ): Promise<string> {
   const { domain } = await readDomain(context, reference);
-  const { tree } = await readHeads(context, domain.uuid);
-  const { parent } = findSnapshot(tree, name);
+  const { parent } = findHead(await readHeads(context, domain.uuid), name);
   if (parent !== undefined) return parent;
   throw new DomsnapError("no-domain-snapshot", `snapshot '${name}' does not have a parent`);
 }

@@ -13,19 +13,14 @@ import type { ParsedSnapshot } from "../../ports/index.js";
 import { operationsOf } from "../../plan/plan-operations.js";
 import { planRevert, type RevertFacts } from "../../plan/plan-revert.js";
 import { recordedDefinition } from "../../plan/reverted-definition.js";
-import {
-  assertRevertFlags,
-  findSnapshot,
-  revertTarget,
-  type RevertTarget,
-} from "../../rules/index.js";
+import { assertRevertFlags, revertTarget, type RevertTarget } from "../../rules/index.js";
 import {
   changeDomain,
   collectWarnings,
   runUnlessDry,
   type ServiceContext,
 } from "../shared/context.js";
-import { readHeads, type Heads } from "../shared/records.js";
+import { findHead, readHeads, type Heads } from "../shared/records.js";
 import { failureAfterKeeping, keepingSnapshot, keptName } from "./keep-current.js";
 import type {
   ChangeOptions,
@@ -118,7 +113,7 @@ async function planOf(
   const { toolstack, store } = context.connection;
   assertRevertFlags(flags, toolstack.rules);
   const heads = await readHeads(context, domain.uuid);
-  findSnapshot(heads.tree, name);
+  findHead(heads, name);
   const snapshot = await store.read(domain.uuid, name);
   const target = revertTarget({ domain, snapshot, flags, rules: toolstack.rules });
   return planRevert(

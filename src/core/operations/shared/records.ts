@@ -7,6 +7,7 @@ import {
   type SnapshotTree,
 } from "../../model/index.js";
 import type { RecordProblem } from "../../ports/index.js";
+import { findSnapshot } from "../../rules/index.js";
 import type { ServiceContext } from "./context.js";
 
 /** The heads of a domain's snapshots, linked. */
@@ -36,13 +37,14 @@ export async function readAllRecords(
   { tree, problems }: Heads,
 ): Promise<DomainSnapshot[]> {
   const [problem] = problems;
-  if (problem) throw unknownReferences(problem.record, problem.reason);
+  if (problem) throw unknownReferences(problem.record, problem.reason, problem.remedy);
   const records: DomainSnapshot[] = [];
   for (const name of tree.byName.keys()) {
     try {
       records.push(await connection.store.read(domainUuid, name));
     } catch (thrown) {
-      throw unknownReferences(name, asDomsnapError(thrown).message);
+      const { message, hint } = asDomsnapError(thrown);
+      throw unknownReferences(name, message, hint);
     }
   }
   return records;
@@ -58,15 +60,28 @@ export function assertNoDamagedRecord({ problems }: Pick<Heads, "problems">, nam
   throw new DomsnapError(
     "record-unreadable",
     `the record '${problem.record}' of a snapshot '${name}' cannot be read: ${problem.reason}`,
-    { hint: "repair it or move it away first, or choose another name" },
+    { hint: problem.remedy ?? "repair it or move it away first, or choose another name" },
   );
 }
 
-function unknownReferences(record: string, reason: string): DomsnapError {
+/**
+ * The head of a snapshot. Throws `no-domain-snapshot`, and `record-unreadable` when its record is
+ * there and cannot be read.
+ */
+export function findHead(heads: Heads, name: string): SnapshotHead {
+  assertNoDamagedRecord(heads, name);
+  return findSnapshot(heads.tree, name);
+}
+
+function unknownReferences(
+  record: string,
+  reason: string,
+  remedy = "repair or remove that record first; images stay untouched until then",
+): DomsnapError {
   return new DomsnapError(
     "record-unreadable",
     `cannot tell which images record '${record}' needs: ${reason}`,
-    { hint: "repair or remove that record first; images stay untouched until then" },
+    { hint: remedy },
   );
 }
 

@@ -1,4 +1,4 @@
-// Writes the parts of the documents that are made from the sources: docs/errors.md, and the example
+// Writes the parts of the documents that are made from the sources: docs/errors.md, and the examples
 // in docs/plugin-guide.md. A test tells when they are out of date.
 //
 //   node --import tsx scripts/generate-docs.ts
@@ -12,7 +12,7 @@ const root = new URL("..", import.meta.url);
 export function generatedPages(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/errors.md", errorsPage()],
-    ["docs/plugin-guide.md", withExample(readText("docs/plugin-guide.md"))],
+    ["docs/plugin-guide.md", withExamples(readText("docs/plugin-guide.md"))],
   ]);
 }
 
@@ -47,14 +47,22 @@ function errorSection([code, kind]: [string, ErrorKind]): string[] {
   return [`## ${code}`, "", kind.summary, kind.advice, "", `(${facts.join("; ")})`, ""];
 }
 
-const EXAMPLE = /(?<=<!-- test\/docs\/inventory-toolstack\.ts -->\n\n```ts\n)[^]*?(?=```\n)/;
+/** A block of code of which the comment above it says the file. */
+const EXAMPLE = /(?<=<!-- (test\/[\w/-]+\.ts) -->\n\n```ts\n)[^]*?(?=```\n)/g;
 
-/** The guide with the example as the test runs it, but imported as an outside package does. */
-function withExample(guide: string): string {
-  const example = readText("test/docs/inventory-toolstack.ts")
-    .replace('"../../src/plugin.js"', '"domsnap/plugin"')
-    .replace('"../../src/xml/index.js"', '"domsnap/xml"');
-  return guide.replace(EXAMPLE, () => example);
+/** What the examples that are compiled with the sources import, and what an outside package does. */
+const ENTRIES: Readonly<Record<string, string>> = {
+  "../../src/plugin.js": "domsnap/plugin",
+  "../../src/plugin-kit.js": "domsnap/plugin-kit",
+  "../../src/testing/index.js": "domsnap/testing",
+  "../../src/xml/index.js": "domsnap/xml",
+};
+
+/** The guide with the examples as tests run them, but imported as an outside package does. */
+function withExamples(guide: string): string {
+  return guide.replace(EXAMPLE, (_text, path: string) =>
+    readText(path).replace(/(?<=from ")[^"]+(?=";)/g, (from) => ENTRIES[from] ?? from),
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))

@@ -7,9 +7,16 @@ describe("generated documents", () => {
       expect(readText(path)).to.equal(text);
     });
 
-  it("hold the example of the plugin guide, as an outside package imports it", () => {
+  it("hold the examples of the plugin guide, as an outside package imports them", () => {
     const guide = readText("docs/plugin-guide.md");
-    expect(guide).to.include('} from "domsnap/plugin";').and.to.include("inventoryModule");
-    expect(guide).not.to.include("../../src");
+    expect(guide).to.include('} from "domsnap/plugin";').and.not.include("../../src");
+    for (const name of [
+      "archiveBackend: ",
+      "archiveOperations: ",
+      "inventoryModule =",
+      "jsonModule =",
+    ])
+      expect(guide).to.include(`export const ${name}`);
+    expect(guide, "an example that no file was found for").not.to.include("```ts\n```");
   });
 });

@@ -1,12 +1,20 @@
 import { expect } from "chai";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { Container } from "inversify";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createContainer, openSnapshotService } from "../../src/index.js";
-import { ConnectionProvider } from "../../src/plugin.js";
-import { describeToolstack } from "../../src/testing/index.js";
+import { ConnectionProvider, ExportFormat, ImportSource } from "../../src/plugin.js";
+import {
+  describeExportFormat,
+  describeImportSource,
+  describeToolstack,
+  sampleSnapshot,
+} from "../../src/testing/index.js";
+import { formatSnapshot } from "../../src/xml/index.js";
 import { inventoryModule } from "./inventory-toolstack.js";
+import { jsonModule } from "./json-exchange.js";
 
 /** A domain with one raw disk and without QEMU, so that the dd backend takes it. */
 function domainXml(image: string): string {
@@ -72,5 +80,24 @@ describeToolstack("inventory of the plugin guide", {
     if (!provider) throw new Error("the module binds no provider");
     const { toolstack } = await provider.open(uri);
     return { toolstack, domain: "web", dispose: remove };
+  },
+});
+
+const exchange = new Container();
+exchange.load(jsonModule);
+
+describeExportFormat("json of the plugin guide", () => exchange.get<ExportFormat>(ExportFormat));
+
+describeImportSource("json of the plugin guide", {
+  async open(folder) {
+    const [named, damaged] = [join(folder, "snapshots.json"), join(folder, "bad/snapshots.json")];
+    const documents = Object.fromEntries(
+      ["a", "b"].map((name) => [name, formatSnapshot(sampleSnapshot({ name }))]),
+    );
+    await mkdir(join(folder, "bad"));
+    await writeFile(named, JSON.stringify({ current: "b", documents }));
+    await writeFile(damaged, JSON.stringify({ documents: { ...documents, c: "<" } }));
+    const source = exchange.get<ImportSource>(ImportSource);
+    return { source, named, damaged, gone: join(folder, "gone"), snapshots: ["a", "b"] };
   },
 });

@@ -13,6 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { GuestLab, qemuImg } from "../e2e/support/guest-lab.js";
+import { whileHeld } from "../support/images/holding-images.js";
 import { OutsidePackage } from "./support/outside-package.js";
 
 const SOURCE = fileURLToPath(new URL("./archive", import.meta.url));
@@ -158,6 +159,19 @@ describe("a backend from outside, with the packed domsnap", function () {
       }
       expect(await lab.contents()).to.deep.equal(before);
       expect(tryIt(["snapshot-list", "guest", "--name"]).stdout.trim()).to.equal("s1");
+    });
+
+    it("and leaves alone what another program has open", async () => {
+      await open("file");
+      const before = { files: files(), contents: await lab.contents() };
+      await whileHeld({ path: lab.raw, format: "raw" }, () => {
+        const words = ["--plugin", MODULE, ...create("s1", "vdb,snapshot=no")];
+        const { status, stderr } = tryIt(words);
+        expect(status).to.equal(1);
+        expect(stderr).to.include("is in use by another program").and.include("image-in-use");
+        return Promise.resolve();
+      });
+      expect({ files: files(), contents: await lab.contents() }).to.deep.equal(before);
     });
 
     for (const above of ["dd", "qdisk"])

@@ -1,4 +1,5 @@
 import {
+  DomsnapError,
   settled,
   type DiskOperations,
   type Evidence,
@@ -144,17 +145,31 @@ async function convert(
   const file = await beginFile(to.path, before, made, evidence);
   const compress = to.format === "qcow2" ? ["-c"] : [];
   const formats = ["-f", from.format, "-O", to.format];
-  await runTool("qemu-img", ["convert", "-p", ...compress, ...formats, from.path, file.partial], {
-    keepsLock: true,
-    signal,
-    onOutput: (text) => {
-      const percent = [...text.matchAll(/\((\d+\.\d+)\/100%\)/g)].at(-1)?.[1];
-      if (percent === undefined) return;
-      const bytesTotal = source.allocatedBytes;
-      const bytesDone = Math.round((Number(percent) / 100) * bytesTotal);
-      progress({ subject: target, bytesDone, bytesTotal });
-    },
-  });
+  const args = ["convert", "-p", ...compress, ...formats, from.path, file.partial];
+  const onOutput = (text: string) => {
+    const percent = [...text.matchAll(/\((\d+\.\d+)\/100%\)/g)].at(-1)?.[1];
+    if (percent === undefined) return;
+    const bytesTotal = source.allocatedBytes;
+    const bytesDone = Math.round((Number(percent) / 100) * bytesTotal);
+    progress({ subject: target, bytesDone, bytesTotal });
+  };
+  try {
+    await runTool("qemu-img", args, { keepsLock: true, signal, onOutput });
+  } catch (error) {
+    throw isLocked(error) ? inUse(from, error) : error;
+  }
   await assertUnchanged(source);
   await file.publish();
+}
+
+/** What qemu-img says of an image that a QEMU has open. */
+function isLocked(error: unknown): boolean {
+  return error instanceof DomsnapError && /Failed to get .* lock/.test(error.detail);
+}
+
+function inUse({ path }: ImageRef, cause: unknown): DomsnapError {
+  return new DomsnapError("image-in-use", `image '${path}' is in use by another program`, {
+    cause,
+    hint: "Stop the program that has it open; 'fuser FILE' names it.",
+  });
 }

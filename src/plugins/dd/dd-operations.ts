@@ -6,7 +6,6 @@ import {
   type OperationOf,
   type RevertStep,
   type SnapshotCopy,
-  temporaryName,
 } from "../../core/model/index.js";
 import type {
   DiskOperations,

@@ -13,6 +13,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BlktapBackend } from "../dist/plugins/blktap/index.js";
 import { formatEmptyVhd } from "../dist/formats/vhd/index.js";
+import { tableRunner } from "../dist/testing/carry-out.js";
+import { TestEvidence } from "../dist/testing/test-evidence.js";
 import { withFolder } from "./lib/domain-folder.mjs";
 import { toolVersion } from "./lib/machine.mjs";
 import { compare, interleave, program } from "./lib/measure.mjs";
@@ -128,19 +130,22 @@ function prepareMerge({ base, overlay, master, uuid }) {
 
 /** The whole operation as the executor runs it: check, copy, fsync, swap, verify. */
 async function merge({ base, overlay }) {
-  const { handler, id } = new BlktapBackend();
+  const { operations, id } = new BlktapBackend();
   const ref = (path) => ({ path, type: "file", format: "vhd" });
   const step = { target: "xvda", base: ref(base), overlay: ref(overlay), relink: [] };
-  const disks = [{ ...step, keepsPath: true }];
+  const disks = [{ ...step, into: "renamed" }];
   const operation = { kind: "disks.merge", backend: id, snapshot: "before", disks };
+  const evidence = new TestEvidence();
   const context = {
     domain: { name: "guest", uuid: "1d4a1f6e-0b3c-4c0e-9a52-5f1d8e0c7a12" },
+    evidence,
     signal: new globalThis.AbortController().signal,
     progress: () => undefined,
     warn: (message) => console.error(message),
   };
-  await handler.run(operation, context);
-  if ((await handler.settle(operation, context)) !== "done") throw new Error("it is not merged");
+  const runner = tableRunner(operations, evidence);
+  await runner.run(operation, context);
+  if ((await runner.settle(operation, context)) !== "done") throw new Error("it is not merged");
 }
 
 function peakMemoryMib(files) {

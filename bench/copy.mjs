@@ -9,6 +9,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { OwnEvidence } from "../dist/host/own-evidence.js";
 import { DdBackend } from "../dist/plugins/dd/index.js";
 import { withFolder } from "./lib/domain-folder.mjs";
 import { toolVersion } from "./lib/machine.mjs";
@@ -69,22 +70,23 @@ export function benchCopy({ rounds = 5 } = {}) {
 async function snapshot(image, copy) {
   const backend = new DdBackend();
   const ref = (path) => ({ path, type: "file", format: "raw" });
-  const step = { target: "vda", mode: "external", image: ref(image), file: ref(copy) };
+  const step = { keeps: "copy", target: "vda", image: ref(image), copy: ref(copy) };
   const operation = {
     kind: "disks.snapshot",
     backend: backend.id,
     snapshot: "bench",
-    disks: [{ ...step, fileBefore: "absent" }],
+    disks: [{ ...step, before: "absent" }],
   };
   const context = {
     domain: { name: "guest", uuid: "1d4a1f6e-0b3c-4c0e-9a52-5f1d8e0c7a12" },
+    evidence: new OwnEvidence(),
     signal: new globalThis.AbortController().signal,
     progress: () => undefined,
     warn: (message) => console.error(message),
   };
-  await backend.handler.run(operation, context);
-  if ((await backend.handler.settle(operation, context)) !== "done")
-    throw new Error("the copy is not there");
+  const work = backend.operations["disks.snapshot"];
+  await work.run(operation, context);
+  if ((await work.settle(operation, context)) !== "done") throw new Error("the copy is not there");
 }
 
 function makeImage(path) {

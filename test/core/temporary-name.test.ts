@@ -5,7 +5,7 @@ import { newToken } from "../../src/host/own-evidence.js";
 
 describe("names of incomplete files", () => {
   it("are told by the token at their end", () => {
-    for (const purpose of ["partial", "staged", "tmp", "part-a"])
+    for (const purpose of ["partial", "staged", "tmp"])
       expect(
         isTemporaryName(temporaryName("/images/vda.s1", purpose, newToken())),
         purpose,
@@ -13,6 +13,10 @@ describe("names of incomplete files", () => {
     expect(temporaryName("/images/vda.s1", "partial", "0123456789ab")).to.equal(
       "/images/vda.s1.domsnap-partial-0123456789ab",
     );
+  });
+
+  it("are not those of parts of an overlay, which hold what a guest has written", () => {
+    expect(isTemporaryName(temporaryName("/images/vda.s1", "part-a", newToken()))).to.equal(false);
   });
 
   it("are no other names", () => {

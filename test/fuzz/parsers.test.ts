@@ -2,6 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,6 +20,8 @@ import { assertCompleteSaveFile } from "../../src/formats/xen-save-file/index.js
 import { parseXlDisk } from "../../src/formats/xl-disk/index.js";
 import { parseInformationFile, parseLibxlSnapshot } from "../../src/xl-snapshot/index.js";
 import { parseLongList } from "../../src/clients/xl/index.js";
+import { parseManifest } from "../../src/plugins/bundle/manifest.js";
+import { parseReceipt } from "../../src/plugins/bundle/receipt.js";
 import { formatHead, formatMark } from "../../src/plugins/store-file/journal-format.js";
 import { parseJournal } from "../../src/plugins/store-file/parse-journal.js";
 import { readRecord, readRecordHead } from "../../src/plugins/store-file/read-record.js";
@@ -57,6 +60,12 @@ const fixtures = (part: string) => () => {
 };
 const recorded = (name: string) =>
   readFileSync(fileURLToPath(new URL(`../../fixtures/xl/4.17/${name}`, import.meta.url)));
+const goldenFiles = (name: string, ending: string) => {
+  const root = fileURLToPath(new URL(`../../fixtures/formats/${name}`, import.meta.url));
+  return readdirSync(root, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(ending))
+    .map((file) => readFileSync(join(root, file)));
+};
 const onDisk = (read: (path: string) => unknown) => (input: Buffer) => {
   writeFileSync(scratch, input);
   return read(scratch);
@@ -108,11 +117,30 @@ const READERS: readonly Reader[] = [
   },
   {
     name: "records",
-    seeds: fixtures("golden"),
+    seeds: () => [...fixtures("golden")(), ...goldenFiles("state-1", ".xml")],
     read: onDisk((path) => [
       readRecordHead(path, "s1"),
       readRecord(path, "s1", new SnapshotReader()),
     ]),
+  },
+  {
+    name: "manifests of bundles",
+    seeds: () => goldenFiles("bundle-2", "manifest.json"),
+    read: (input) => parseManifest(input.toString("utf8"), "/bundle/manifest.json"),
+  },
+  {
+    name: "manifests whose checksums are right",
+    seeds: () => goldenFiles("bundle-2", "manifest.json"),
+    read: (input) => {
+      const text = input.toString("utf8").replace(/ {2}"sha256": "[^"]*"\n\}\s*$/, "");
+      const sha256 = createHash("sha256").update(text).digest("hex");
+      return parseManifest(`${text}  "sha256": "${sha256}"\n}\n`, "/bundle/manifest.json");
+    },
+  },
+  {
+    name: "receipts of copies",
+    seeds: () => goldenFiles("bundle-2", ".copied"),
+    read: (input) => parseReceipt(input.toString("utf8")),
   },
   {
     name: "journals",

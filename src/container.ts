@@ -12,6 +12,7 @@ import {
   FileProbe,
   ExportFormat,
   HostFiles,
+  ImageInspector,
   ImportSource,
   SnapshotDocuments,
   type SnapshotExchange,
@@ -94,6 +95,7 @@ export async function openSnapshotService(
     {
       connection,
       backends: container.getAll<DiskBackend>(DiskBackend),
+      inspectors: container.getAll<ImageInspector>(ImageInspector),
       documents: container.get<SnapshotDocuments>(SnapshotDocuments),
       probe: container.get<FileProbe>(FileProbe),
       files: container.get<HostFiles>(HostFiles),

@@ -66,7 +66,7 @@ function assertNew(
   if (parts.length === 0)
     throw refused(
       plugin,
-      "it adds no disk backend, toolstack, import source or export format",
+      "it adds no disk backend, image inspector, toolstack, import source or export format",
       "Bind what it adds by the identifiers of 'domsnap/plugin' (docs/plugin-guide.md).",
     );
   for (const [index, part] of parts.entries()) {

@@ -4,6 +4,7 @@ import {
   ConnectionProvider,
   DiskBackend,
   ExportFormat,
+  ImageInspector,
   ImportSource,
 } from "../core/ports/index.js";
 import type { PluginKind, PluginPart } from "./plugin-part.js";
@@ -24,6 +25,11 @@ const PORTS: readonly PortReader[] = [
     kind: "disk-backend",
     port: DiskBackend,
     read: (container) => container.getAll<DiskBackend>(DiskBackend),
+  },
+  {
+    kind: "image-inspector",
+    port: ImageInspector,
+    read: (container) => container.getAll<ImageInspector>(ImageInspector),
   },
   {
     kind: "toolstack",

@@ -1,5 +1,10 @@
 /** What a plugin can add. */
-export type PluginKind = "disk-backend" | "toolstack" | "import-source" | "export-format";
+export type PluginKind =
+  | "disk-backend"
+  | "image-inspector"
+  | "toolstack"
+  | "import-source"
+  | "export-format";
 
 /** One thing that a plugin adds. */
 export interface PluginPart {

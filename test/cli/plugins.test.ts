@@ -195,7 +195,7 @@ describe("plugins of the command line", () => {
     [
       "adds nothing",
       plugin("Nothing", "1"),
-      /it adds no disk backend, toolstack, import source or export format\n/,
+      /it adds no disk backend, image inspector, toolstack, import source or export format\n/,
     ],
     [
       "fails when it is loaded",

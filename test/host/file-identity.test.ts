@@ -8,6 +8,7 @@ import {
   symlink,
   writeFile,
 } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "chai";
 
@@ -39,8 +40,10 @@ describe("the identity of a file", () => {
 
   it("is another one for every file that gets its name, or the number of its inode", async () => {
     const seen = new Set([await identifyFile(at("a"))]);
-    for (let count = 1; count <= 50; count++) {
+    for (let count = 1; count <= 5; count++) {
       await rm(at("a"));
+      // Before Linux 6.13 the clock of inodes has the grain of the scheduler's tick.
+      await sleep(20);
       await writeFile(at("a"), "content");
       seen.add(await identifyFile(at("a")));
       expect(seen.size).to.equal(count + 1);

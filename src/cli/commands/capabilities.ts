@@ -10,8 +10,9 @@ export const capabilities = defineCommand({
   group: "host",
   summary: "tell what snapshots are possible, disk by disk",
   description:
-    "For each disk: which kinds of snapshot it can have, by which backend, and where it can't,\n" +
-    "why not and what would change that. Without a domain, for all of the connection.",
+    "For each disk: which kinds of snapshot it can have, by which backend and why by that one, and\n" +
+    "where it can't, why not and what would change that. 'By default' is what is taken if a snapshot\n" +
+    "asks for internal or external and no more. Without a domain, for all of the connection.",
   options: [{ ...DOMAIN, required: false }],
   changes: false,
   async run(context) {
@@ -39,6 +40,8 @@ export const capabilities = defineCommand({
 
 type DiskForm = DiskCapabilities["forms"][number];
 
+const HEADER = ["Disk", "Snapshot", "Backend", "By default", "Possible", "Because"];
+
 interface DescribedDomain {
   readonly domain: Domain;
   readonly disks: readonly DiskCapabilities[];
@@ -59,15 +62,23 @@ function formatDomain({ domain, disks }: DescribedDomain): string {
     disk.target,
     formText(form),
     form.backend ?? "-",
-    disk.selectedByDefault ? "yes" : "no",
+    form.byDefault ? "yes" : "no",
     form.verdict.possible ? "yes" : "no",
+    form.verdict.possible ? (form.offer?.reason ?? "") : "see below",
   ]);
-  const table = formatTable(["Disk", "Snapshot", "Backend", "By default", "Possible"], rows);
-  return title + table + forms.map(({ disk, form }) => formatRefusal(disk.target, form)).join("");
+  const table = formatTable(HEADER, rows);
+  const refusals = forms.map(({ disk, form }) => formatRefusal(disk.target, form));
+  return [title, table, ...refusals, ...disks.map(formatLeftOut)].join("");
 }
 
 function formText({ mode, format }: DiskForm): string {
   return format === undefined ? mode : `${mode} ${format}`;
+}
+
+/** A disk that the domain's definition leaves out of snapshots. */
+function formatLeftOut({ target, forms, selectedByDefault }: DiskCapabilities): string {
+  if (selectedByDefault || forms.length === 0) return "";
+  return `  ${safeText(target)}: takes part only if a snapshot names it\n`;
 }
 
 /** Why not, and what would change that. */

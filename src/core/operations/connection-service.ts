@@ -1,5 +1,6 @@
 import { BackendRegistry } from "../plan/backend-registry.js";
-import type { DiskBackend, DomainRegistry } from "../ports/index.js";
+import { ImageInspectors } from "../plan/image-inspectors.js";
+import type { DiskBackend, DomainRegistry, ImageInspector } from "../ports/index.js";
 import { readDomain, type ServiceContext } from "./shared/context.js";
 import { checkDomains, repairDomain } from "./check/check-domain.js";
 import { createSnapshot, takeSnapshot } from "./create/create-snapshot.js";
@@ -23,9 +24,10 @@ import type { ServiceOptions } from "./shared/results.js";
 import type { SnapshotService } from "./snapshot-service.js";
 
 /** What a service is made of. */
-export interface ServiceParts extends Omit<ServiceContext, "backends"> {
+export interface ServiceParts extends Omit<ServiceContext, "backends" | "inspectors"> {
   /** All that are registered, in any order. */
   readonly backends: readonly DiskBackend[];
+  readonly inspectors: readonly ImageInspector[];
 }
 
 /**
@@ -37,7 +39,7 @@ export function createSnapshotService(
   options: ServiceOptions = {},
 ): SnapshotService {
   const backends = new BackendRegistry(parts.backends, options.backends?.default);
-  return serviceOf({ ...parts, backends });
+  return serviceOf({ ...parts, backends, inspectors: new ImageInspectors(parts.inspectors) });
 }
 
 function serviceOf(context: ServiceContext): SnapshotService {

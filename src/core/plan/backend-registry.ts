@@ -86,6 +86,13 @@ export class BackendRegistry<Backend extends BackendProfile = DiskBackend> {
     return this.offers(disk, wish).filter(({ rank }) => rank > RANK.refuses);
   }
 
+  /** Those who can keep a new snapshot, who is taken first: the default, then by their ranks. */
+  candidates(disk: DomainDisk, wish: BackendWish): RankedOffer<Backend>[] {
+    const isPreferred = ({ backend }: RankedOffer<Backend>) => backend.id === this.preferred;
+    const capable = this.capable(disk, wish);
+    return [...capable.filter(isPreferred), ...capable.filter((offer) => !isPreferred(offer))];
+  }
+
   /** Whose offer is the best; if nobody can keep the disk, who knows why. */
   best(disk: DomainDisk, wish: BackendWish): Backend | undefined {
     return this.offers(disk, wish)[0]?.backend;
@@ -93,8 +100,7 @@ export class BackendRegistry<Backend extends BackendProfile = DiskBackend> {
 
   /** Who keeps a new snapshot of which nobody says by whom: the default if it can, else the best. */
   choose(disk: DomainDisk, wish: BackendWish): Backend | undefined {
-    const byDefault = this.capable(disk, wish).find(({ backend }) => backend.id === this.preferred);
-    return byDefault?.backend ?? this.best(disk, wish);
+    return this.candidates(disk, wish)[0]?.backend ?? this.best(disk, wish);
   }
 
   /**

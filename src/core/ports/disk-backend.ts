@@ -1,28 +1,7 @@
 import type { DomainDisk, ImageFormat, ImageRef, Offer, SnapshotForm } from "../model/index.js";
 import type { BackendId } from "../model/operation.js";
+import type { ImageInfo } from "./image-inspector.js";
 import type { DiskOperations } from "./operation-handler.js";
-
-/** A snapshot that an image itself contains; the fields of QEMU's SnapshotInfo. */
-export interface ImageSnapshot {
-  /** The number that the image gives it. Unique in one image, unlike the tag. */
-  readonly id: string;
-  readonly tag: string;
-  readonly dateSeconds: number;
-  readonly dateNanoseconds: number;
-  readonly vmStateBytes: number;
-  readonly vmClockNanoseconds: bigint;
-}
-
-/** What an image says of itself. */
-export interface ImageInfo {
-  readonly path: string;
-  readonly format: ImageFormat;
-  readonly virtualSizeBytes: number;
-  readonly allocatedBytes: number;
-  /** The image below this one, as an absolute path. */
-  readonly backing?: { readonly path: string; readonly format?: ImageFormat };
-  readonly snapshots: readonly ImageSnapshot[];
-}
 
 /** What is wished of one disk. */
 export interface DiskWish extends SnapshotForm {
@@ -31,7 +10,15 @@ export interface DiskWish extends SnapshotForm {
   readonly live: boolean;
   /** Live only: the toolstack freezes, merges and stops (`Toolstack.live`). */
   readonly captured?: boolean;
+  /** External only: what the backend makes that would carry it out; missing where none is told. */
+  readonly externalKind?: ExternalKind;
 }
+
+/**
+ * What an external snapshot makes. `overlay`: the domain goes on in the new file, the old one
+ * freezes. `copy`: the new file is the frozen state, the domain keeps its image.
+ */
+export type ExternalKind = "overlay" | "copy";
 
 /** A yes, or a no with its reason and what would lift it. */
 export type DiskVerdict =
@@ -46,11 +33,7 @@ export interface BackendProfile {
   readonly id: BackendId;
   /** What it does, in a few words: `whole copies of raw images`. */
   readonly summary: string;
-  /**
-   * What an external snapshot makes. `overlay`: the domain goes on in the new file, the old one
-   * freezes. `copy`: the new file is the frozen state, the domain keeps its image.
-   */
-  readonly externalKind: "overlay" | "copy";
+  readonly externalKind: ExternalKind;
   /** Format of the file that an external snapshot makes when the document names none. */
   readonly defaultFormat: ImageFormat;
   /**
@@ -78,7 +61,7 @@ export interface DiskBackend extends BackendProfile {
   readonly longestChain?: number;
   /** Whether it can be done here and now: tools, formats, files, users, free space. Read-only. */
   assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict>;
-  /** What the image says of itself. Throws `image-missing`. */
+  /** What an image says that it keeps; of others see `ImageInspector`. Throws `image-missing`. */
   inspect(image: ImageRef): Promise<ImageInfo>;
   /**
    * Absolute paths of the images that back on `image`: found in its folder and among `candidates`,

@@ -4,6 +4,7 @@ export type * from "./evidence.js";
 export * from "./domain-guard.js";
 export * from "./host-files.js";
 export * from "./export-format.js";
+export * from "./image-inspector.js";
 export * from "./import-source.js";
 export * from "./operation-handler.js";
 export * from "./persistence.js";

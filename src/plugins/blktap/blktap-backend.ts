@@ -6,7 +6,6 @@ import type {
   DiskWish,
   ImageInfo,
 } from "../../core/ports/index.js";
-import { readCopySource } from "../../host/copy-file.js";
 import { isServedByTapdisk } from "../../plugin-kit/disk-facts.js";
 import {
   generalRefusal,
@@ -16,12 +15,9 @@ import {
   refuseFor,
 } from "../../plugin-kit/disk-verdict.js";
 import {
-  findChildren,
   hostImageFiles,
   MAX_CHAIN_DEPTH,
   openChain,
-  openChainImage,
-  parentOf,
   type ImageFiles,
 } from "../../formats/vhd/index.js";
 import { blktapOperations } from "./blktap-operations.js";
@@ -30,6 +26,7 @@ import { ImageUsers } from "./image-users.js";
 import { assertExtensible, chainFormat } from "./new-overlay.js";
 import { chooseEngine, type EngineChoice, type MergeEngine } from "./merge-engine.js";
 import type { TapCtl } from "./tap-ctl.js";
+import { VhdInspector } from "./vhd-inspector.js";
 
 export interface BlktapBackendOptions extends EngineChoice {
   readonly files?: ImageFiles;
@@ -58,18 +55,19 @@ export class BlktapBackend implements DiskBackend {
   private readonly files: ImageFiles;
   private readonly users: ImageUsers;
   private readonly engine: MergeEngine;
-  private readonly imageFolders: readonly string[];
+  private readonly inspector: VhdInspector;
 
   constructor(options: BlktapBackendOptions = {}) {
     this.files = options.files ?? hostImageFiles;
     this.users = new ImageUsers(this.files, options.tapCtl);
     this.engine = chooseEngine(this.files, options);
-    this.imageFolders = options.imageFolders ?? [];
+    const imageFolders = options.imageFolders ?? [];
+    this.inspector = new VhdInspector(this.files, imageFolders);
     this.operations = blktapOperations({
       files: this.files,
       users: this.users,
       engine: this.engine,
-      imageFolders: this.imageFolders,
+      imageFolders,
       stallLimitBytes: options.stallLimitBytes,
     });
   }
@@ -92,28 +90,12 @@ export class BlktapBackend implements DiskBackend {
     }
   }
 
-  async inspect(image: ImageRef): Promise<ImageInfo> {
-    const opened = await openChainImage(this.files, image.path, chainFormat(image));
-    try {
-      const parent = await parentOf(this.files, opened);
-      return {
-        path: image.path,
-        format: image.format,
-        virtualSizeBytes: opened.layer.sizeBytes,
-        allocatedBytes: (await readCopySource(image.path)).allocatedBytes,
-        ...(parent && {
-          backing: { path: parent.path, format: parent.uuid === undefined ? "raw" : "vhd" },
-        }),
-        snapshots: [],
-      };
-    } finally {
-      await opened.layer.close();
-    }
+  inspect(image: ImageRef): Promise<ImageInfo> {
+    return this.inspector.inspect(image);
   }
 
-  findDependents(image: ImageRef, candidates: readonly string[] = []): Promise<readonly string[]> {
-    const folders = this.imageFolders.map((folder) => `${folder}/.`);
-    return findChildren(this.files, image.path, [...candidates, ...folders]);
+  findDependents(image: ImageRef, candidates?: readonly string[]): Promise<readonly string[]> {
+    return this.inspector.findDependents(image, candidates);
   }
 
   private async assertWhole(image: ImageRef, { verb }: DiskWish): Promise<void> {

@@ -1,6 +1,7 @@
 import { ContainerModule } from "inversify";
-import { DiskBackend } from "../../core/ports/index.js";
+import { DiskBackend, ImageInspector } from "../../core/ports/index.js";
 import { BlktapBackend } from "./blktap-backend.js";
+import { VhdInspector } from "./vhd-inspector.js";
 
 export { BlktapBackend } from "./blktap-backend.js";
 
@@ -8,5 +9,8 @@ export { BlktapBackend } from "./blktap-backend.js";
 export const blktapModule = new ContainerModule(({ bind }) => {
   bind(DiskBackend)
     .toDynamicValue(() => new BlktapBackend())
+    .inSingletonScope();
+  bind(ImageInspector)
+    .toDynamicValue(() => new VhdInspector())
     .inSingletonScope();
 });

@@ -1,4 +1,3 @@
-import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainDisk, ImageRef } from "../../core/model/index.js";
 import type {
   DiskBackend,
@@ -19,6 +18,7 @@ import {
 import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
 import { ddOperations } from "./dd-operations.js";
 import { ddProfile } from "./dd-profile.js";
+import { rawInspector } from "./raw-inspector.js";
 
 export interface DdBackendOptions {
   /** Further folders to look into for images that back on a raw image. */
@@ -58,17 +58,8 @@ export class DdBackend implements DiskBackend {
     }
   }
 
-  async inspect(image: ImageRef): Promise<ImageInfo> {
-    if (image.format !== "raw")
-      throw new DomsnapError("disk-unsupported", `image '${image.path}' is not raw`);
-    const source = await readCopySource(image.path);
-    return {
-      path: image.path,
-      format: "raw",
-      virtualSizeBytes: source.sizeBytes,
-      allocatedBytes: source.allocatedBytes,
-      snapshots: [],
-    };
+  inspect(image: ImageRef): Promise<ImageInfo> {
+    return rawInspector.inspect(image);
   }
 
   findDependents(image: ImageRef, candidates?: readonly string[]): Promise<readonly string[]> {

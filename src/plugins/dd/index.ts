@@ -1,7 +1,8 @@
 import { ContainerModule } from "inversify";
 
-import { DiskBackend } from "../../core/ports/index.js";
+import { DiskBackend, ImageInspector } from "../../core/ports/index.js";
 import { DdBackend } from "./dd-backend.js";
+import { rawInspector } from "./raw-inspector.js";
 
 export { DdBackend } from "./dd-backend.js";
 
@@ -10,4 +11,5 @@ export const ddModule = new ContainerModule(({ bind }) => {
   bind(DiskBackend)
     .toDynamicValue(() => new DdBackend())
     .inSingletonScope();
+  bind(ImageInspector).toConstantValue(rawInspector);
 });

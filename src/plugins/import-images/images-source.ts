@@ -6,7 +6,7 @@ import {
   type DomainDisk,
   type ImageRef,
 } from "../../core/model/index.js";
-import type { BackendRegistry } from "../../core/plan/backend-registry.js";
+import type { ImageInspectors } from "../../core/plan/image-inspectors.js";
 import type {
   ImageSnapshot,
   ImportItem,
@@ -27,7 +27,7 @@ export class ImagesSource implements ImportSource {
   readonly id = WORD;
   readonly summary = "the word 'images': what the images of --domain hold without a record";
 
-  constructor(private readonly backends: BackendRegistry) {}
+  constructor(private readonly inspectors: ImageInspectors) {}
 
   recognizes(source: string): Promise<boolean> {
     return Promise.resolve(source === WORD);
@@ -53,20 +53,18 @@ export class ImagesSource implements ImportSource {
       const image = imageOfDisk(disk);
       if (image?.format !== "qcow2" || disk.readonly) continue;
       capable.push(disk);
-      for (const snapshot of await this.#snapshotsIn(disk, image, problems))
+      for (const snapshot of await this.#snapshotsIn(image, problems))
         byTag.set(snapshot.tag, [...(byTag.get(snapshot.tag) ?? []), { disk, snapshot }]);
     }
     return [...byTag].map(([tag, found]) => internalItem(tag, found, capable, definition));
   }
 
   async #snapshotsIn(
-    disk: DomainDisk,
     image: ImageRef,
     problems: RecordProblem[],
   ): Promise<readonly ImageSnapshot[]> {
-    const backend = this.backends.best(disk, { mode: "internal" });
     try {
-      return (await backend?.inspect(image))?.snapshots ?? [];
+      return (await this.inspectors.inspect(image)).snapshots;
     } catch (thrown) {
       problems.push(problemOf(image, thrown));
       return [];

@@ -1,12 +1,13 @@
 import { ContainerModule } from "inversify";
 
-import { BackendRegistry } from "../../core/plan/backend-registry.js";
-import { DiskBackend, ImportSource } from "../../core/ports/index.js";
+import { ImageInspectors } from "../../core/plan/image-inspectors.js";
+import { ImageInspector, ImportSource } from "../../core/ports/index.js";
 import { ImagesSource } from "./images-source.js";
 
-/** Snapshots that only the images of a domain know of. Needs the disk backends. */
+/** Snapshots that only the images of a domain know of. Needs the image inspectors. */
 export const importImagesModule = new ContainerModule(({ bind }) => {
   bind<ImportSource>(ImportSource).toDynamicValue(
-    (context) => new ImagesSource(new BackendRegistry(context.getAll<DiskBackend>(DiskBackend))),
+    (context) =>
+      new ImagesSource(new ImageInspectors(context.getAll<ImageInspector>(ImageInspector))),
   );
 });

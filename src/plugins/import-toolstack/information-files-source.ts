@@ -108,7 +108,7 @@ async function withDefinition(
   const internal = snapshot.disks.filter(({ mode }) => mode === "internal");
   const targets = internal.map(({ name }) => name);
   const holding = await definitionHolding(present, targets, snapshot.name);
-  const isTold = holding !== present || overlaysOf(snapshot).length > 0;
+  const isTold = holding !== present || (await overlaysOf(snapshot)).length > 0;
   return isTold ? withDefinitionOf(snapshot, holding) : snapshot;
 }
 

@@ -1,7 +1,8 @@
 import { ContainerModule } from "inversify";
 
-import { DiskBackend } from "../../core/ports/index.js";
+import { DiskBackend, ImageInspector } from "../../core/ports/index.js";
 import { QdiskBackend } from "./qdisk-backend.js";
+import { QemuInspector } from "./qemu-inspector.js";
 
 export { QdiskBackend } from "./qdisk-backend.js";
 
@@ -9,5 +10,8 @@ export { QdiskBackend } from "./qdisk-backend.js";
 export const qdiskModule = new ContainerModule(({ bind }) => {
   bind(DiskBackend)
     .toDynamicValue(() => new QdiskBackend())
+    .inSingletonScope();
+  bind(ImageInspector)
+    .toDynamicValue(() => new QemuInspector())
     .inSingletonScope();
 });

@@ -6,13 +6,7 @@ import type {
   DiskWish,
   ImageInfo,
 } from "../../core/ports/index.js";
-import {
-  assertSafeChain,
-  findBackedBy,
-  MAX_CHAIN_IMAGES,
-  readOwnHeader,
-  realImagePath,
-} from "../../qemu-images/backing-chain.js";
+import { assertSafeChain, MAX_CHAIN_IMAGES } from "../../qemu-images/backing-chain.js";
 import {
   generalRefusal,
   imageOfDisk,
@@ -24,6 +18,7 @@ import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
 import { QemuImg } from "../../clients/qemu-img.js";
 import { qdiskOperations } from "./qdisk-operations.js";
 import { qdiskProfile } from "./qdisk-profile.js";
+import { QemuInspector } from "./qemu-inspector.js";
 
 export interface QdiskBackendOptions {
   readonly qemuImg?: QemuImg;
@@ -45,11 +40,13 @@ export class QdiskBackend implements DiskBackend {
   readonly longestChain = MAX_CHAIN_IMAGES;
   readonly operations: DiskOperations;
   private readonly qemuImg: QemuImg;
+  private readonly inspector: QemuInspector;
   private readonly imageFolders: readonly string[];
 
   constructor(options: QdiskBackendOptions = {}) {
     this.qemuImg = options.qemuImg ?? new QemuImg();
     this.imageFolders = options.imageFolders ?? [];
+    this.inspector = new QemuInspector({ qemuImg: this.qemuImg, imageFolders: this.imageFolders });
     this.operations = qdiskOperations({ qemuImg: this.qemuImg, imageFolders: this.imageFolders });
   }
 
@@ -69,15 +66,12 @@ export class QdiskBackend implements DiskBackend {
     }
   }
 
-  async inspect(image: ImageRef): Promise<ImageInfo> {
-    await realImagePath(image.path);
-    // Not the whole chain: an image whose backing file is gone can still be looked at.
-    await readOwnHeader(image);
-    return this.qemuImg.info(image, { shared: true });
+  inspect(image: ImageRef): Promise<ImageInfo> {
+    return this.inspector.inspect(image);
   }
 
   findDependents(image: ImageRef, candidates?: readonly string[]): Promise<readonly string[]> {
-    return findBackedBy(image.path, this.imageFolders, candidates);
+    return this.inspector.findDependents(image, candidates);
   }
 }
 

@@ -60,13 +60,14 @@ function refuseLive(
   { noMonitor, openTwice }: Omit<AssessedGuest, "guest">,
 ): DiskVerdict | undefined {
   const name = `disk '${vdev}'`;
-  const isCopy = wish.mode === "external" && wish.format === "raw";
+  const isOverlay = wish.mode === "external" && wish.externalKind === "overlay";
   if (stubDomain === true)
     return refuse(
       `${name}: the guest's device model is in a stub domain, which cannot be asked to freeze it`,
       "Set device_model_stubdomain_override=0, or shut the guest down first.",
     );
-  if (disk.driverName === "phy" && !isCopy) return refuseKernels(disk, wish);
+  if (disk.driverName === "phy" && (isOverlay || wish.mode === "internal"))
+    return refuseKernels(disk, wish);
   if (disk.driverName !== "qemu" || disk.readonly) return undefined;
   if (noMonitor !== undefined) return refuse(`${name}: ${noMonitor}`, "Shut the guest down first.");
   if (openTwice?.has(vdev) === true)
@@ -74,7 +75,7 @@ function refuseLive(
       `${name} is open twice: the guest has not let go of the emulated one, and a snapshot through one would be overwritten through the other`,
       "Give the guest Xen's drivers, or name the disk xvde or later, which is not emulated; else shut the guest down first.",
     );
-  if (restrictedQemu === true && wish.mode === "external" && !isCopy)
+  if (restrictedQemu === true && isOverlay)
     return refuse(
       `${name}: the guest's QEMU is restricted and may not open an overlay`,
       "Set dm_restrict=0, ask for an internal snapshot, or shut the guest down first.",

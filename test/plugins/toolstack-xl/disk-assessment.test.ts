@@ -8,11 +8,11 @@ import {
 } from "../../../src/plugins/toolstack-xl/disk-assessment.js";
 import { domainDisksOf } from "../../../src/plugins/toolstack-xl/disk-servers.js";
 
-type Wish = Pick<DiskWish, "mode" | "format">;
+type Wish = Pick<DiskWish, "mode" | "format" | "externalKind">;
 
 const INTERNAL: Wish = { mode: "internal" };
-const OVERLAY: Wish = { mode: "external", format: "qcow2" };
-const COPY: Wish = { mode: "external", format: "raw" };
+const OVERLAY: Wish = { mode: "external", format: "qcow2", externalKind: "overlay" };
+const COPY: Wish = { mode: "external", format: "raw", externalKind: "copy" };
 
 /** What stands against it, and what would lift that; undefined for nothing. */
 function assess(
@@ -45,6 +45,15 @@ describe("what Xen has against a snapshot of a disk", () => {
     expect(assess(phy, OVERLAY)?.remedy).to.include("backendtype=qdisk in the disk's line");
     expect(assess(phy, INTERNAL)?.remedy).to.include("backendtype=qdisk and format=qcow2");
     expect(assess(phy, OVERLAY, { live: false })).to.equal(undefined);
+  });
+
+  it("tells copies from overlays by what the backend makes, whatever the format", () => {
+    const copy = { ...OVERLAY, externalKind: "copy" } as const;
+    const overlay = { ...COPY, externalKind: "overlay" } as const;
+    expect(assess(phy, copy)).to.equal(undefined);
+    expect(assess(phy, overlay)?.reason).to.include("served by the kernel");
+    expect(assess(qdisk, copy, { restrictedQemu: true })).to.equal(undefined);
+    expect(assess(qdisk, overlay, { restrictedQemu: true })?.reason).to.include("restricted");
   });
 
   for (const [name, words, line] of [

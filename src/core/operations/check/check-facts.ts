@@ -7,16 +7,20 @@ import type {
   ImageRef,
 } from "../../model/index.js";
 import type { BackendRegistry } from "../../plan/backend-registry.js";
+import type { ImageInspectors } from "../../plan/image-inspectors.js";
 import { fileOfDiskSnapshot, findDisk, imageOfDisk, isTaken } from "../../plan/disk-images.js";
 import { definitionsOf } from "../../plan/image-references.js";
-import type { DiskBackend, ImageInfo } from "../../ports/index.js";
+import type { DiskBackend } from "../../ports/index.js";
 import type { FileFacts, Finding, HeldDisk, ImageFact, StateFile } from "../../rules/index.js";
 import type { ServiceContext } from "../shared/context.js";
 
-/** An image that somebody names, with the backend that can look into it. */
+/** An image that somebody names. */
 interface NamedImage {
   readonly image: ImageRef;
-  readonly backend: DiskBackend | undefined;
+  /** Who looks into it: its keeper if that is known, else who reads its format. */
+  readonly looker: Pick<ImageInspectors, "inspect" | "findDependents">;
+  /** Who would put further images on it. */
+  readonly extender: DiskBackend | undefined;
   readonly opened: boolean;
 }
 
@@ -71,11 +75,11 @@ export async function lookAtImages(
 ): Promise<Map<string, ImageFact>> {
   const named = namedImages(context, records, definitions);
   const facts = new Map<string, ImageFact>();
-  for (const [path, one] of named) facts.set(path, await lookAt(one));
+  for (const [path, one] of named) facts.set(path, await lookAt(context, one));
   const known = new Set([...named.keys(), ...[...facts.values()].flatMap(({ chain }) => chain)]);
-  for (const [path, { image, backend }] of named) {
+  for (const [path, { image, looker }] of named) {
     const fact = facts.get(path);
-    const above = (await backend?.findDependents(image, [...known]).catch(() => [])) ?? [];
+    const above = await looker.findDependents(image, [...known]).catch(() => []);
     const strangers = above.filter((candidate) => !known.has(candidate));
     if (fact && strangers.length > 0) facts.set(path, { ...fact, strangers });
   }
@@ -83,7 +87,7 @@ export async function lookAtImages(
 }
 
 function namedImages(
-  { backends }: ServiceContext,
+  { backends, inspectors }: ServiceContext,
   records: readonly DomainSnapshot[],
   definitions: readonly DomainDefinition[],
 ): Map<string, NamedImage> {
@@ -92,20 +96,25 @@ function namedImages(
     for (const disk of [...disks, ...revertDisks]) {
       const file = fileOfDiskSnapshot(disk);
       const domainDisk = findDisk(domain, disk.name);
-      const backend = installedKeeper(backends, domainDisk, disk);
-      if (file) named.set(file.path, { image: file, backend, opened: false });
+      const keeper = installedKeeper(backends, domainDisk, disk);
+      const seenBy = { looker: keeper ?? inspectors, extender: keeper };
+      if (file) named.set(file.path, { image: file, ...seenBy, opened: false });
     }
   for (const { disks } of [...records.flatMap(definitionsOf), ...definitions])
     for (const disk of disks) {
       const image = imageOfDisk(disk);
-      const backend = backends.best(disk, { mode: "internal" });
-      if (image && !disk.readonly) named.set(image.path, { image, backend, opened: true });
+      const extender = backends.choose(disk, { mode: "external" });
+      if (image && !disk.readonly)
+        named.set(image.path, { image, looker: inspectors, extender, opened: true });
     }
   return named;
 }
 
-async function lookAt({ image, backend, opened }: NamedImage): Promise<ImageFact> {
-  const limit = backend?.longestChain;
+async function lookAt(
+  { inspectors }: ServiceContext,
+  { image, looker, extender, opened }: NamedImage,
+): Promise<ImageFact> {
+  const limit = extender?.longestChain;
   const fact = {
     image,
     opened,
@@ -114,29 +123,12 @@ async function lookAt({ image, backend, opened }: NamedImage): Promise<ImageFact
   };
   const below: string[] = [];
   try {
-    const info = await backend?.inspect(image);
-    const loops = backend && info ? await followChain(backend, info, below) : false;
-    return { ...fact, ...(info ? { info } : {}), chain: below, loops };
+    const info = await looker.inspect(image);
+    const loops = await inspectors.walkBelow(info, (path) => below.push(path));
+    return { ...fact, info, chain: below, loops };
   } catch (thrown) {
     return { ...fact, chain: below, loops: false, error: asDomsnapError(thrown) };
   }
-}
-
-/** Collects the images below; true if they stand on one another in a circle. */
-async function followChain(
-  backend: DiskBackend,
-  top: ImageInfo,
-  below: string[],
-): Promise<boolean> {
-  const seen = new Set([top.path]);
-  for (let { backing } = top; backing;) {
-    if (seen.has(backing.path)) return true;
-    seen.add(backing.path);
-    below.push(backing.path);
-    const format = backing.format ?? "raw";
-    ({ backing } = await backend.inspect({ path: backing.path, type: "file", format }));
-  }
-  return false;
 }
 
 function filesOfRecord({ memory, disks, revertDisks = [] }: DomainSnapshot): string[] {

@@ -1,6 +1,6 @@
 import { isActive, type Domain, type DomainSnapshot, type ImageRef } from "../../model/index.js";
 import type { RemovalFacts } from "../../plan/decide-removal.js";
-import { imageOf, imageOfDisk } from "../../plan/disk-images.js";
+import { imageOf, imagesOf } from "../../plan/disk-images.js";
 import type { ImageFacts, Locator } from "../../plan/image-facts.js";
 import { knownImages } from "../../plan/image-references.js";
 import type { DeleteEffect } from "../../rules/index.js";
@@ -87,20 +87,13 @@ async function lookAtFrozen(
 
 /** Paths of all images that an active domain has open: those of its disks, and the ones below. */
 async function findOpenImages(
-  { backends }: ServiceContext,
+  { inspectors }: ServiceContext,
   { definition }: Domain,
 ): Promise<Set<Locator>> {
   const open = new Set<Locator>();
-  for (const disk of definition.disks) {
-    const backend = backends.best(disk, { mode: "internal" });
-    let image = imageOfDisk(disk);
-    while (image && !open.has(image.path)) {
-      open.add(image.path);
-      const below: { backing?: { path: string; format?: ImageRef["format"] } } | undefined =
-        await backend?.inspect(image);
-      const backing = below?.backing;
-      image = backing && { path: backing.path, type: "file", format: backing.format ?? "raw" };
-    }
+  for (const image of imagesOf(definition)) {
+    open.add(image.path);
+    await inspectors.walkBelow(await inspectors.inspect(image), (path) => open.add(path));
   }
   return open;
 }

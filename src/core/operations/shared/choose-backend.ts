@@ -71,10 +71,18 @@ async function assign(
     };
   const backend = backends.keeperOf(domainDisk, disk);
   if (!backend) return { target, ...unclaimed(domainDisk, disk) };
-  const whole: DiskWish = { ...wish, ...formOf(disk) };
+  const whole = askedOf(backend, { ...wish, ...formOf(disk) });
   const verdict = assessor(domainDisk, whole) ?? (await backend.assess(domainDisk, whole));
   if (!verdict.possible) return { target, reason: verdict.reason, remedy: verdict.remedy };
   return { disk, domainDisk, backend };
+}
+
+/** A wish as one backend would carry it out, and as it is assessed. */
+export function askedOf(
+  { externalKind }: Pick<DiskBackend, "externalKind">,
+  wish: DiskWish,
+): DiskWish {
+  return wish.mode === "external" ? { ...wish, externalKind } : wish;
 }
 
 /** The form in which a disk is kept. */

@@ -6,6 +6,7 @@ import { recoverDomain } from "../../execute/recover.js";
 import type { Consistency, Domain } from "../../model/index.js";
 import type { Plan } from "../../model/operation.js";
 import type { BackendRegistry } from "../../plan/backend-registry.js";
+import type { ImageInspectors } from "../../plan/image-inspectors.js";
 import type {
   Connection,
   FileProbe,
@@ -21,6 +22,7 @@ import type { ChangeOptions } from "./results.js";
 export interface ServiceContext {
   readonly connection: Connection;
   readonly backends: BackendRegistry;
+  readonly inspectors: ImageInspectors;
   readonly documents: SnapshotDocuments;
   readonly probe: FileProbe;
   readonly files: HostFiles;

@@ -4,6 +4,7 @@ import type {
   Domain,
   DomainSnapshot,
   ListFlags,
+  Offer,
   QuiesceMode,
   SnapshotHead,
 } from "../../model/index.js";
@@ -233,7 +234,7 @@ export interface SnapshotInfo {
   readonly descendants: number;
 }
 
-/** What can be done with one disk, by form; see `DiskBackend.assess`. */
+/** What can be done with one disk: by form, and of one form by backend, who is taken first. */
 export interface DiskCapabilities {
   readonly target: string;
   readonly image?: string;
@@ -243,7 +244,13 @@ export interface DiskCapabilities {
   readonly forms: readonly {
     readonly mode: "internal" | "external";
     readonly format?: string;
+    /** Missing: no backend has this form of such a disk. */
     readonly backend?: string;
+    /** How well the disk suits the backend, by their descriptions alone. */
+    readonly offer?: Offer;
+    /** Whether it is taken, possible or not, where only the mode is asked for. */
+    readonly byDefault: boolean;
+    /** Whether it is possible here and now; see `DiskBackend.assess`. */
     readonly verdict: DiskVerdict;
   }[];
 }

@@ -1,0 +1,39 @@
+import { QemuImg } from "../../clients/qemu-img.js";
+import { RANK, type ImageFormat, type ImageRef } from "../../core/model/index.js";
+import type { ImageInfo, ImageInspector } from "../../core/ports/index.js";
+import { findBackedBy, readOwnHeader, realImagePath } from "../../qemu-images/backing-chain.js";
+
+export interface QemuInspectorOptions {
+  readonly qemuImg?: QemuImg;
+  /** Further folders to look into for images that back on another. */
+  readonly imageFolders?: readonly string[];
+}
+
+/** Reads what qemu-img reads, but for VHDs: it misreads one that stands on another. */
+export class QemuInspector implements ImageInspector {
+  readonly id = "qemu-img";
+  readonly summary = "qcow2, qed and what else qemu-img reads";
+  readonly #qemuImg: QemuImg;
+  readonly #imageFolders: readonly string[];
+
+  constructor({ qemuImg = new QemuImg(), imageFolders = [] }: QemuInspectorOptions = {}) {
+    this.#qemuImg = qemuImg;
+    this.#imageFolders = imageFolders;
+  }
+
+  rank(format: ImageFormat): number | undefined {
+    if (format === "vhd") return undefined;
+    return format === "qcow2" || format === "qed" ? RANK.native : RANK.generic;
+  }
+
+  async inspect(image: ImageRef): Promise<ImageInfo> {
+    await realImagePath(image.path);
+    // Not the whole chain: an image whose backing file is gone can still be looked at.
+    await readOwnHeader(image);
+    return this.#qemuImg.info(image, { shared: true });
+  }
+
+  findDependents({ path }: ImageRef, candidates?: readonly string[]): Promise<readonly string[]> {
+    return findBackedBy(path, this.#imageFolders, candidates);
+  }
+}

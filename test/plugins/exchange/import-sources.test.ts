@@ -3,14 +3,14 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Domain } from "../../../src/core/model/index.js";
-import { BackendRegistry } from "../../../src/core/plan/backend-registry.js";
+import { ImageInspectors } from "../../../src/core/plan/image-inspectors.js";
 import { BundleFormat } from "../../../src/plugins/bundle/bundle-format.js";
 import { BundleSource } from "../../../src/plugins/bundle/bundle-source.js";
 import { ImagesSource } from "../../../src/plugins/import-images/images-source.js";
 import { DocumentsSource } from "../../../src/plugins/import-libvirt/documents-source.js";
 import { VirshSource } from "../../../src/plugins/import-libvirt/virsh-source.js";
 import { InformationFilesSource } from "../../../src/plugins/import-toolstack/information-files-source.js";
-import { QdiskBackend } from "../../../src/plugins/qdisk/index.js";
+import { QemuInspector } from "../../../src/plugins/qdisk/qemu-inspector.js";
 import { describeImportSource } from "../../../src/testing/index.js";
 import { parseDomain } from "../../../src/xml/index.js";
 import { domainXml, metadata, sample, UUID } from "../../migration/support/import-lab.js";
@@ -115,7 +115,7 @@ describeImportSource("ImagesSource", {
     execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", image, "1M"]);
     for (const name of NAMES) execFileSync("qemu-img", ["snapshot", "-c", name, image]);
     return Promise.resolve({
-      source: new ImagesSource(new BackendRegistry([new QdiskBackend()])),
+      source: new ImagesSource(new ImageInspectors([new QemuInspector()])),
       named: "images",
       snapshots: NAMES,
       domain: domainOf(folder),

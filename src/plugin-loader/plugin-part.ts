@@ -1,10 +1,6 @@
 /** What a plugin can add. */
 export type PluginKind =
-  | "disk-backend"
-  | "image-inspector"
-  | "toolstack"
-  | "import-source"
-  | "export-format";
+  "disk-backend" | "image-inspector" | "toolstack" | "import-source" | "export-format";
 
 /** One thing that a plugin adds. */
 export interface PluginPart {

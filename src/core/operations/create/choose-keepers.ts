@@ -11,6 +11,7 @@ import { findDisk, isTaken } from "../../plan/disk-images.js";
 import type { TakenDisk } from "../../plan/kept-disk.js";
 import type { DiskBackend, DiskWish, ParsedSnapshot } from "../../ports/index.js";
 import {
+  askedOf,
   diskAssessor,
   formOf,
   refused,
@@ -150,7 +151,7 @@ async function whyNot(
   backend: DiskBackend,
   { disk, form, wish, assessor }: Question,
 ): Promise<string | undefined> {
-  const whole = { ...wish, ...form };
+  const whole = askedOf(backend, { ...wish, ...form });
   const verdict = assessor(disk, whole) ?? (await backend.assess(disk, whole));
   if (!verdict.possible) return verdict.reason;
   return backend.offer(disk, form) ? undefined : `it does not do ${formText(form)} of such a disk`;

@@ -38,16 +38,18 @@ const NO_RECEIVER = 103;
 const LATE_SENDER_MS = 2000;
 
 /**
- * Waits at a socket for one sender. The end of its input means that nobody is expected any more,
- * and has no effect once somebody is there. It removes its own socket only, where Node.js would
- * remove whatever has that name by then: another receiver's. A status above 100 is its own, else it
- * is tee's.
+ * Opens the file, and waits at a socket for one sender. The file is handed on opened: one that was
+ * given up and removed meanwhile must not come back under its name. The end of its input means that
+ * nobody is expected any more, and has no effect once somebody is there. It removes its own socket
+ * only, where Node.js would remove whatever has that name by then: another receiver's. A status above
+ * 100 is its own, else it is tee's.
  */
 const RECEIVER = `
 const { spawn } = require("node:child_process");
-const { rmSync, statSync } = require("node:fs");
+const { openSync, rmSync, statSync } = require("node:fs");
 const { createServer } = require("node:net");
 const [socket, file] = process.argv.slice(1);
+const output = openSync(file, "r+");
 let sender;
 let own;
 const inode = () => statSync(socket, { throwIfNoEntry: false })?.ino;
@@ -55,8 +57,8 @@ const forget = () => inode() === own && rmSync(socket, { force: true });
 const server = createServer({ pauseOnConnect: true }, (connection) => {
   sender = connection;
   forget();
-  const tee = spawn("tee", ["--output-error=warn", "--", file], {
-    stdio: [sender, "ignore", "inherit"],
+  const tee = spawn("tee", ["--output-error=warn", "--", "/proc/self/fd/3"], {
+    stdio: [sender, "ignore", "inherit", output],
   });
   tee.once("error", ({ code }) => process.exit(code === "ENOENT" ? ${NO_TEE} : ${NO_RECEIVER}));
   tee.once("close", (status) => process.exit(status ?? ${NO_RECEIVER}));

@@ -22,6 +22,8 @@ import type {
 } from "../../../src/core/model/index.js";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
 import { FINDINGS, type Finding } from "../../../src/core/rules/index.js";
+import { formatCheckedLine, parseCheckedLine } from "../../../src/formats/own-files.js";
+import { identityOf } from "../../../src/host/file-identity.js";
 import { imagesOfFormat, type DiskKind } from "./disk-kinds.js";
 import { program, programEnvironment, ProgramServer, type Run } from "./program-server.js";
 
@@ -56,6 +58,7 @@ export class SweepGuest {
   readonly output = join(this.home, "output");
   readonly source = join(this.home, "source");
   readonly #saved = join(this.home, "saved");
+  #identities = new Map<string, string>();
   readonly #inspections = new Map<string, Inspection>();
   readonly #server = new ProgramServer(() => this.program);
 
@@ -84,12 +87,32 @@ export class SweepGuest {
   }
 
   save(): void {
+    this.#identities = this.#identify();
     copyTree(this.folder, this.#saved);
   }
 
+  /** Files that are put back are other files; a journal is made to know them as those of before. */
   restore(): void {
     rmSync(this.output, { recursive: true, force: true });
     copyTree(this.#saved, this.folder);
+    if (!this.hasJournal()) return;
+    const now = this.#identify();
+    const lines = readFileSync(this.#journal, "utf8").split("\n").slice(0, -1);
+    const renewed = lines.map((line) => {
+      let text = parseCheckedLine(line) ?? line;
+      for (const [path, identity] of this.#identities)
+        text = text.replaceAll(`"${identity}"`, `"${now.get(path) ?? identity}"`);
+      return formatCheckedLine(text);
+    });
+    writeFileSync(this.#journal, renewed.join(""));
+  }
+
+  /** Every file by what tells it from all others; see src/host/file-identity.ts. */
+  #identify(): Map<string, string> {
+    const paths = readdirSync(this.folder, { recursive: true, encoding: "utf8" });
+    return new Map(
+      paths.map((name) => [name, identityOf(lstatSync(join(this.folder, name), { bigint: true }))]),
+    );
   }
 
   /** Runs a command that has to succeed. */

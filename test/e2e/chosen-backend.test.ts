@@ -59,7 +59,7 @@ describe("the backend of a disk", function () {
         ["hdc", undefined],
       ]);
       const { uuid } = await service.findDomain("guest");
-      expect(recordOf("s", uuid)).to.include("\nBackends: vda=dd vdb=qdisk\n-->");
+      expect(recordOf("s", uuid)).to.include("\nBackends: vda=dd vdb=qdisk\n");
       const printed = lab.domsnap("snapshot-dumpxml", "guest", "s");
       expect(printed)
         .to.include("<driver type='raw'/>")

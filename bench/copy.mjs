@@ -9,7 +9,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { OwnEvidence } from "../dist/host/own-evidence.js";
+import { TestEvidence } from "../dist/testing/test-evidence.js";
 import { DdBackend } from "../dist/plugins/dd/index.js";
 import { withFolder } from "./lib/domain-folder.mjs";
 import { toolVersion } from "./lib/machine.mjs";
@@ -79,7 +79,7 @@ async function snapshot(image, copy) {
   };
   const context = {
     domain: { name: "guest", uuid: "1d4a1f6e-0b3c-4c0e-9a52-5f1d8e0c7a12" },
-    evidence: new OwnEvidence(),
+    evidence: new TestEvidence(),
     signal: new globalThis.AbortController().signal,
     progress: () => undefined,
     warn: (message) => console.error(message),

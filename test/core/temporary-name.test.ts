@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
 import { isTemporaryName, temporaryName } from "../../src/core/model/index.js";
-import { newToken } from "../../src/host/own-evidence.js";
+import { newToken } from "../../src/core/execute/plan-evidence.js";
 
 describe("names of incomplete files", () => {
   it("are told by the token at their end", () => {

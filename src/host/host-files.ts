@@ -1,5 +1,5 @@
 import { constants, type Stats } from "node:fs";
-import { lstat, open, readdir } from "node:fs/promises";
+import { lstat, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { HostFile, HostFiles } from "../core/ports/index.js";
@@ -21,6 +21,16 @@ export const hostFiles: HostFiles = {
   },
 
   identify: identifyPlace,
+
+  async thing(path) {
+    try {
+      const stats = await stat(path, { bigint: true });
+      return stats.isBlockDevice() ? `device:${stats.rdev}` : `${stats.dev}:${stats.ino}`;
+    } catch (thrown) {
+      if (errnoOf(thrown) === "ENOENT" || errnoOf(thrown) === "ENOTDIR") return undefined;
+      throw systemError(thrown, `cannot stat file '${path}'`);
+    }
+  },
 
   async list(folder) {
     const names = await readdir(folder).catch((thrown: unknown) => {

@@ -2,7 +2,8 @@ import { readdir, realpath } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 
 import { DomsnapError } from "../core/errors/index.js";
-import type { ImageRef } from "../core/model/index.js";
+import { IMAGE_FORMATS, type ImageRef } from "../core/model/index.js";
+import type { ImageInfo } from "../core/ports/index.js";
 import { plainBackingPath } from "../formats/qcow2/backing-name.js";
 import { readImageHeader, type ImageHeader } from "../formats/qcow2/header.js";
 import { errnoOf, inaccessibleImage } from "../host/system-error.js";
@@ -55,6 +56,20 @@ export async function readOwnHeader(image: {
   if (header?.format !== format) throw unsafe(path, `it is not a ${format} image`);
   if (header.externalData) throw unsafe(path, "it keeps its data in another file");
   return header;
+}
+
+/**
+ * The local image that a qcow2 or qed image names as its backing file, from the header alone and
+ * whatever else is wrong with it; undefined where there is none. Throws `disk-unsupported` for what
+ * has no such header.
+ */
+export async function readBacking(path: string): Promise<ImageInfo["backing"]> {
+  const header = await readImageHeader(path);
+  if (!header) throw unsafe(path, "it is neither a qcow2 nor a qed image");
+  const below = header.backing && localFileOf(header.backing.name, path);
+  if (below === undefined) return undefined;
+  const format = IMAGE_FORMATS.find((known) => known === header.backing?.format);
+  return { path: below, format: format ?? (await readImageHeader(below).catch(() => undefined))?.format ?? "raw" };
 }
 
 /**

@@ -173,6 +173,14 @@ export const ERROR_CATALOGUE = {
     summary: "An image that the operation needs is not there or cannot be read.",
     advice: "Bring the file back to the path in the message, or correct the definition.",
   },
+  "image-unreachable": {
+    libvirtNumber: 38,
+    exitStatus: failed,
+    summary:
+      "An image, record or definition that may need what would be changed cannot be looked at.",
+    advice:
+      "Bring back what the message names (is its file system mounted?), or give it up with --assume-lost.",
+  },
   "image-in-use": {
     libvirtNumber: 55,
     prefix: "Requested operation is not valid",

@@ -42,6 +42,11 @@ export interface DiskSnapshot {
    * libvirt's document has no place for it; the record keeps it beside, as it does `consistency`.
    */
   readonly backend?: string;
+  /**
+   * External only: the file was there before and is the user's (`--reuse-external`): nothing ever
+   * removes it. Kept beside, too.
+   */
+  readonly reused?: boolean;
   /** `<snapshotDeleteInProgress/>`: a merge into this image was begun and not finished. */
   readonly deleteInProgress?: boolean;
 }
@@ -72,6 +77,16 @@ export interface SnapshotHead {
    */
   readonly consistency?: Consistency;
   /**
+   * What images call this snapshot, where that is not its name: it has been renamed since, and an
+   * image cannot rename what it holds. Kept beside the document, too.
+   */
+  readonly imageTag?: string;
+  /**
+   * Overlays that domsnap made for this snapshot and that a revert has left, because something is
+   * still kept in them. They go when nobody needs them any more. Kept beside the document, too.
+   */
+  readonly leftBehind?: readonly DiskSnapshot[];
+  /**
    * What a later version of domsnap has noted beside the document and this one does not understand.
    * Kept as it is whenever the record is written.
    */
@@ -88,6 +103,11 @@ export interface DomainSnapshot extends SnapshotHead {
   readonly inactiveDomain?: DomainDefinition;
   /** Driver-private `<cookie>` in libvirt's layout, carried through. */
   readonly cookie?: string;
+}
+
+/** What images call the internal snapshot of a record. */
+export function tagOf({ name, imageTag }: Pick<SnapshotHead, "name" | "imageTag">): string {
+  return imageTag ?? name;
 }
 
 /**

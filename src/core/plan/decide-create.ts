@@ -12,7 +12,9 @@ import type { DiskRelocation, LiveGuests, ParsedSnapshot } from "../ports/index.
 import { fileOfDiskSnapshot, imageOf } from "./disk-images.js";
 import type { DefinitionEdit, RecordEdit } from "./document-edits.js";
 import { frozenNames, withFrozenNames, type FrozenNames } from "./frozen-names.js";
-import { standsAt, type Locator, type Places } from "./image-facts.js";
+import type { Locator } from "./answer.js";
+import { standsAt, type ImageFacts, type Places } from "./image-facts.js";
+import { assertMayTake } from "./taken-images.js";
 import type { KeptDisk } from "./kept-disk.js";
 import type { AssignedStep, LiveFacts } from "./plan-live-create.js";
 
@@ -35,6 +37,8 @@ export interface CreateDecisionFacts {
   readonly guest?: GuestFacts;
   /** What stands at the names of all files that are to be made. */
   readonly places: Places;
+  /** Who needs the images that freeze, and the files that are reused. */
+  readonly images: ImageFacts;
 }
 
 /** What a create does. */
@@ -56,11 +60,14 @@ export function placesToMake({ disks, memory }: DomainSnapshot): Locator[] {
 
 /**
  * Decides how each disk of a snapshot is kept, and how an active guest is taken. Throws
+ * `image-in-use` where somebody else needs an image that would freeze, or a file that is to be
+ * reused, `image-conflict` for a file that cannot be reused,
  * `argument-unsupported` for what needs a guest agent that is not there, `operation-invalid` for
  * a guest that is paused, `image-conflict` where the memory's file has no place, and
  * `disk-unsupported` for disks that keep their path, which the hypervisor would not notice.
  */
 export function decideCreate(facts: CreateDecisionFacts): CreateDecision {
+  for (const disk of facts.disks) assertMayTake(disk, facts);
   const frozen = frozenNames(facts.disks, facts.parsed, facts.flags);
   const record = withFrozenNames(facts.snapshot, frozen);
   const disks = facts.disks.map((disk) => toStep(disk, frozen, facts));
@@ -79,8 +86,19 @@ function asRecorded(
   { flags, guest }: CreateDecisionFacts,
 ): DomainSnapshot {
   const { parent: _parent, ...rootless } = snapshot;
-  const recorded = flags.noMetadata ? rootless : snapshot;
+  const recorded = flags.noMetadata ? rootless : { ...snapshot, ...reusedDisks(snapshot, flags) };
   return guest ? { ...recorded, consistency: consistencyOf(snapshot, flags) } : recorded;
+}
+
+/** Files that were there before stay the user's. */
+function reusedDisks(
+  { disks }: DomainSnapshot,
+  { reuseExternal }: CreateFlags,
+): Pick<DomainSnapshot, "disks"> {
+  if (reuseExternal !== true) return { disks };
+  return {
+    disks: disks.map((disk) => (fileOfDiskSnapshot(disk) ? { ...disk, reused: true } : disk)),
+  };
 }
 
 /** What the state of a running guest is worth; of one that is off its own shutdown decides. */
@@ -112,8 +130,10 @@ function toStep(
 }
 
 function fileBefore(place: Locator, { flags, places }: CreateDecisionFacts): FileBefore {
-  if (flags.reuseExternal) return "reused";
-  return standsAt(places, place).kind === "absent" ? "absent" : "empty";
+  const fact = standsAt(places, place);
+  if (fact.kind === "absent") return "absent";
+  const isEmpty = fact.kind === "regular" && fact.sizeBytes === 0;
+  return flags.reuseExternal === true && !isEmpty ? "reused" : "empty";
 }
 
 function takeLive(facts: CreateDecisionFacts, guest: GuestFacts): LiveFacts {

@@ -1,19 +1,25 @@
 import { DomsnapError } from "../errors/index.js";
-import type { DomainSnapshot, ImageRef, MergeStep, RemoveStep } from "../model/index.js";
+import {
+  emptiedBy,
+  tagOf,
+  type BackendId,
+  type DomainSnapshot,
+  type ImageRef,
+  type MergeStep,
+  type RemoveStep,
+} from "../model/index.js";
 import type { DeleteEffect } from "../rules/index.js";
+import type { Locator } from "./answer.js";
 import type { Assigned } from "./assigned.js";
-import { fileOfDiskSnapshot, findDisk, imageOf } from "./disk-images.js";
+import { fileOfDiskSnapshot, imageOf } from "./disk-images.js";
 import type { DefinitionEdit, RecordEdit } from "./document-edits.js";
 import { followingRecords, mergedAway, settleParent } from "./following-records.js";
-import { cheaperDirection, type Direction } from "./merge-direction.js";
-import { dependentsOf, infoOf, type ImageFacts, type Locator } from "./image-facts.js";
-import {
-  definitionsOf,
-  filesOfRecord,
-  knownImages,
-  pathsOfDefinitions,
-} from "./image-references.js";
+import { infoOf, type ImageFacts } from "./image-facts.js";
+import { knownImages, listedDisks, madeFor } from "./image-references.js";
 import type { KeeperProfile, KeptDisk } from "./kept-disk.js";
+import { keepListed } from "./left-behind.js";
+import { cheaperDirection, type Direction } from "./merge-direction.js";
+import { isOf, releaseOf, tellNeed, type Need } from "./needs.js";
 import type { RecordedFacts } from "./recorded-facts.js";
 
 export interface RemovalFacts extends RecordedFacts {
@@ -31,6 +37,10 @@ export interface RemovalFacts extends RecordedFacts {
 export interface ImageRemoval {
   readonly removals: readonly Assigned<RemoveStep>[];
   readonly merges: readonly Assigned<MergeStep>[];
+  /** Images that a merge leaves without use, and that stay: they are the user's. */
+  readonly staying: readonly Locator[];
+  /** Overlays that earlier changes have left and that nobody needs. */
+  readonly garbage: readonly Assigned<ImageRef>[];
   /** Frozen images of an abandoned branch that nothing refers to afterwards. */
   readonly discards: readonly Assigned<ImageRef>[];
   readonly warnings: readonly string[];
@@ -47,39 +57,89 @@ export interface Removal extends ImageRemoval {
 /**
  * Decides how a snapshot is given up without touching any other state. Disk by disk: internal
  * snapshots and copies are dropped; the one overlay on a frozen image is merged into it; a frozen
- * image at the end of an abandoned branch is unlinked.
+ * image at the end of an abandoned branch is unlinked. What somebody else needs as well stays.
  *
  * Throws `config-unsupported` (several overlays on one frozen image, libvirt's rule),
  * `operation-unsupported` (an internal snapshot below the image that the guest writes to),
- * `image-in-use` (somebody unknown stands on it, or internal snapshots would be lost), and the
- * reason where an image could not be looked at.
+ * `image-in-use` (somebody else needs what would change, or internal snapshots would be lost),
+ * `image-unreachable` (nobody can tell whether somebody does), and the reason where an image could
+ * not be looked at.
  */
 export function decideRemoval(facts: RemovalFacts): Removal {
   const { domain, snapshot, others, effect, tree } = facts;
-  const images = removeDisks(facts);
-  assertRemovable(images.removals, facts);
+  const { needs } = facts.images;
+  const parts = removeDisks(facts);
+  assertRemovable(parts.removals, facts);
+  const images = { ...parts, ...withGarbage(parts, facts) };
   const present = domain.inactiveDefinition ?? domain.definition;
-  const relocations = mergedAway(present, images.merges);
+  const relocations = mergedAway(present, images.merges, needs);
+  const removed = [
+    ...images.merges.map((step) => emptiedBy(step).path),
+    ...[...images.garbage, ...images.discards].map(({ path }) => path),
+  ];
+  const after = keepListed({
+    before: [snapshot, ...others],
+    after: settleParent(others, snapshot, tree),
+    removed,
+    needs,
+    backends: facts.backends,
+  });
   return {
     ...images,
     ...(relocations.length > 0 ? { definition: { definition: present, relocations } } : {}),
-    records: followingRecords(settleParent(others, snapshot, tree), {
-      effect,
-      merges: images.merges,
-      before: others,
-    }),
+    records: followingRecords(after, { effect, merges: images.merges, before: others, needs }),
     ...memoryFileOf(facts),
   };
 }
 
-function removeDisks(facts: RemovalFacts): ImageRemoval {
+function removeDisks(facts: RemovalFacts): Omit<ImageRemoval, "garbage"> {
   const parts = facts.disks.map((disk) => removeDisk(disk, facts));
+  const merges = parts.flatMap((part) => (part.does === "merge" ? part.step : []));
+  const staying = merges.map(emptiedBy).filter((emptied) => isReused(emptied, facts));
   return {
     removals: parts.flatMap((part) => (part.does === "remove" ? part.step : [])),
-    merges: parts.flatMap((part) => (part.does === "merge" ? part.step : [])),
+    merges,
+    staying: staying.map(({ path }) => path),
     discards: parts.flatMap((part) => (part.does === "discard" ? part.step : [])),
-    warnings: parts.flatMap((part) => (part.does === "keep" ? (part.warning ?? []) : [])),
+    warnings: [
+      ...parts.flatMap((part) => (part.does === "keep" ? (part.warning ?? []) : [])),
+      ...staying.map(({ path }) => `file '${path}' is left: ${REUSED}`),
+    ],
   };
+}
+
+const REUSED = "it was there before the snapshot was taken";
+
+/**
+ * Overlays that earlier reverts have left behind and that nobody needs: `garbage` is free already,
+ * the others are as soon as the snapshot is gone.
+ */
+function withGarbage(
+  { discards }: Pick<ImageRemoval, "discards">,
+  facts: RemovalFacts,
+): Pick<ImageRemoval, "discards" | "garbage"> {
+  const { needs } = facts.images;
+  const garbage: Assigned<ImageRef>[] = [];
+  const freed = [...discards];
+  for (const overlay of leftOverlays(facts)) {
+    const { path } = overlay;
+    const isTaken = [...garbage, ...freed].some((one) => needs.isSame(one.path, path));
+    if (isTaken || needs.isAbsent(path)) continue;
+    if (needs.isFree(path, () => false)) garbage.push(overlay);
+    else if (needs.isFree(path, (need) => isOfSnapshot(need, facts))) freed.push(overlay);
+  }
+  return { garbage, discards: freed };
+}
+
+/** What earlier changes have left behind, with the backends that made it. */
+function leftOverlays({ snapshot, others, backends }: RemovalFacts): Assigned<ImageRef>[] {
+  return [snapshot, ...others]
+    .flatMap(({ leftBehind = [] }) => leftBehind)
+    .flatMap((disk) => {
+      const file = fileOfDiskSnapshot(disk);
+      const backend = backends.find(disk.backend ?? "");
+      return file && backend ? [{ ...file, backend: backend.id }] : [];
+    });
 }
 
 /** What becomes of one disk. */
@@ -96,11 +156,44 @@ function removeDisk({ disk, backend }: KeptDisk, facts: RemovalFacts): DiskRemov
   const image = imageOf(facts.snapshot.domain, target);
   if (!image) return KEEP;
   const step = { backend: backend.id, target, image };
-  if (disk.mode === "internal") return { does: "remove", step: { ...step, keeps: "inside" } };
+  if (disk.mode === "internal") return removeInside(step, facts);
   if (backend.externalKind === "overlay")
     return removeFrozen({ target, frozen: image, backend }, facts);
   const copy = fileOfDiskSnapshot(disk);
-  return copy ? { does: "remove", step: { ...step, keeps: "copy", copy } } : KEEP;
+  return copy ? removeCopy({ ...step, copy }, disk.reused === true, facts) : KEEP;
+}
+
+interface OneDisk {
+  readonly backend: BackendId;
+  readonly target: string;
+  readonly image: ImageRef;
+}
+
+/** Another record may be of the same internal snapshot: then it stays in the image. */
+function removeInside(step: OneDisk, facts: RemovalFacts): DiskRemoval {
+  const tag = tagOf(facts.snapshot);
+  const isShared = restOf(step.image, facts).some(
+    (need) => need.use === "inside" && need.tag === tag,
+  );
+  if (isShared) return KEEP;
+  return { does: "remove", step: { ...step, keeps: "inside" } };
+}
+
+function removeCopy(
+  step: OneDisk & { readonly copy: ImageRef },
+  isReused: boolean,
+  facts: RemovalFacts,
+): DiskRemoval {
+  const { copy, target } = step;
+  const [rest] = restOf(copy, facts);
+  const [above] = facts.images.needs.standingOn(copy.path);
+  const reason =
+    (rest && tellNeed(rest)) ??
+    (above === undefined ? undefined : `'${above}' stands on it`) ??
+    (isReused ? REUSED : undefined);
+  if (reason !== undefined)
+    return { does: "keep", warning: `disk '${target}': file '${copy.path}' is left: ${reason}` };
+  return { does: "remove", step: { ...step, keeps: "copy" } };
 }
 
 interface Frozen {
@@ -111,22 +204,24 @@ interface Frozen {
 
 function removeFrozen({ target, frozen, backend }: Frozen, facts: RemovalFacts): DiskRemoval {
   const { domain, snapshot, others, images } = facts;
-  const overlays = dependentsOf(images, frozen);
+  const { needs } = images;
+  // Another snapshot is of the same state: what it is made of stays.
+  if (restOf(frozen, facts).some(({ use }) => use === "state" || use === "copy")) return KEEP;
+  const garbage = garbageOf(facts);
+  const overlays = needs
+    .standingOn(frozen.path)
+    .filter((path) => !garbage.some((one) => needs.isSame(one, path)));
   const [path] = overlays;
   if (path === undefined) return removeAbandoned({ target, frozen, backend }, facts);
-  if (overlays.length > 1) throw severalOverlays(frozen, overlays);
+  if (overlays.length > 1) throw severalOverlays(frozen, overlays, facts);
   const known = knownImages([snapshot, ...others], [domain.definition, domain.inactiveDefinition]);
-  const overlay = known.get(path);
-  if (!overlay)
-    throw new DomsnapError(
-      "image-in-use",
-      `image '${path}' backs on '${frozen.path}', and no snapshot or domain of this connection names it`,
-      { hint: `remove or rebase '${path}' if it is not needed, then repeat` },
-    );
-  assertSoleOwner(frozen, overlay, target, facts);
+  const overlay = needs.findAmong(known, path);
+  if (!overlay) throw unknownOverlay(path, frozen, facts);
+  assertSoleOwner(frozen, overlay, facts);
   assertNoInternalSnapshots(overlay, images);
-  const above = dependentsOf(images, overlay);
-  const relink = above.map((child) => known.get(child) ?? { ...overlay, path: child });
+  const relink = needs
+    .standingOn(overlay.path)
+    .map((child) => needs.findAmong(known, child) ?? { ...overlay, path: child });
   const how: Direction =
     backend.keepsPaths === true
       ? { into: "renamed" }
@@ -135,20 +230,25 @@ function removeFrozen({ target, frozen, backend }: Frozen, facts: RemovalFacts):
   return { does: "merge", step };
 }
 
+/** Those that nobody needs go before anything is merged. */
+function garbageOf(facts: RemovalFacts): Locator[] {
+  return leftOverlays(facts)
+    .map(({ path }) => path)
+    .filter((path) => facts.images.needs.isFree(path, () => false));
+}
+
 /** The frozen image ends an abandoned branch: unlink it if it was an overlay that nobody needs. */
-function removeAbandoned(
-  { target, frozen, backend }: Frozen,
-  { domain, others, images }: RemovalFacts,
-): DiskRemoval {
-  const needed = pathsOfDefinitions([
-    domain.definition,
-    domain.inactiveDefinition,
-    ...others.flatMap(definitionsOf),
-  ]);
-  if (needed.has(frozen.path) || images.foreign.has(frozen.path)) return KEEP;
-  const isListed = others.flatMap(filesOfRecord).includes(frozen.path);
-  // A frozen image that had to make room got its name from the snapshot; only a root is the user's.
-  if (isListed || (backend.keepsPaths === true && infoOf(images, frozen).backing))
+function removeAbandoned({ target, frozen, backend }: Frozen, facts: RemovalFacts): DiskRemoval {
+  const { snapshot, others, images } = facts;
+  if (restOf(frozen, facts).length > 0) return KEEP;
+  const isListed = [snapshot, ...others]
+    .flatMap(madeFor)
+    .some((made) => images.needs.isSame(made.path, frozen.path));
+  const isOurs =
+    isListed ||
+    // A frozen image that had to make room got its name from the snapshot; only a root is the user's.
+    (backend.keepsPaths === true && infoOf(images, frozen).backing !== undefined);
+  if (isOurs && !isReused(frozen, facts))
     return { does: "discard", step: { ...frozen, backend: backend.id } };
   return {
     does: "keep",
@@ -156,41 +256,39 @@ function removeAbandoned(
   };
 }
 
-function assertSoleOwner(
-  frozen: ImageRef,
-  overlay: ImageRef,
-  target: string,
-  { others, images, backends }: RemovalFacts,
-): void {
-  for (const { path } of [frozen, overlay])
-    if (images.foreign.has(path))
-      throw new DomsnapError("image-in-use", `another domain uses image '${path}'`, {
-        hint: "give that domain an image of its own first",
-      });
-  const rival = others.find(
-    (record) =>
-      imageOf(record.domain, target)?.path === frozen.path &&
-      record.disks.some((disk) => disk.name === target && keepsStateBelow(backends, record, disk)),
-  );
-  if (rival)
-    throw new DomsnapError(
-      "image-in-use",
-      `snapshot '${rival.name}' keeps its state in image '${frozen.path}' as well`,
-      { hint: `delete snapshot '${rival.name}' first` },
-    );
+/** Whether a record says that the file was there before and is the user's. */
+function isReused({ path }: ImageRef, { snapshot, others, images }: RemovalFacts): boolean {
+  return [snapshot, ...others].flatMap(listedDisks).some((disk) => {
+    const file = fileOfDiskSnapshot(disk);
+    return disk.reused === true && file !== undefined && images.needs.isSame(file.path, path);
+  });
 }
 
-/**
- * Whether a disk's state is the image below an overlay; a copy has it in itself. What libvirt or
- * another program has made of a form that no backend has is an overlay. Throws `tool-missing`.
- */
-function keepsStateBelow(
-  backends: RemovalFacts["backends"],
-  { domain }: DomainSnapshot,
-  disk: DomainSnapshot["disks"][number],
-): boolean {
-  if (disk.mode !== "external") return false;
-  return backends.keeperOf(findDisk(domain, disk.name), disk)?.externalKind !== "copy";
+/** Who needs an image beside the snapshot that is given up. */
+function restOf({ path }: ImageRef, facts: RemovalFacts): Need[] {
+  return facts.images.needs.needsOf(path).filter((need) => !isOfSnapshot(need, facts));
+}
+
+function isOfSnapshot(need: Need, { domain, snapshot }: RemovalFacts): boolean {
+  return isOf(need, domain) && need.holder.snapshot === snapshot.name;
+}
+
+/** Throws unless only the snapshot that is given up, and what goes on above, sees what changes. */
+function assertSoleOwner(frozen: ImageRef, overlay: ImageRef, facts: RemovalFacts): void {
+  const { domain, images } = facts;
+  const disturbed = [
+    ...restOf(frozen, facts).filter((need) => !isOf(need, domain) || need.use === "present"),
+    ...images.needs.needsThrough(overlay.path).filter((need) => !isOf(need, domain)),
+    ...restOf(overlay, facts).filter(({ use }) => use === "copy" || use === "memory"),
+  ];
+  const [first] = disturbed;
+  if (!first) return;
+  const image = restOf(frozen, facts).includes(first) ? frozen : overlay;
+  throw new DomsnapError(
+    "image-in-use",
+    `deleting snapshot '${facts.snapshot.name}' would change image '${image.path}': ${tellNeed(first)}`,
+    { hint: releaseOf(first, domain) },
+  );
 }
 
 function assertNoInternalSnapshots(overlay: ImageRef, images: ImageFacts): void {
@@ -204,14 +302,32 @@ function assertNoInternalSnapshots(overlay: ImageRef, images: ImageFacts): void 
   );
 }
 
-function severalOverlays(frozen: ImageRef, overlays: readonly string[]): DomsnapError {
+function severalOverlays(
+  frozen: ImageRef,
+  overlays: readonly Locator[],
+  facts: RemovalFacts,
+): DomsnapError {
+  const users = overlays.map((path) => {
+    const [need] = facts.images.needs.knownNeedsOf(path);
+    return need ? `'${path}' (${tellNeed(need)})` : `'${path}'`;
+  });
   return new DomsnapError(
     "config-unsupported",
     "deletion of external disk snapshot with multiple children snapshots not supported",
     {
-      hint: `${overlays.join(", ")} all back on ${frozen.path}; delete branches until one is left`,
+      hint: `These stand on '${frozen.path}': ${users.join(", ")}. Delete snapshots until one is left.`,
     },
   );
+}
+
+function unknownOverlay(path: Locator, frozen: ImageRef, facts: RemovalFacts): DomsnapError {
+  const [need] = facts.images.needs.knownNeedsOf(path);
+  const who = need ? tellNeed(need) : "no snapshot or domain of this connection names it";
+  return new DomsnapError("image-in-use", `image '${path}' backs on '${frozen.path}', and ${who}`, {
+    hint: need
+      ? releaseOf(need, facts.domain)
+      : `Remove or rebase '${path}' if it is not needed, then repeat.`,
+  });
 }
 
 /**
@@ -236,13 +352,14 @@ function assertRemovable(
     );
 }
 
-/** The file with a snapshot's memory, unless another record names it, too. */
-function memoryFileOf({ snapshot: { memory }, others, managedMemory }: RemovalFacts): {
-  readonly memoryFile?: string;
-} {
+/** The file with a snapshot's memory, unless something else needs it, too. */
+function memoryFileOf(facts: RemovalFacts): { readonly memoryFile?: string } {
+  const { snapshot, managedMemory } = facts;
+  const { memory } = snapshot;
   if (memory?.mode === "internal")
     return managedMemory === undefined ? {} : { memoryFile: managedMemory };
-  const file = memory?.mode === "external" ? memory.file : undefined;
-  if (file === undefined || others.some((other) => other.memory?.file === file)) return {};
-  return { memoryFile: file };
+  const path = memory?.mode === "external" ? memory.file : undefined;
+  if (path === undefined || restOf({ path, type: "file", format: "raw" }, facts).length > 0)
+    return {};
+  return { memoryFile: path };
 }

@@ -9,11 +9,13 @@ import {
 } from "../model/index.js";
 import type { Assigned } from "./assigned.js";
 import type { BackendRegistry } from "./backend-registry.js";
-import { fileOfDiskSnapshot, findDisk, imageOf } from "./disk-images.js";
+import { fileOfDiskSnapshot, findDisk, imageOf, imagesOf, isTaken } from "./disk-images.js";
 import { locatorsAfter, type DefinitionEdit } from "./document-edits.js";
-import { dependentsOf, valueOf, type Answer, type Locator, type Places } from "./image-facts.js";
-import { definitionsOf, pathsOfDefinitions } from "./image-references.js";
+import { valueOf, type Answer, type Locator } from "./answer.js";
+import type { Places } from "./image-facts.js";
 import type { KeeperProfile } from "./kept-disk.js";
+import { keepListed } from "./left-behind.js";
+import { isOf, releaseOf, tellNeed, type Need } from "./needs.js";
 import type { AssignedRevert } from "./plan-revert.js";
 import { replaceDisks, withoutRevertDisks } from "./record-disks.js";
 import type { RecordedFacts } from "./recorded-facts.js";
@@ -38,10 +40,11 @@ export interface RevertDecision {
   readonly disks: readonly AssignedRevert[];
   /** The definition that the domain has afterwards. */
   readonly definition: DefinitionEdit;
-  /** The record with its new overlays, when there are any. */
-  readonly updatedSnapshot?: DomainSnapshot;
-  /** The snapshot that was current, without the revert overlays that are left behind. */
-  readonly updatedPrevious?: DomainSnapshot;
+  /**
+   * Records that change: the snapshot's, which gets its new overlays, and that of the one that was
+   * current, which gives up its revert overlays.
+   */
+  readonly updatedRecords: readonly DomainSnapshot[];
   /** Overlays of the state that is left; nothing refers to them any more. */
   readonly leftOverlays: readonly Assigned<ImageRef>[];
   /** What the guest goes on from, with the definition that was live when it was saved. */
@@ -58,21 +61,22 @@ export interface RevertDecision {
  * not be looked at.
  */
 export function decideRevert(facts: RevertDecisionFacts): RevertDecision {
-  const { snapshot, records } = facts;
+  const { records } = facts;
   const disks = revertDisks(facts);
   const overlays = disks.flatMap(overlayDisk);
   const definition = withDisks(recordedDefinition(facts), overlays, facts);
   const current = records.find(({ name }) => name === facts.current);
+  const left = leftOverlays(current, definition, facts);
   return {
     disks,
     definition,
-    ...recordUpdates(overlays, current, facts),
-    leftOverlays: leftOverlays(current, definition, facts),
+    updatedRecords: updatedRecords(overlays, current, left, facts),
+    leftOverlays: left,
     ...(facts.fromMemory
       ? {
           memory: {
             definition: withDisks(liveDefinition(facts), overlays, facts),
-            from: startMemory(snapshot, facts.places),
+            from: startMemory(facts.snapshot, facts.places),
           },
         }
       : {}),
@@ -92,8 +96,8 @@ function revertDisks(facts: RevertDecisionFacts): AssignedRevert[] {
         freshOverlay(image, backend, taken, facts);
       return [{ ...step, keeps: "overlay", overlay }];
     }
-    assertNothingStandsOn(image, target, facts);
     const copy = fileOfDiskSnapshot(disk);
+    assertRewritable(image, target, copy !== undefined, facts);
     return [copy ? { ...step, keeps: "copy", copy } : { ...step, keeps: "inside" }];
   });
 }
@@ -127,18 +131,15 @@ function replaceableOverlay(
   target: string,
   frozen: ImageRef,
   backend: KeeperProfile,
-  { domain, records, images }: RevertDecisionFacts,
+  { domain, images }: RevertDecisionFacts,
 ): ImageRef | undefined {
   const present = imageOf(domain.definition, target);
   if (backend.keepsPaths !== true || present?.type !== "file") return undefined;
-  const isFrozen = records.some(
-    (record) =>
-      imageOf(record.domain, target)?.path === present.path &&
-      record.disks.some((disk) => disk.name === target && disk.mode === "external"),
-  );
-  if (isFrozen || present.path === frozen.path || images.foreign.has(present.path))
-    return undefined;
-  if (dependentsOf(images, present).length > 0) return undefined;
+  if (present.path === frozen.path) return undefined;
+  // Whoever names it in a record only finds the new overlay there, and goes on as before.
+  const isGivenUp = (need: Need) =>
+    need.use === "named" || (need.use === "present" && isOf(need, domain));
+  if (!images.needs.isUnneeded(present.path, isGivenUp)) return undefined;
   return { ...present, format: backend.defaultFormat };
 }
 
@@ -150,22 +151,46 @@ function overlayDisk(step: AssignedRevert): DiskSnapshot[] {
   return [{ name, mode: "external", type, format, source: { path }, backend }];
 }
 
-function assertNothingStandsOn(
+/**
+ * Throws `image-in-use` unless nobody but the state that is left needs the content of an image.
+ * `replaced`: its file goes, with all that is inside of it.
+ */
+function assertRewritable(
   image: ImageRef,
   target: string,
-  { images }: RevertDecisionFacts,
+  replaced: boolean,
+  facts: RevertDecisionFacts,
 ): void {
-  if (images.foreign.has(image.path))
-    throw new DomsnapError("image-in-use", `another domain uses image '${image.path}'`, {
-      hint: "give that domain an image of its own first",
-    });
-  const overlays = dependentsOf(images, image);
-  if (overlays.length === 0) return;
+  const { needs } = facts.images;
+  const overlays = needs.standingOn(image.path);
+  if (overlays.length > 0)
+    throw new DomsnapError(
+      "image-in-use",
+      `reverting disk '${target}' would change image '${image.path}' below ${overlays.join(", ")}`,
+      { hint: hintFor(overlays, facts) },
+    );
+  const need = needs.needsOf(image.path).find((one) => !isLeft(one, replaced, facts));
+  if (!need) return;
   throw new DomsnapError(
     "image-in-use",
-    `reverting disk '${target}' would change image '${image.path}' below ${overlays.join(", ")}`,
-    { hint: "delete the later external snapshots first: that merges their overlays" },
+    `reverting disk '${target}' would change image '${image.path}': ${tellNeed(need)}`,
+    { hint: releaseOf(need, facts.domain) },
   );
+}
+
+/** Whether a need ends with the state that is left, or does not mind another content. */
+function isLeft(need: Need, replaced: boolean, { domain, snapshot }: RevertDecisionFacts): boolean {
+  if (need.use === "named") return true;
+  if (need.use === "inside") return !replaced;
+  if (need.use !== "present" || !isOf(need, domain)) return false;
+  // A disk that the snapshot does not cover goes on with the image that it has now.
+  return !snapshot.disks.some((disk) => disk.name === need.target && !isTaken(disk));
+}
+
+function hintFor(overlays: readonly Locator[], { images, domain }: RevertDecisionFacts): string {
+  const [need] = overlays.flatMap((path) => images.needs.knownNeedsOf(path));
+  if (need && !isOf(need, domain)) return releaseOf(need, domain);
+  return "Delete the later external snapshots first: that merges their overlays.";
 }
 
 /**
@@ -175,16 +200,19 @@ function assertNothingStandsOn(
 function leftOverlays(
   current: DomainSnapshot | undefined,
   definition: DefinitionEdit,
-  { domain, records, images, backends }: RevertDecisionFacts,
+  { domain, images: { needs }, backends }: RevertDecisionFacts,
 ): Assigned<ImageRef>[] {
-  const recorded = pathsOfDefinitions(records.flatMap(definitionsOf));
-  const needed = new Set([...recorded, ...locatorsAfter(definition), ...images.foreign]);
-  return [...(current?.revertDisks ?? []), ...(current?.disks ?? [])].flatMap((disk) => {
+  const goesOn = locatorsAfter(definition);
+  const isGivenUp = (need: Need) => need.use === "present" && isOf(need, domain);
+  const present = imagesOf(domain.definition).map(({ path }) => path);
+  return (current ? [...(current.revertDisks ?? []), ...current.disks] : []).flatMap((disk) => {
     const file = fileOfDiskSnapshot(disk);
     const backend = overlayBackend(backends, current, disk);
-    if (!file || backend === undefined) return [];
-    const inUse = imageOf(domain.definition, disk.name)?.path === file.path;
-    return inUse && !needed.has(file.path) ? [{ ...file, backend }] : [];
+    if (!file || backend === undefined || disk.reused === true) return [];
+    const isIn = (places: readonly Locator[]) =>
+      places.some((place) => needs.isSame(place, file.path));
+    if (!isIn(present) || isIn(goesOn) || !needs.isFree(file.path, isGivenUp)) return [];
+    return [{ ...file, backend }];
   });
 }
 
@@ -202,18 +230,25 @@ function overlayBackend(
  * `revertDisks` as long as its children stand on the earlier ones. The snapshot that was current
  * gives up its revert overlays.
  */
-function recordUpdates(
+function updatedRecords(
   overlays: readonly DiskSnapshot[],
   current: DomainSnapshot | undefined,
-  { snapshot, tree }: RevertDecisionFacts,
-): Pick<RevertDecision, "updatedSnapshot" | "updatedPrevious"> {
+  left: readonly ImageRef[],
+  { snapshot, tree, records, images: { needs }, backends }: RevertDecisionFacts,
+): DomainSnapshot[] {
   const hasChildren = childrenOf(tree, snapshot.name).length > 0;
-  const updatedSnapshot = hasChildren
+  const reverted = hasChildren
     ? { ...snapshot, revertDisks: overlays }
     : { ...snapshot, disks: replaceDisks(snapshot.disks, overlays) };
-  const leaves = current && current.name !== snapshot.name && current.revertDisks;
-  return {
-    ...(overlays.length > 0 ? { updatedSnapshot } : {}),
-    ...(leaves ? { updatedPrevious: withoutRevertDisks(current) } : {}),
-  };
+  const previous =
+    current?.revertDisks && current.name !== snapshot.name && withoutRevertDisks(current);
+  const before = [snapshot, ...(previous ? [current] : [])];
+  const after = [
+    ...(overlays.length > 0 ? [reverted] : [snapshot]),
+    ...(previous ? [previous] : []),
+  ];
+  const removed = left.map(({ path }) => path);
+  return keepListed({ before, after, removed, needs, backends }).filter(
+    (record) => !records.includes(record) && record !== snapshot,
+  );
 }

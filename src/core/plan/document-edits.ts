@@ -5,7 +5,7 @@ import {
   type ImageRef,
 } from "../model/index.js";
 import type { DiskRelocation } from "../ports/index.js";
-import type { Locator } from "./image-facts.js";
+import type { Locator } from "./answer.js";
 
 /** A definition that is to be changed: decisions tell what, and whoever knows its XML writes it. */
 export interface DefinitionEdit {

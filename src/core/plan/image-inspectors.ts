@@ -31,6 +31,13 @@ export class ImageInspectors {
     );
   }
 
+  /** The image below one. Throws like `inspect`. */
+  async below(image: ImageRef): Promise<ImageInfo["backing"]> {
+    const inspector = this.of(image.format);
+    if (inspector?.below) return inspector.below(image);
+    return (await this.inspect(image)).backing;
+  }
+
   /** Images of any format that stand on `image`, sorted. Throws what an inspector throws. */
   async findDependents(
     image: ImageRef,

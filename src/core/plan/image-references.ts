@@ -1,31 +1,43 @@
-import type { DomainDefinition, DomainSnapshot, ImageRef } from "../model/index.js";
+import type {
+  DiskSnapshot,
+  DomainDefinition,
+  DomainSnapshot,
+  ImageRef,
+  SnapshotHead,
+} from "../model/index.js";
+import type { Locator } from "./answer.js";
 import { fileOfDiskSnapshot, imagesOf } from "./disk-images.js";
-
-/** Paths of all images that any of the definitions opens. */
-export function pathsOfDefinitions(
-  definitions: readonly (DomainDefinition | undefined)[],
-): Set<string> {
-  return new Set(definitions.flatMap(imagesOf).map(({ path }) => path));
-}
 
 /** The definitions that a record keeps: going back to it opens what they name. */
 export function definitionsOf({ domain, inactiveDomain }: DomainSnapshot): DomainDefinition[] {
   return [domain, inactiveDomain].filter((definition) => definition !== undefined);
 }
 
-/** Paths of the overlays and copies that a record lists as its own. */
-export function filesOfRecord({ disks, revertDisks = [] }: DomainSnapshot): string[] {
-  return [...disks, ...revertDisks].flatMap((disk) => fileOfDiskSnapshot(disk)?.path ?? []);
+/**
+ * The overlays and copies that a record lists as made for it, but not those that were there before:
+ * these are the user's.
+ */
+export function madeFor(record: DomainSnapshot): ImageRef[] {
+  return listedDisks(record)
+    .filter(({ reused }) => reused !== true)
+    .flatMap((disk) => fileOfDiskSnapshot(disk) ?? []);
 }
 
-/** Every local image that records and definitions name, by path, with the format to open it with. */
+/** All disks of a record that may name files of its own. */
+export function listedDisks({
+  disks,
+  revertDisks = [],
+  leftBehind = [],
+}: Pick<SnapshotHead, "disks" | "revertDisks" | "leftBehind">): DiskSnapshot[] {
+  return [...disks, ...revertDisks, ...leftBehind];
+}
+
+/** Every local image that records and definitions name, by locator, with the format to open it with. */
 export function knownImages(
   records: readonly DomainSnapshot[],
   definitions: readonly (DomainDefinition | undefined)[],
-): Map<string, ImageRef> {
-  const files = records.flatMap(({ disks, revertDisks = [] }) =>
-    [...disks, ...revertDisks].flatMap((disk) => fileOfDiskSnapshot(disk) ?? []),
-  );
+): Map<Locator, ImageRef> {
+  const files = records.flatMap(listedDisks).flatMap((disk) => fileOfDiskSnapshot(disk) ?? []);
   const opened = [...records.flatMap(definitionsOf), ...definitions].flatMap(imagesOf);
   return new Map([...files, ...opened].map((image) => [image.path, image]));
 }

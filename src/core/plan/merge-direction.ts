@@ -1,7 +1,8 @@
 import type { Domain, DomainSnapshot, ImageRef } from "../model/index.js";
 import { imageOf } from "./disk-images.js";
-import { infoOf, type ImageFacts, type Locator } from "./image-facts.js";
-import { definitionsOf, filesOfRecord, pathsOfDefinitions } from "./image-references.js";
+import type { Locator } from "./answer.js";
+import { infoOf, type ImageFacts } from "./image-facts.js";
+import { madeFor } from "./image-references.js";
 
 interface Merge {
   readonly target: string;
@@ -11,6 +12,8 @@ interface Merge {
 
 interface MergeFacts {
   readonly domain: Domain;
+  /** The one that is given up. */
+  readonly snapshot: Pick<DomainSnapshot, "name">;
   /** The records that stay. */
   readonly others: readonly DomainSnapshot[];
   readonly images: ImageFacts;
@@ -30,7 +33,7 @@ export type Direction =
  */
 export function cheaperDirection(
   { target, frozen, overlay }: Merge,
-  { domain, others, openImages, images }: MergeFacts,
+  { domain, snapshot, others, openImages, images }: MergeFacts,
 ): Direction {
   if (!openImages?.has(overlay.path)) return { into: "base" };
   const [below, above] = [infoOf(images, frozen), infoOf(images, overlay)];
@@ -40,9 +43,12 @@ export function cheaperDirection(
   if (!isTop || path === undefined || format === undefined) return down;
   if (below.allocatedBytes >= above.allocatedBytes || below.snapshots.length > 0) return down;
   if (below.virtualSizeBytes !== above.virtualSizeBytes) return down;
-  const needed = pathsOfDefinitions([domain.inactiveDefinition, ...others.flatMap(definitionsOf)]);
-  const isOurs = others.flatMap(filesOfRecord).includes(frozen.path);
-  if (needed.has(frozen.path) || !isOurs) return down;
+  const { needs } = images;
+  const isNeeded = needs
+    .needsOf(frozen.path)
+    .some(({ holder }) => holder.snapshot !== snapshot.name);
+  const isOurs = others.flatMap(madeFor).some((made) => needs.isSame(made.path, frozen.path));
+  if (isNeeded || !isOurs) return down;
   const onto: ImageRef = { path, type: "file", format };
   return { into: "overlay", onto, bytes: below.allocatedBytes };
 }

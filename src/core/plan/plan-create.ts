@@ -112,8 +112,11 @@ function settlePrevious(
   frozenNames: ReadonlyMap<string, string>,
 ): ForwardOperation[] {
   if (!previous) return [];
-  const { revertDisks, ...kept } = previous;
+  const { revertDisks, leftBehind = [], ...kept } = previous;
   const disks = renameFiles(kept.disks, frozenNames);
   if (!revertDisks && disks === kept.disks) return [];
-  return [{ kind: "record.write", snapshot: { ...kept, disks } }];
+  // Whoever deletes the new snapshot has to find somewhere that its image was made by domsnap.
+  const left = [...leftBehind, ...renameFiles(revertDisks ?? [], frozenNames)];
+  const listed = left.length === 0 ? {} : { leftBehind: left };
+  return [{ kind: "record.write", snapshot: { ...kept, disks, ...listed } }];
 }

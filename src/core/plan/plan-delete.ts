@@ -15,8 +15,14 @@ import { byBackend, unassigned, type Assigned } from "./assigned.js";
 export interface DeleteFacts {
   readonly domain: Domain;
   readonly snapshot: string;
+  /** What images call it; missing: by its name. */
+  readonly tag?: string;
   readonly removals: readonly Assigned<RemoveStep>[];
   readonly merges: readonly Assigned<MergeStep>[];
+  /** Images that a merge leaves without use, and that stay. */
+  readonly staying?: readonly string[];
+  /** Overlays that earlier changes have left, free already: they would stand in the way of a merge. */
+  readonly garbage?: readonly Assigned<ImageRef>[];
   /** Frozen images of an abandoned branch that nothing refers to afterwards. */
   readonly discards: readonly Assigned<ImageRef>[];
   /** The definition afterwards, when the domain ran on a merged overlay. */
@@ -38,7 +44,15 @@ export interface DeleteFacts {
  * files are unlinked last, when neither a record nor a definition names them.
  */
 export function planDelete(facts: DeleteFacts): Plan {
-  const { domain, snapshot, openImages = new Set(), memoryFile } = facts;
+  const {
+    domain,
+    snapshot,
+    tag = snapshot,
+    openImages = new Set(),
+    memoryFile,
+    staying = [],
+  } = facts;
+  const emptied = facts.merges.map(asEmptied).filter(({ path }) => !staying.includes(path));
   const isOpen = ({ path }: ImageRef) => openImages.has(path);
   const [merges, liveMerges] = divide(
     facts.merges,
@@ -54,16 +68,17 @@ export function planDelete(facts: DeleteFacts): Plan {
     snapshot,
     before: [],
     after: [
+      ...discard(facts.garbage ?? []),
       ...liveOperation<MergeStep>(liveMerges, (disks) => ({
         kind: "domain.merge",
-        snapshot,
+        snapshot: tag,
         disks,
         resume: domain.state === "running",
       })),
       ...byBackend<MergeStep, ForwardOperation>(merges, (backend, disks) => ({
         kind: "disks.merge",
         backend,
-        snapshot,
+        snapshot: tag,
         disks,
       })),
       ...(facts.definition
@@ -77,13 +92,13 @@ export function planDelete(facts: DeleteFacts): Plan {
         : []),
       ...liveOperation<SnapshotInside>(liveRemovals, (disks) => ({
         kind: "domain.remove",
-        snapshot,
+        snapshot: tag,
         disks,
       })),
       ...byBackend<RemoveStep, ForwardOperation>(removals, (backend, disks) => ({
         kind: "disks.remove",
         backend,
-        snapshot,
+        snapshot: tag,
         disks,
       })),
       ...facts.updatedRecords.map(
@@ -91,14 +106,7 @@ export function planDelete(facts: DeleteFacts): Plan {
       ),
       ...currentOperation(facts.current),
       { kind: "record.remove", name: snapshot },
-      ...byBackend<ImageRef, ForwardOperation>(
-        [...facts.merges.map(emptied), ...facts.discards],
-        (backend, files) => ({
-          kind: "disks.discard",
-          backend,
-          files,
-        }),
-      ),
+      ...discard([...emptied, ...facts.discards]),
       ...(memoryFile === undefined
         ? []
         : [{ kind: "domain.discard-memory", file: memoryFile } as const]),
@@ -130,6 +138,14 @@ function liveOperation<Step extends object>(
   return steps.length === 0 ? [] : [operation(steps.map(unassigned<Step>))];
 }
 
-function emptied(step: Assigned<MergeStep>): Assigned<ImageRef> {
+function discard(images: readonly Assigned<ImageRef>[]): ForwardOperation[] {
+  return byBackend<ImageRef, ForwardOperation>(images, (backend, files) => ({
+    kind: "disks.discard",
+    backend,
+    files,
+  }));
+}
+
+function asEmptied(step: Assigned<MergeStep>): Assigned<ImageRef> {
   return { ...emptiedBy(step), backend: step.backend };
 }

@@ -1,14 +1,15 @@
-import type {
-  Domain,
-  DomainDefinition,
-  DomainSnapshot,
-  ForwardOperation,
-  ImageRef,
-  OperationOf,
-  Plan,
-  RevertStep,
-  StartMemory,
-  UndoableOperation,
+import {
+  tagOf,
+  type Domain,
+  type DomainDefinition,
+  type DomainSnapshot,
+  type ForwardOperation,
+  type ImageRef,
+  type OperationOf,
+  type Plan,
+  type RevertStep,
+  type StartMemory,
+  type UndoableOperation,
 } from "../model/index.js";
 import { byBackend, type Assigned } from "./assigned.js";
 
@@ -22,10 +23,8 @@ export interface RevertFacts {
   readonly disks: readonly AssignedRevert[];
   /** The definition that the domain has afterwards. */
   readonly definition: DomainDefinition;
-  /** The record with its new overlays, when there are any. */
-  readonly updatedSnapshot?: DomainSnapshot;
-  /** The snapshot that was current, without the revert overlays that are left behind. */
-  readonly updatedPrevious?: DomainSnapshot;
+  /** Records that change. */
+  readonly updatedRecords?: readonly DomainSnapshot[];
   /** Overlays of the state that is left; nothing refers to them any more. */
   readonly leftOverlays: readonly Assigned<ImageRef>[];
   /** What the domain does afterwards; `off` for a toolstack that runs nothing. */
@@ -50,7 +49,7 @@ export function planRevert(facts: RevertFacts): Plan {
     facts.disks,
     (backend, disks) => ({
       backend,
-      snapshot: facts.snapshot.name,
+      snapshot: tagOf(facts.snapshot),
       disks,
       ...(facts.stop ? { open: true } : {}),
     }),
@@ -77,14 +76,9 @@ export function planRevert(facts: RevertFacts): Plan {
   };
 }
 
-function recordOperations({
-  snapshot,
-  updatedSnapshot,
-  updatedPrevious,
-}: RevertFacts): ForwardOperation[] {
+function recordOperations({ snapshot, updatedRecords = [] }: RevertFacts): ForwardOperation[] {
   return [
-    ...(updatedSnapshot ? [{ kind: "record.write", snapshot: updatedSnapshot } as const] : []),
-    ...(updatedPrevious ? [{ kind: "record.write", snapshot: updatedPrevious } as const] : []),
+    ...updatedRecords.map((record) => ({ kind: "record.write", snapshot: record }) as const),
     { kind: "record.current", name: snapshot.name },
   ];
 }

@@ -20,7 +20,9 @@ export function replaceDisks(
 /** The record without what its document has no place for: two that differ in it only are one. */
 export function asDocumentTells({
   consistency: _beside,
-  unknownNotes: _besideToo,
+  imageTag: _tag,
+  leftBehind: _left,
+  unknownNotes: _notes,
   ...snapshot
 }: DomainSnapshot): DomainSnapshot {
   const { disks, revertDisks } = snapshot;
@@ -31,6 +33,10 @@ export function asDocumentTells({
   };
 }
 
-function withoutBackend({ backend: _beside, ...disk }: DiskSnapshot): DiskSnapshot {
+function withoutBackend({
+  backend: _keeper,
+  reused: _reused,
+  ...disk
+}: DiskSnapshot): DiskSnapshot {
   return disk;
 }

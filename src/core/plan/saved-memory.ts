@@ -1,13 +1,11 @@
 import { DomsnapError } from "../errors/index.js";
-import type { DomainSnapshot, StartMemory } from "../model/index.js";
+import { tagOf, type DomainSnapshot, type StartMemory } from "../model/index.js";
 import { imageOf } from "./disk-images.js";
 import { standsAt, type Places } from "./image-facts.js";
 
 /** What a guest goes on from. Throws `image-missing` when the memory is gone. */
-export function startMemory(
-  { name, memory, disks, domain }: DomainSnapshot,
-  places: Places,
-): StartMemory {
+export function startMemory(snapshot: DomainSnapshot, places: Places): StartMemory {
+  const { name, memory, disks, domain } = snapshot;
   if (memory?.mode === "external") {
     const file = memory.file ?? "";
     if (standsAt(places, file).kind === "absent")
@@ -23,7 +21,7 @@ export function startMemory(
   const internal = disks.filter(({ mode }) => mode === "internal");
   return {
     mode: "internal",
-    snapshot: name,
+    snapshot: tagOf(snapshot),
     disks: internal.flatMap((disk) => {
       const image = imageOf(domain, disk.name);
       return image ? [{ target: disk.name, image }] : [];

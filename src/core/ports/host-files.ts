@@ -31,6 +31,12 @@ export interface HostFiles {
    * what is not there, and for what is neither a file nor a link.
    */
   identify(path: string): Promise<readonly Identified[]>;
+  /**
+   * What a name leads to, links followed, as one string that is equal for all names of the same
+   * thing: a file by its inode, a device by its number. Undefined where nothing is there. Throws
+   * `system-error` where that cannot be told, which is not the same.
+   */
+  thing(path: string): Promise<string | undefined>;
   /** Everything in a folder, not below; nothing for a folder that is not there. */
   list(folder: string): Promise<readonly HostFile[]>;
   /** Takes the permissions of group and others away. Follows no link. */

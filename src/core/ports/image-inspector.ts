@@ -36,6 +36,12 @@ export interface ImageInspector {
   /** What the image says of itself. Throws `image-missing`, `disk-unsupported`. */
   inspect(image: ImageRef): Promise<ImageInfo>;
   /**
+   * The image below, told by the image's own header alone: cheap enough to be asked of every image
+   * of a connection. Undefined for what stands on nothing. Missing where `inspect` is as good.
+   * Throws `image-missing`, `disk-unsupported`, and `system-error` for what cannot be read.
+   */
+  below?(image: ImageRef): Promise<ImageInfo["backing"]>;
+  /**
    * Absolute paths of images of its own formats that stand on `image`, which may be of any format:
    * found in its folder and among `candidates`, further images that the caller knows of.
    */

@@ -1,5 +1,5 @@
 import type { DomsnapError } from "../errors/index.js";
-import type { DomainSnapshot, ImageRef } from "../model/index.js";
+import { tagOf, type DomainSnapshot, type ImageRef } from "../model/index.js";
 import type { ImageInfo } from "../ports/index.js";
 import type { Finding } from "./check-findings.js";
 
@@ -16,13 +16,13 @@ export interface ImageFact {
   readonly loops: boolean;
   /** How many images the backend lets stand on one another. */
   readonly longestChain?: number;
-  /** Images above this one that no record or definition names. */
+  /** Images above this one that nobody on the connection names. */
   readonly strangers: readonly string[];
 }
 
 /** One disk of a record, with the images that hold its state. */
 export interface HeldDisk {
-  readonly snapshot: Pick<DomainSnapshot, "name">;
+  readonly snapshot: Pick<DomainSnapshot, "name" | "imageTag">;
   readonly target: string;
   readonly mode: "internal" | "external";
   /** The image that the domain used when the snapshot was taken. */
@@ -35,8 +35,8 @@ export interface HeldDisk {
 export interface ImageFacts {
   readonly images: ReadonlyMap<string, ImageFact>;
   readonly held: readonly HeldDisk[];
-  /** Paths that other domains of the connection open. */
-  readonly foreignPaths: ReadonlySet<string>;
+  /** By path: who else on the connection needs an image, as a clause. */
+  readonly shared: ReadonlyMap<string, string>;
 }
 
 /** A chain is long when fewer than this many images can still be added. */
@@ -52,7 +52,7 @@ export function checkImages(facts: ImageFacts): Finding[] {
   ];
 }
 
-function checkImage(fact: ImageFact, { foreignPaths, held }: ImageFacts): Finding[] {
+function checkImage(fact: ImageFact, { shared, held }: ImageFacts): Finding[] {
   const { path } = fact.image;
   const findings: Finding[] = [];
   if (fact.error) findings.push(...unseen(fact.error, fact, held));
@@ -69,8 +69,13 @@ function checkImage(fact: ImageFact, { foreignPaths, held }: ImageFacts): Findin
       subject: path,
       detail: `${length} images stand on one another, ${fact.longestChain} is the most`,
     });
-  if (foreignPaths.has(path))
-    findings.push({ code: "image-shared", subject: path, detail: "another domain uses it, too" });
+  const user = shared.get(path);
+  if (user !== undefined)
+    findings.push({
+      code: "image-shared",
+      subject: path,
+      detail: `another domain uses it, too: ${user}`,
+    });
   for (const stranger of fact.strangers)
     findings.push({ code: "overlay-unknown", subject: stranger, detail: `it stands on '${path}'` });
   return findings;
@@ -104,13 +109,13 @@ function checkHeld(disk: HeldDisk, { images }: ImageFacts): Finding[] {
 
 function checkInternal({ snapshot, target, image }: HeldDisk, fact?: ImageFact): Finding[] {
   if (!fact?.info) return [];
-  const count = fact.info.snapshots.filter(({ tag }) => tag === snapshot.name).length;
+  const count = fact.info.snapshots.filter(({ tag }) => tag === tagOf(snapshot)).length;
   if (count === 1) return [];
   return [
     {
       code: count === 0 ? "internal-missing" : "internal-ambiguous",
       subject: image.path,
-      detail: `it holds ${count} snapshots '${snapshot.name}' of disk '${target}'`,
+      detail: `it holds ${count} snapshots '${tagOf(snapshot)}' of disk '${target}'`,
     },
   ];
 }
@@ -147,7 +152,7 @@ function checkOverlay({ snapshot, target, image }: HeldDisk, overlay: ImageFact)
 }
 
 function unrecorded({ images, held }: ImageFacts): Finding[] {
-  const recorded = new Set(held.map(({ image, snapshot }) => `${image.path}\0${snapshot.name}`));
+  const recorded = new Set(held.map(({ image, snapshot }) => `${image.path}\0${tagOf(snapshot)}`));
   return [...images.values()].flatMap(({ image, info }) =>
     (info?.snapshots ?? [])
       .filter(({ tag }) => !recorded.has(`${image.path}\0${tag}`))

@@ -1,6 +1,7 @@
 import { DomsnapError } from "../errors/index.js";
 import {
   isExternalSnapshot,
+  tagOf,
   type DiskSnapshot,
   type DomainSnapshot,
   type SnapshotHead,
@@ -50,7 +51,7 @@ export function prepareRedefine(request: RedefineRequest): DomainSnapshot {
     probe: request.probe,
   });
   // The document cannot tell it, and what was taken stays what it is.
-  const { consistency, unknownNotes } = request.source ?? {};
+  const { consistency, unknownNotes, leftBehind } = request.source ?? {};
   const { revertDisks } = snapshot;
   return {
     ...snapshot,
@@ -58,8 +59,21 @@ export function prepareRedefine(request: RedefineRequest): DomainSnapshot {
     ...(revertDisks && { revertDisks: withKeepers(revertDisks, request.source?.revertDisks) }),
     ...(domain ? { domain } : {}),
     ...(consistency ? { consistency } : {}),
+    ...imageTagOf(snapshot.name, request.source),
+    ...(leftBehind ? { leftBehind } : {}),
     ...(unknownNotes ? { unknownNotes } : {}),
   };
+}
+
+/** What images call it stays what it is, whatever the record is called by now. */
+function imageTagOf(
+  name: string,
+  source: DomainSnapshot | undefined,
+): Pick<DomainSnapshot, "imageTag"> {
+  if (!source || tagOf(source) === name) return {};
+  const isInside =
+    source.memory?.mode === "internal" || source.disks.some(({ mode }) => mode === "internal");
+  return isInside ? { imageTag: tagOf(source) } : {};
 }
 
 /** Who keeps a disk that the document describes as before is told by the record alone. */
@@ -71,7 +85,9 @@ function withKeepers(
   return disks.map((disk) => {
     const known = byName.get(disk.name);
     const isSame = known?.mode === disk.mode && known?.format === disk.format;
-    return isSame && known?.backend !== undefined ? { ...disk, backend: known.backend } : disk;
+    if (!known || !isSame) return disk;
+    const { backend, reused } = known;
+    return { ...disk, ...(backend !== undefined && { backend }), ...(reused && { reused }) };
   });
 }
 

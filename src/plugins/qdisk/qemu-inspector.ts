@@ -1,7 +1,7 @@
 import { QemuImg } from "../../clients/qemu-img.js";
 import { RANK, type ImageFormat, type ImageRef } from "../../core/model/index.js";
 import type { ImageInfo, ImageInspector } from "../../core/ports/index.js";
-import { findBackedBy, readOwnHeader, realImagePath } from "../../qemu-images/backing-chain.js";
+import { findBackedBy, readBacking, readOwnHeader, realImagePath } from "../../qemu-images/backing-chain.js";
 
 export interface QemuInspectorOptions {
   readonly qemuImg?: QemuImg;
@@ -31,6 +31,13 @@ export class QemuInspector implements ImageInspector {
     // Not the whole chain: an image whose backing file is gone can still be looked at.
     await readOwnHeader(image);
     return this.#qemuImg.info(image, { shared: true });
+  }
+
+  async below(image: ImageRef): Promise<ImageInfo["backing"]> {
+    const { path, format } = image;
+    if (format !== "qcow2" && format !== "qed") return (await this.inspect(image)).backing;
+    await realImagePath(path);
+    return readBacking(path);
   }
 
   findDependents({ path }: ImageRef, candidates?: readonly string[]): Promise<readonly string[]> {

@@ -66,7 +66,7 @@ export class FileSnapshotStore implements SnapshotStore {
     const path = folder.record(name);
     try {
       assertRealFolder(folder.path);
-      return readRecord(path, name, this.#reader);
+      return ofDomain(readRecord(path, name, this.#reader), domainUuid);
     } catch (thrown) {
       if (isMissing(thrown)) throw noSuchSnapshot(name);
       const { reason, remedy } = reasonOf(thrown);
@@ -203,4 +203,13 @@ function readCurrent(folder: DomainFolder, heads: readonly SnapshotHead[]): stri
 /** Oldest first; those of one second by name, so that the order is the same every time. */
 function noSuchSnapshot(name: string): DomsnapError {
   return new DomsnapError("no-domain-snapshot", `no domain snapshot with matching name '${name}'`);
+}
+
+/** A folder may have been copied or renamed: what is in it is of the domain that it names. */
+function ofDomain(snapshot: DomainSnapshot, domainUuid: string): DomainSnapshot {
+  const uuid = snapshot.domain?.uuid ?? snapshot.domainUuid ?? domainUuid;
+  if (uuid.toLowerCase() === domainUuid.toLowerCase()) return snapshot;
+  throw new DomsnapError("record-unreadable", `it is of the domain with the uuid ${uuid}`, {
+    hint: "Move it to the folder of that domain.",
+  });
 }

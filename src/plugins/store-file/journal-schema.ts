@@ -78,6 +78,7 @@ const diskSnapshot = strictObject({
   format: exactOptional(picklist(IMAGE_FORMATS)),
   metadataCacheMaxBytes: exactOptional(bigint()),
   source: exactOptional(source),
+  reused: exactOptional(boolean()),
   deleteInProgress: exactOptional(boolean()),
   backend: exactOptional(string()),
 });
@@ -97,6 +98,8 @@ const snapshot = strictObject({
   disks: array(diskSnapshot),
   revertDisks: exactOptional(array(diskSnapshot)),
   consistency: exactOptional(picklist(CONSISTENCIES)),
+  imageTag: exactOptional(string()),
+  leftBehind: exactOptional(array(diskSnapshot)),
   unknownNotes: exactOptional(array(string())),
   domain: exactOptional(definition),
   domainUuid: exactOptional(string()),

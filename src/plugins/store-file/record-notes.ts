@@ -1,6 +1,8 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import {
   CONSISTENCIES,
+  IMAGE_FORMATS,
+  STORAGE_TYPES,
   type DiskSnapshot,
   type DomainSnapshot,
   type SnapshotHead,
@@ -15,15 +17,25 @@ const CONSISTENCY = "Consistency";
 /** `vda=qdisk vdb=dd`: who keeps the disks. */
 const KEEPERS = "Backends";
 const REVERT_KEEPERS = "Backends of revertDisks";
-const LABELS: readonly string[] = [CONSISTENCY, KEEPERS, REVERT_KEEPERS];
+/** `vda`: disks whose files were there before the snapshot. */
+const REUSED = "Reused";
+/** What images call the snapshot. */
+const TAG = "Tag";
+/** `vda=qcow2:qdisk:/var/x.qcow2`: overlays that reverts have left and that something is kept in. */
+const LEFT = "Left behind";
+const LABELS: readonly string[] = [CONSISTENCY, KEEPERS, REVERT_KEEPERS, REUSED, TAG, LEFT];
 
 /** The lines for a record, each with its end; empty if there is nothing to say. */
 export function formatNotes(head: SnapshotHead): string {
   const { consistency = "", disks, revertDisks = [], unknownNotes = [] } = head;
+  const { imageTag = "", leftBehind = [] } = head;
   const notes = [
     [CONSISTENCY, consistency],
     [KEEPERS, formatKeepers(disks)],
     [REVERT_KEEPERS, formatKeepers(revertDisks)],
+    [REUSED, formatReused(disks)],
+    [TAG, escapeName(imageTag)],
+    [LEFT, leftBehind.map(formatLeft).join(" ")],
   ] as const;
   const told = notes.flatMap(([label, value]) => (value === "" ? [] : [`${label}: ${value}`]));
   return [...told, ...unknownNotes].map((line) => `${line}\n`).join("");
@@ -46,11 +58,15 @@ export function withNotes<Head extends SnapshotHead | DomainSnapshot>(
   const consistency = CONSISTENCIES.find((known) => known === level);
   if (consistency !== level) throw unclear(`${CONSISTENCY}: ${String(level)}`);
   const { revertDisks } = head;
+  const tag = values.get(TAG);
+  const left = values.get(LEFT);
   return {
     ...head,
-    disks: withKeepers(head.disks, values.get(KEEPERS)),
+    disks: withReused(withKeepers(head.disks, values.get(KEEPERS)), values.get(REUSED)),
     ...(revertDisks && { revertDisks: withKeepers(revertDisks, values.get(REVERT_KEEPERS)) }),
     ...(consistency && { consistency }),
+    ...(tag !== undefined && { imageTag: unescapeName(tag) }),
+    ...(left !== undefined && { leftBehind: left.split(" ").map(readLeft) }),
     ...(unknownNotes.length > 0 && { unknownNotes }),
   };
 }
@@ -84,6 +100,40 @@ function withKeepers(
     const backend = keepers.get(escapeName(disk.name));
     return backend === undefined ? disk : { ...disk, backend: unescapeName(backend) };
   });
+}
+
+function formatReused(disks: readonly DiskSnapshot[]): string {
+  return disks.flatMap(({ name, reused }) => (reused === true ? [escapeName(name)] : [])).join(" ");
+}
+
+function withReused(
+  disks: readonly DiskSnapshot[],
+  text: string | undefined,
+): readonly DiskSnapshot[] {
+  if (text === undefined) return disks;
+  const names = new Set(text.split(" "));
+  return disks.map((disk) => (names.has(escapeName(disk.name)) ? { ...disk, reused: true } : disk));
+}
+
+function formatLeft({ name, type, format = "raw", backend = "", source }: DiskSnapshot): string {
+  const parts = [type, format, backend, source?.path ?? ""];
+  return `${escapeName(name)}=${parts.map(escapeName).join(":")}`;
+}
+
+function readLeft(word: string): DiskSnapshot {
+  const [name, value] = readPair(word);
+  const [type, format, backend, path, ...more] = value.split(":").map(unescapeName);
+  const knownType = STORAGE_TYPES.find((one) => one === type);
+  const knownFormat = IMAGE_FORMATS.find((one) => one === format);
+  if (!knownType || !knownFormat || !path?.startsWith("/") || more.length > 0) throw unclear(word);
+  return {
+    name: unescapeName(name),
+    mode: "external",
+    type: knownType,
+    format: knownFormat,
+    source: { path },
+    ...(backend && { backend }),
+  };
 }
 
 function readPair(pair: string): [name: string, backend: string] {

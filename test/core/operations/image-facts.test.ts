@@ -8,7 +8,8 @@ import {
   lookInto,
   type AskedImage,
 } from "../../../src/core/operations/shared/image-facts.js";
-import { dependentsOf, infoOf, standsAt } from "../../../src/core/plan/image-facts.js";
+import { infoOf, standsAt } from "../../../src/core/plan/image-facts.js";
+import { ImageNeeds } from "../../../src/core/plan/image-needs.js";
 import type { ImageInfo } from "../../../src/core/ports/index.js";
 import { expectFailure } from "../rules/support/rules-samples.js";
 
@@ -36,8 +37,6 @@ function backend(
 }
 
 describe("what is gathered of images", () => {
-  const foreign = new Set<string>();
-
   it("tells those that are gone from those that cannot be read", async () => {
     const tell = backend({ "/a": info("/a"), "/b": gone, "/c": broken });
     const states = await lookInto(
@@ -48,7 +47,7 @@ describe("what is gathered of images", () => {
       "missing",
       "unreadable",
     ]);
-    const facts = { states, dependents: new Map(), foreign };
+    const facts = { states, needs: ImageNeeds.none };
     expect(infoOf(facts, image("/a"))).to.deep.equal(info("/a"));
     expect(() => infoOf(facts, image("/b"))).to.throw(gone.message);
     expect(() => infoOf(facts, image("/c"))).to.throw(broken.message);
@@ -57,9 +56,11 @@ describe("what is gathered of images", () => {
   it("keeps why nobody knows what stands on an image", async () => {
     const tell = backend({}, { "/a": [], "/b": broken });
     const asked = ["/a", "/b"].map((path) => ({ image: image(path), backend: tell }));
-    const facts = { states: new Map(), dependents: await findDependents(asked, []), foreign };
-    expect(dependentsOf(facts, image("/a"))).to.deep.equal([]);
-    expect(() => dependentsOf(facts, image("/b"))).to.throw(broken.message);
+    const needs = ImageNeeds.none.withStrangers(await findDependents(asked, []), new Map());
+    expect(needs.standingOn("/a")).to.deep.equal([]);
+    expect(() => needs.standingOn("/b")).to.throw(broken.message);
+    expect(needs.isFree("/a", () => false)).to.equal(true);
+    expect(needs.isFree("/b", () => true)).to.equal(false);
   });
 
   it("asks all backends that keep an image, and believes none alone", async () => {
@@ -74,9 +75,8 @@ describe("what is gathered of images", () => {
   });
 
   it("takes a question that nobody asked for an error, never for 'nothing'", () => {
-    const facts = { states: new Map(), dependents: new Map(), foreign };
+    const facts = { states: new Map(), needs: ImageNeeds.none };
     const message = "nobody has looked at '/a'";
-    expectFailure(() => dependentsOf(facts, image("/a")), "internal-error", message);
     expectFailure(() => infoOf(facts, image("/a")), "internal-error", message);
     const places = lookAtPlaces(() => ({ kind: "absent" }), ["/b"]);
     expect(standsAt(places, "/b")).to.deep.equal({ kind: "absent" });

@@ -102,7 +102,7 @@ describe("planRevert", () => {
       { ...back, target: "vdb", backend: "dd" },
     ],
     definition: moved,
-    updatedSnapshot: { ...record, description: "after" },
+    updatedRecords: [{ ...record, description: "after" }],
     leftOverlays: [{ ...overlay, backend: "qdisk" }],
     start: "off" as const,
     stop: false,

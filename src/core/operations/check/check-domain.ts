@@ -9,7 +9,9 @@ import {
 } from "../../rules/index.js";
 import { heldDisks, lookAtFiles, lookAtImages, missingBackends } from "./check-facts.js";
 import { changeDomain, type ServiceContext } from "../shared/context.js";
-import { foreignPathsOf } from "../shared/foreign-paths.js";
+import { gatherNeeds } from "../shared/gather-needs.js";
+import { isOf, tellNeed } from "../../plan/needs.js";
+import type { ImageNeeds } from "../../plan/image-needs.js";
 import { readHeads } from "../shared/records.js";
 import type { ChangeOptions, CheckReport } from "../shared/results.js";
 
@@ -22,8 +24,11 @@ export async function checkDomains(
   if (reference !== undefined)
     return [await checkOne(context, await toolstack.findDomain(reference))];
   const domains = await toolstack.listDomains();
+  const everyone = toolstack.touchesImages
+    ? await gatherNeeds(context, undefined, [], {})
+    : undefined;
   const reports: CheckReport[] = [];
-  for (const domain of domains) reports.push(await checkOne(context, domain, domains));
+  for (const domain of domains) reports.push(await checkOne(context, domain, everyone));
   return [
     ...reports,
     ...(await unreadableReports(context)),
@@ -78,11 +83,11 @@ async function repair(
   }
 }
 
-/** `everyDomain` are those of the toolstack, where they were asked for already. */
+/** `everyone`: who needs what, where it was asked already. */
 async function checkOne(
   context: ServiceContext,
   domain: Domain,
-  everyDomain?: readonly Domain[],
+  everyone?: ImageNeeds,
 ): Promise<CheckReport> {
   const interruption = await openChange(context, domain);
   // Until it is settled, nothing else can be told from what it has left half done.
@@ -93,11 +98,13 @@ async function checkOne(
   const definitions = [definition, ...(inactiveDefinition ? [inactiveDefinition] : [])];
   const touches = context.connection.toolstack.touchesImages;
   const held = touches ? heldDisks(context, records) : [];
-  const images = touches
-    ? await lookAtImages(context, records, definitions)
+  const needs = touches
+    ? (everyone ?? (await gatherNeeds(context, { domain }, [], {})))
+    : undefined;
+  const images = needs
+    ? await lookAtImages(context, records, definitions, needs)
     : new Map<string, never>();
-  const domains = everyDomain ?? (await context.connection.toolstack.listDomains());
-  const foreignPaths = foreignPathsOf(domains, domain);
+  const shared = needs ? usersBeside(domain, [...images.keys()], needs) : new Map<string, never>();
   return {
     domain,
     findings: [
@@ -105,10 +112,25 @@ async function checkOne(
       ...findings,
       ...(touches ? missingBackends(context, records) : []),
       ...(await checkViews(context, domain)),
-      ...checkImages({ images, held, foreignPaths }),
+      ...checkImages({ images, held, shared }),
       ...checkFiles(await lookAtFiles(context, domain.uuid, images, held, records)),
     ],
   };
+}
+
+/** By path: what other domains need images for. */
+function usersBeside(
+  domain: Domain,
+  paths: readonly string[],
+  needs: ImageNeeds,
+): Map<string, string> {
+  const users = new Map<string, string>();
+  for (const path of paths) {
+    const around = [path, ...needs.knownToStandOn(path)];
+    const need = around.flatMap((one) => needs.knownNeedsOf(one)).find((one) => !isOf(one, domain));
+    if (need) users.set(path, tellNeed(need));
+  }
+  return users;
 }
 
 async function openChange(

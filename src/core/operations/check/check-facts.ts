@@ -8,6 +8,7 @@ import type {
 } from "../../model/index.js";
 import type { BackendRegistry } from "../../plan/backend-registry.js";
 import type { ImageInspectors } from "../../plan/image-inspectors.js";
+import type { ImageNeeds } from "../../plan/image-needs.js";
 import { fileOfDiskSnapshot, findDisk, imageOfDisk, isTaken } from "../../plan/disk-images.js";
 import { definitionsOf } from "../../plan/image-references.js";
 import type { DiskBackend } from "../../ports/index.js";
@@ -72,6 +73,7 @@ export async function lookAtImages(
   context: ServiceContext,
   records: readonly DomainSnapshot[],
   definitions: readonly DomainDefinition[],
+  needs: ImageNeeds,
 ): Promise<Map<string, ImageFact>> {
   const named = namedImages(context, records, definitions);
   const facts = new Map<string, ImageFact>();
@@ -80,7 +82,9 @@ export async function lookAtImages(
   for (const [path, { image, looker }] of named) {
     const fact = facts.get(path);
     const above = await looker.findDependents(image, [...known]).catch(() => []);
-    const strangers = above.filter((candidate) => !known.has(candidate));
+    const strangers = above.filter(
+      (candidate) => !known.has(candidate) && needs.knownNeedsOf(candidate).length === 0,
+    );
     if (fact && strangers.length > 0) facts.set(path, { ...fact, strangers });
   }
   return facts;

@@ -13,6 +13,7 @@ import {
 import { lookAtPlaces } from "../shared/image-facts.js";
 import { writeDefinition, writeRecord } from "../shared/write-documents.js";
 import { assertChoosable, chooseKeepers, withChoices } from "./choose-keepers.js";
+import { gatherTaken } from "./taken-facts.js";
 import { mixingWarnings } from "./mixing-warnings.js";
 import {
   assignDisks,
@@ -89,6 +90,7 @@ export async function takeSnapshot(
     flags,
     disks: assigned,
     places: lookAtPlaces(context.probe, placesToMake(completed)),
+    images: await gatherTaken(context, domain, assigned, flags, options),
     ...(guest ? { guest } : {}),
   });
   const { disks, live, definition } = decision;

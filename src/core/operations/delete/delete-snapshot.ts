@@ -1,4 +1,4 @@
-import type { DeleteFlags, Domain, Plan } from "../../model/index.js";
+import { tagOf, type DeleteFlags, type Domain, type Plan } from "../../model/index.js";
 import { decideRemoval, type ImageRemoval } from "../../plan/decide-removal.js";
 import type { RecordEdit } from "../../plan/document-edits.js";
 import { followingRecords } from "../../plan/following-records.js";
@@ -10,7 +10,6 @@ import {
   runUnlessDry,
   type ServiceContext,
 } from "../shared/context.js";
-import { unknownUsers } from "../shared/unknown-users.js";
 import { assertNoDamagedRecord, readHeads, type Heads } from "../shared/records.js";
 import type { ChangeOptions, ChangeResult } from "../shared/results.js";
 import { writeDefinition, writeRecord } from "../shared/write-documents.js";
@@ -36,7 +35,7 @@ export function deleteSnapshot(
     const plans: Plan[] = [];
     for (const victim of whole.removed) {
       const present = options.dryRun ? domain : await refetch(context, domain);
-      const plan = await planOne(context, present, victim, flags);
+      const plan = await planOne(context, present, victim, flags, options);
       await runUnlessDry(context, plan, options);
       plans.push(plan);
     }
@@ -63,6 +62,7 @@ async function planOne(
   domain: Domain,
   name: string,
   flags: DeleteFlags,
+  options: ChangeOptions,
 ): Promise<Plan> {
   const { toolstack, store } = context.connection;
   const heads = await readHeads(context, domain.uuid);
@@ -79,7 +79,7 @@ async function planOne(
     const children = await Promise.all(
       effect.reparented.map((child) => store.read(domain.uuid, child.name)),
     );
-    const records = followingRecords(children, { effect, merges: [] });
+    const records = followingRecords(children, { effect, merges: [], needs: NO_IMAGE_MOVES });
     return planDelete({
       domain,
       snapshot: name,
@@ -88,19 +88,28 @@ async function planOne(
       current,
     });
   }
-  const facts = await gatherRemoval(context, domain, heads, name, effect);
+  const facts = await gatherRemoval(context, domain, heads, name, effect, options);
   const { records, definition, warnings, ...removal } = decideRemoval(facts);
   const { openImages } = facts;
   return planDelete({
     domain,
     snapshot: name,
+    tag: tagOf(facts.snapshot),
     ...removal,
     updatedRecords: written(records),
     current,
     ...(definition ? { definition: writeDefinition(context.documents, definition) } : {}),
     ...(openImages ? { openImages } : {}),
-    warnings: [...warnings, ...(await unknownUsers(toolstack))],
+    warnings: warnings,
   });
 }
 
-const NO_IMAGES: ImageRemoval = { removals: [], merges: [], discards: [], warnings: [] };
+const NO_IMAGES: ImageRemoval = {
+  removals: [],
+  merges: [],
+  staying: [],
+  garbage: [],
+  discards: [],
+  warnings: [],
+};
+const NO_IMAGE_MOVES = { isSame: () => false, namesOf: () => [] };

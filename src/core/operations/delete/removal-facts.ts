@@ -1,14 +1,23 @@
-import { isActive, type Domain, type DomainSnapshot, type ImageRef } from "../../model/index.js";
+import {
+  isActive,
+  tagOf,
+  type Domain,
+  type DomainSnapshot,
+  type ImageRef,
+} from "../../model/index.js";
+import type { Locator } from "../../plan/answer.js";
 import type { RemovalFacts } from "../../plan/decide-removal.js";
-import { imageOf, imagesOf } from "../../plan/disk-images.js";
-import type { ImageFacts, Locator } from "../../plan/image-facts.js";
+import { fileOfDiskSnapshot, imageOf, imagesOf } from "../../plan/disk-images.js";
+import type { ImageFacts } from "../../plan/image-facts.js";
+import type { ImageNeeds } from "../../plan/image-needs.js";
 import { knownImages } from "../../plan/image-references.js";
 import type { DeleteEffect } from "../../rules/index.js";
 import { assignBackends, type AssignedDisk } from "../shared/choose-backend.js";
 import type { ServiceContext } from "../shared/context.js";
-import { foreignPathsOf } from "../shared/foreign-paths.js";
-import { findDependents, lookInto, type AskedImage } from "../shared/image-facts.js";
+import { askWhatStandsOn, gatherNeeds } from "../shared/gather-needs.js";
+import { lookInto, type AskedImage } from "../shared/image-facts.js";
 import { readAllRecords, type Heads } from "../shared/records.js";
+import type { ChangeOptions } from "../shared/results.js";
 
 /** Asks all that a delete with images is decided from. */
 export async function gatherRemoval(
@@ -17,28 +26,34 @@ export async function gatherRemoval(
   heads: Heads,
   name: string,
   effect: DeleteEffect,
+  options: Pick<ChangeOptions, "assumeLost">,
 ): Promise<RemovalFacts> {
   const { toolstack, store } = context.connection;
   const snapshot = await store.read(domain.uuid, name);
-  const others = (await readAllRecords(context, domain.uuid, heads)).filter(
-    (record) => record.name !== name,
-  );
+  const records = await readAllRecords(context, domain.uuid, heads, options);
+  const others = records.filter((record) => record.name !== name);
   const disks = await assignBackends(context.backends, snapshot.domain, snapshot.disks, {
     verb: "delete",
     live: isActive(domain),
     captured: toolstack.live !== undefined,
   });
-  const foreign = foreignPathsOf(await toolstack.listDomains(), domain);
-  const openImages =
-    isActive(domain) && toolstack.live ? await findOpenImages(context, domain) : undefined;
+  const frozen = frozenImages(disks, snapshot);
+  const asked = [...frozen, ...copiesOf(disks, context)];
+  const needs = await gatherNeeds(
+    context,
+    { domain, records: [snapshot, ...others] },
+    asked,
+    options,
+  );
+  const open =
+    isActive(domain) && toolstack.live ? await findOpenImages(context, domain, needs) : undefined;
   const known = knownImages([snapshot, ...others], [domain.definition, domain.inactiveDefinition]);
-  const isLive = openImages !== undefined;
-  const images = await lookAtFrozen(frozenImages(disks, snapshot), { known, foreign, isLive });
-  const managedMemory = toolstack.live?.memoryFile?.(domain, name);
+  const images = await lookAtFrozen(context, frozen, { known, needs, isLive: open !== undefined });
+  const managedMemory = toolstack.live?.memoryFile?.(domain, tagOf(snapshot));
   return {
     ...{ domain, snapshot, disks, others, tree: heads.tree, effect, images },
     backends: context.backends,
-    ...(openImages ? { openImages } : {}),
+    ...(open ? { openImages: open } : {}),
     ...(managedMemory === undefined ? {} : { managedMemory }),
   };
 }
@@ -56,9 +71,17 @@ function frozenImages(disks: readonly AssignedDisk[], { domain }: DomainSnapshot
   });
 }
 
+/** The files that hold its state by themselves. */
+function copiesOf(disks: readonly AssignedDisk[], { inspectors }: ServiceContext): AskedImage[] {
+  return disks.flatMap(({ disk, backend }) => {
+    const copy = backend.externalKind === "copy" ? fileOfDiskSnapshot(disk) : undefined;
+    return copy ? [{ image: copy, backend: inspectors }] : [];
+  });
+}
+
 interface Neighbourhood {
   readonly known: ReadonlyMap<Locator, ImageRef>;
-  readonly foreign: ReadonlySet<Locator>;
+  readonly needs: ImageNeeds;
   readonly isLive: boolean;
 }
 
@@ -67,33 +90,33 @@ interface Neighbourhood {
  * is asked: none of them can be merged.
  */
 async function lookAtFrozen(
+  context: ServiceContext,
   frozen: readonly FrozenImage[],
-  { known, foreign, isLive }: Neighbourhood,
+  { known, needs, isLive }: Neighbourhood,
 ): Promise<ImageFacts> {
-  const candidates = [...known.keys(), ...foreign];
-  const above = await findDependents(frozen, candidates);
   const overlays = frozen.flatMap(({ image, backend }): FrozenImage[] => {
-    const found = above.get(image.path);
-    const [sole, ...more] = found?.known ? found.value.map((path) => known.get(path)) : [];
+    const [sole, ...more] = needs
+      .knownToStandOn(image.path)
+      .map((path) => needs.findAmong(known, path));
     return sole && more.length === 0 ? [{ image: sole, backend }] : [];
   });
   const bases = frozen.filter(({ backend }) => isLive || backend.keepsPaths === true);
   return {
-    foreign,
-    dependents: new Map([...(await findDependents(overlays, candidates)), ...above]),
+    needs: await askWhatStandsOn(context, needs, overlays),
     states: await lookInto([...overlays, ...bases]),
   };
 }
 
-/** Paths of all images that an active domain has open: those of its disks, and the ones below. */
+/** All images that an active domain has open: those of its disks, and the ones below; all names. */
 async function findOpenImages(
   { inspectors }: ServiceContext,
   { definition }: Domain,
+  needs: ImageNeeds,
 ): Promise<Set<Locator>> {
   const open = new Set<Locator>();
   for (const image of imagesOf(definition)) {
     open.add(image.path);
     await inspectors.walkBelow(await inspectors.inspect(image), (path) => open.add(path));
   }
-  return open;
+  return new Set([...open].flatMap((path) => needs.namesOf(path)));
 }

@@ -2,15 +2,15 @@ import { DomsnapError } from "../../errors/index.js";
 import { isActive, type Domain, type DomainSnapshot, type ImageRef } from "../../model/index.js";
 import type { RevertDecisionFacts } from "../../plan/decide-revert.js";
 import { imageOf } from "../../plan/disk-images.js";
-import type { Answer, Locator } from "../../plan/image-facts.js";
-import { knownImages } from "../../plan/image-references.js";
+import type { Answer, Locator } from "../../plan/answer.js";
 import type { FileProbe } from "../../ports/index.js";
 import { externalFileName } from "../../rules/index.js";
 import { assignBackends, type AssignedDisk } from "../shared/choose-backend.js";
 import type { ServiceContext } from "../shared/context.js";
-import { foreignPathsOf } from "../shared/foreign-paths.js";
-import { findDependents, lookAtPlaces, type AskedImage } from "../shared/image-facts.js";
+import { gatherNeeds } from "../shared/gather-needs.js";
+import { lookAtPlaces, type AskedImage } from "../shared/image-facts.js";
 import { readAllRecords, type Heads } from "../shared/records.js";
+import type { ChangeOptions } from "../shared/results.js";
 
 /** Asks all that a revert is decided from. */
 export async function gatherRevert(
@@ -19,25 +19,23 @@ export async function gatherRevert(
   snapshot: DomainSnapshot,
   heads: Heads,
   fromMemory: boolean,
+  options: Pick<ChangeOptions, "assumeLost">,
 ): Promise<RevertDecisionFacts> {
-  const { toolstack } = context.connection;
-  const records = await readAllRecords(context, domain.uuid, heads);
-  const foreign = foreignPathsOf(await toolstack.listDomains(), domain);
+  const records = await readAllRecords(context, domain.uuid, heads, options);
   const disks = await assignBackends(context.backends, snapshot.domain, snapshot.disks, {
     verb: "revert",
     live: isActive(domain),
     captured: true,
   });
-  const known = knownImages(records, [domain.definition, domain.inactiveDefinition]);
   const asked = imagesToChange(disks, domain, snapshot);
-  const dependents = await findDependents(asked, [...known.keys(), ...foreign]);
+  const needs = await gatherNeeds(context, { domain, records }, asked, options);
   const { memory } = snapshot;
   const memoryFiles = fromMemory && memory?.mode === "external" ? [memory.file ?? ""] : [];
   return {
     ...{ domain, snapshot, disks, records, tree: heads.tree, fromMemory },
     current: heads.current?.name,
     backends: context.backends,
-    images: { dependents, states: new Map(), foreign },
+    images: { needs, states: new Map() },
     overlayNames: overlayNames(context, frozenImages(disks, snapshot)),
     places: lookAtPlaces(context.probe, memoryFiles),
   };

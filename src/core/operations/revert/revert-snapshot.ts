@@ -28,7 +28,6 @@ import type {
   RevertOptions,
   RevertResult,
 } from "../shared/results.js";
-import { unknownUsers } from "../shared/unknown-users.js";
 import { writeDefinition } from "../shared/write-documents.js";
 import { gatherRevert } from "./revert-facts.js";
 
@@ -52,7 +51,7 @@ export function revertToSnapshot(
 ): Promise<RevertResult> {
   const { options, warnings, measures } = collectWarnings(callerOptions);
   return changeDomain(context, reference, options, async (domain) => {
-    const plan = await planOf(context, domain, name, flags);
+    const plan = await planOf(context, domain, name, flags, options);
     const kept = callerOptions.keepCurrent
       ? await keepPresent(context, take, domain, name, options)
       : undefined;
@@ -61,7 +60,7 @@ export function revertToSnapshot(
       // The new snapshot is current, and the domain may be on other images.
       const again = kept?.executed === true;
       const present = again ? await connection.toolstack.findDomain(domain.uuid) : domain;
-      const last = again ? await planOf(context, present, name, flags) : plan;
+      const last = again ? await planOf(context, present, name, flags, options) : plan;
       const watched = connection.toolstack.touchesImages
         ? { ...options, onProgress: watchDowntime(last, options) }
         : options;
@@ -109,6 +108,7 @@ async function planOf(
   domain: Domain,
   name: string,
   flags: RevertFlags,
+  options: ChangeOptions,
 ): Promise<Plan> {
   const { toolstack, store } = context.connection;
   assertRevertFlags(flags, toolstack.rules);
@@ -118,7 +118,7 @@ async function planOf(
   const target = revertTarget({ domain, snapshot, flags, rules: toolstack.rules });
   return planRevert(
     toolstack.touchesImages
-      ? await revertOfImages(context, domain, snapshot, heads, target)
+      ? await revertOfImages(context, domain, snapshot, heads, target, options)
       : revertOfSimulation(context, domain, snapshot, target),
   );
 }
@@ -162,11 +162,12 @@ async function revertOfImages(
   snapshot: DomainSnapshot,
   heads: Heads,
   target: RevertTarget,
+  options: ChangeOptions,
 ): Promise<RevertFacts> {
   const { toolstack } = context.connection;
   if (!toolstack.power) assertOffline(toolstack.uri, domain, snapshot, target);
   const decision = decideRevert(
-    await gatherRevert(context, domain, snapshot, heads, target.fromMemory),
+    await gatherRevert(context, domain, snapshot, heads, target.fromMemory, options),
   );
   const { memory, definition, ...rest } = decision;
   return {
@@ -182,7 +183,7 @@ async function revertOfImages(
         }
       : {}),
     stop: isActive(domain),
-    warnings: await unknownUsers(toolstack),
+    warnings: [],
   };
 }
 

@@ -1,7 +1,8 @@
 import { asDomsnapError } from "../../errors/index.js";
 import type { ImageRef } from "../../model/index.js";
 import { groupBy } from "../../plan/disk-images.js";
-import type { Answer, ImageState, Locator, Places } from "../../plan/image-facts.js";
+import type { Answer, Locator } from "../../plan/answer.js";
+import type { ImageState, Places } from "../../plan/image-facts.js";
 import type { DiskBackend, FileProbe } from "../../ports/index.js";
 
 /** An image, and the backend that can tell of it. */
@@ -55,7 +56,8 @@ async function stateOf(image: ImageRef, backend: AskedImage["backend"]): Promise
   return { is: error.code === "image-missing" ? "missing" : "unreadable", error };
 }
 
-async function answer<Value>(ask: () => Promise<Value>): Promise<Answer<Value>> {
+/** An answer, or the reason why there is none. */
+export async function answer<Value>(ask: () => Promise<Value>): Promise<Answer<Value>> {
   try {
     return { known: true, value: await ask() };
   } catch (thrown) {

@@ -9,6 +9,7 @@ import {
 import type { RecordProblem } from "../../ports/index.js";
 import { findSnapshot } from "../../rules/index.js";
 import type { ServiceContext } from "./context.js";
+import type { ChangeOptions } from "./results.js";
 
 /** The heads of a domain's snapshots, linked. */
 export interface Heads {
@@ -35,8 +36,9 @@ export async function readAllRecords(
   { connection }: ServiceContext,
   domainUuid: string,
   { tree, problems }: Heads,
+  { assumeLost = [] }: Pick<ChangeOptions, "assumeLost"> = {},
 ): Promise<DomainSnapshot[]> {
-  const [problem] = problems;
+  const problem = problems.find(({ record }) => !assumeLost.includes(record));
   if (problem) throw unknownReferences(problem.record, problem.reason, problem.remedy);
   const records: DomainSnapshot[] = [];
   for (const name of tree.byName.keys()) {

@@ -25,6 +25,11 @@ export interface ChangeOptions {
   /** Aborting rolls back, as long as the commit point is not passed. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: ProgressEvent) => void;
+  /**
+   * Images, definitions and records that are lost for good, each as the error `image-unreachable`
+   * names it: what cannot be looked at because of them counts as needed by nobody.
+   */
+  readonly assumeLost?: readonly string[];
   /** How long to wait for another domsnap on the same domain. Default 30 s. */
   readonly lockTimeoutMs?: number;
 }

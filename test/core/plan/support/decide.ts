@@ -2,6 +2,7 @@ import {
   buildSnapshotTree,
   isActive,
   oldestFirst,
+  tagOf,
   type DiskSnapshot,
   type DomainSnapshot,
   type Plan,
@@ -11,20 +12,17 @@ import {
   writeDefinition,
   writeRecord,
 } from "../../../../src/core/operations/shared/write-documents.js";
-import { BackendRegistry } from "../../../../src/core/plan/backend-registry.js";
 import { decideCreate, placesToMake } from "../../../../src/core/plan/decide-create.js";
 import { decideRemoval } from "../../../../src/core/plan/decide-removal.js";
 import { decideRevert } from "../../../../src/core/plan/decide-revert.js";
 import { findDisk, imageOf, isTaken } from "../../../../src/core/plan/disk-images.js";
-import type { KeeperProfile, KeptDisk } from "../../../../src/core/plan/kept-disk.js";
+import type { KeptDisk } from "../../../../src/core/plan/kept-disk.js";
 import { planCreate } from "../../../../src/core/plan/plan-create.js";
 import { planDelete } from "../../../../src/core/plan/plan-delete.js";
 import { planRevert } from "../../../../src/core/plan/plan-revert.js";
 import { deleteEffect, prepareCreate } from "../../../../src/core/rules/index.js";
-import { blktapProfile } from "../../../../src/plugins/blktap/blktap-profile.js";
-import { ddProfile } from "../../../../src/plugins/dd/dd-profile.js";
-import { qdiskProfile } from "../../../../src/plugins/qdisk/qdisk-profile.js";
 import { libvirtDocuments } from "../../../../src/xml/index.js";
+import { BACKENDS } from "./backends.js";
 import type { World } from "./simulate-plan.js";
 import { domainOf, openImages, overlayNames, probeOf, survey } from "./survey.js";
 
@@ -41,13 +39,6 @@ export const DECISIONS: Decisions = {
   remove: decideRemoval,
 };
 
-/** The backends as they describe themselves: what decisions know of them. */
-export const BACKENDS = new BackendRegistry<KeeperProfile>([
-  qdiskProfile,
-  ddProfile,
-  { ...blktapProfile, keepsPaths: true },
-]);
-
 /** One domain's world, with what the rest of the host tells. */
 export interface Situation {
   readonly world: World;
@@ -59,7 +50,7 @@ export interface Situation {
 /** From a request to its plan, as the use case goes. Throws what the rules and decisions refuse. */
 export function planOfCreate(
   { create }: Decisions,
-  { world, nowSeconds }: Situation,
+  { world, foreign, nowSeconds }: Situation,
   name: string,
   wishes: readonly DiskSnapshot[],
 ): Plan {
@@ -78,6 +69,7 @@ export function planOfCreate(
     ...{ domain, snapshot, parsed, flags },
     disks: keptDisks(snapshot),
     places: new Map(placesToMake(snapshot).map((place) => [place, probe(place)])),
+    images: survey(world, foreign),
     ...(isActive(domain) ? { guest: { uri: "model:///", hasGuestAgent: false } } : {}),
   });
   const previousCurrent = world.records.get(world.current ?? "");
@@ -138,7 +130,7 @@ export function planOfDelete(
     ...(open ? { openImages: open } : {}),
   });
   return planDelete({
-    ...{ domain, snapshot: name, ...removal },
+    ...{ domain, snapshot: name, tag: tagOf(snapshot), ...removal },
     updatedRecords: records.map((record) => writeRecord(libvirtDocuments, record)),
     current: world.current === name ? { name: effect.current } : "keep",
     ...(definition ? { definition: writeDefinition(libvirtDocuments, definition) } : {}),

@@ -12,13 +12,13 @@ import { findDisk, imageOf, imagesOf, isTaken } from "../../../../src/core/plan/
 import { operationsOf } from "../../../../src/core/plan/plan-operations.js";
 import { parseDomain } from "../../../../src/xml/index.js";
 import {
-  BACKENDS,
   planOfCreate,
   planOfDelete,
   planOfRevert,
   type Decisions,
   type Situation,
 } from "./decide.js";
+import { BACKENDS } from "./backends.js";
 import {
   BLOCKS,
   chainOf,
@@ -122,7 +122,6 @@ export class GuestModel {
     kinds: readonly DiskKind[],
     private readonly decisions: Decisions,
     /** Requests that are not made. */
-    private readonly isLeftOut: (situation: Situation, snapshot: DomainSnapshot) => boolean,
   ) {
     this.#world = newWorld(kinds);
     if (kinds.includes("linked")) this.#addForeign("/img/neighbour.qcow2", "/img/base.qcow2");
@@ -216,7 +215,7 @@ export class GuestModel {
 
   #revert(number: number): void {
     const record = this.#choose(number);
-    const plan = record && this.#plan((now) => planOfRevert(this.decisions, now, record), record);
+    const plan = record && this.#plan((now) => planOfRevert(this.decisions, now, record));
     if (!plan) return;
     this.#present = new Map([...this.#present, ...(this.#held.get(record.name) ?? [])]);
     this.#execute(plan);
@@ -230,10 +229,13 @@ export class GuestModel {
     this.#execute(plan);
   }
 
-  /** Another domain gets an image of its own on a frozen one. */
+  /** Another domain gets an image of its own on one that is frozen, or that was left. */
   #clone(number: number): void {
     const record = this.#choose(number);
-    const [base] = record ? frozenImages(record) : [];
+    const present = imagesOf(domainOf(this.#world).definition).map(({ path }) => path);
+    const images = imagesOf(record?.domain).map(({ path }) => path);
+    const left = images.filter((path) => !present.includes(path));
+    const [base] = [...(record ? frozenImages(record) : []), ...left];
     if (base !== undefined) this.#addForeign(`/img/clone.${String(this.#clock)}`, base);
   }
 
@@ -251,13 +253,9 @@ export class GuestModel {
     this.#foreign.set(path, contentOf(this.#world.images, path));
   }
 
-  #plan(
-    decide: (situation: Situation) => Plan | undefined,
-    snapshot?: DomainSnapshot,
-  ): Plan | undefined {
+  #plan(decide: (situation: Situation) => Plan | undefined): Plan | undefined {
     const foreign = new Set(this.#foreign.keys());
     const situation: Situation = { world: this.#world, foreign, nowSeconds: this.#clock };
-    if (snapshot && this.isLeftOut(situation, snapshot)) return undefined;
     try {
       return decide(situation);
     } catch (thrown) {
@@ -341,21 +339,12 @@ function sorted(world: World): unknown {
 }
 
 /** The images that hold states of a record as they are, below overlays. */
-export function frozenImages({ domain, disks: kept }: DomainSnapshot): string[] {
+function frozenImages({ domain, disks: kept }: DomainSnapshot): string[] {
   return kept.flatMap((disk) => {
     const backend = BACKENDS.keeperOf(findDisk(domain, disk.name), disk);
     const isFrozen = disk.mode === "external" && backend?.externalKind === "overlay";
     return isFrozen ? (imageOf(domain, disk.name)?.path ?? []) : [];
   });
-}
-
-/** The images that going back to a record writes to. */
-export function rewrittenImages(record: DomainSnapshot): string[] {
-  const frozen = frozenImages(record);
-  return record.disks
-    .filter(isTaken)
-    .flatMap(({ name }) => imageOf(record.domain, name)?.path ?? [])
-    .filter((path) => !frozen.includes(path));
 }
 
 /** What a record's disks hold, read as an administrator would who knows how they are kept. */

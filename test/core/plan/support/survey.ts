@@ -1,24 +1,42 @@
 import { isActive, type Domain, type ImageRef } from "../../../../src/core/model/index.js";
-import type {
-  Answer,
-  ImageFacts,
-  ImageState,
-  Locator,
-} from "../../../../src/core/plan/image-facts.js";
+import type { Answer, Locator } from "../../../../src/core/plan/answer.js";
+import type { ImageFacts, ImageState } from "../../../../src/core/plan/image-facts.js";
+import { ImageNeeds } from "../../../../src/core/plan/image-needs.js";
+import { needsOfDomain, needsOfRecord, type Need } from "../../../../src/core/plan/needs.js";
 import { imagesOf } from "../../../../src/core/plan/disk-images.js";
 import type { FileProbe } from "../../../../src/core/ports/index.js";
 import { externalFileName } from "../../../../src/core/rules/index.js";
-import { chainOf, dependentsIn, imageAt, type Images } from "./images.js";
+import { BACKENDS } from "./backends.js";
+import { chainOf, imageAt, type Images } from "./images.js";
 import type { World } from "./simulate-plan.js";
 
 /** Whatever a decision may ask of a world: all images, with all that stands on them. */
-export function survey({ images }: World, foreign: ReadonlySet<Locator>): ImageFacts {
+export function survey(world: World, foreign: ReadonlySet<Locator>): ImageFacts {
+  const { images, records } = world;
   const paths = [...images.keys()];
+  const domain = domainOf(world);
+  const needs = [
+    ...needsOfDomain(domain),
+    ...[...records.values()].flatMap((record) => needsOfRecord(record, domain, BACKENDS)),
+    ...[...foreign].map((path) => needOfNeighbour(images, path)),
+  ];
+  const named = new Set([...paths, ...needs.map(({ image }) => image.path)]);
   return {
-    dependents: new Map(paths.map((path) => [path, known(dependentsIn(images, path))])),
+    needs: new ImageNeeds({
+      needs,
+      things: new Map([...named].map((path) => [path, known(images.has(path) ? path : undefined)])),
+      below: new Map(paths.map((path) => [path, known(imageAt(images, path).backing)])),
+      strangers: new Map(),
+      unread: [],
+    }),
     states: new Map(paths.map((path) => [path, stateOf(images, path)])),
-    foreign,
   };
+}
+
+function needOfNeighbour(images: Images, path: Locator): Need {
+  const { format } = imageAt(images, path);
+  const holder = { domain: { name: "neighbour", uuid: "99999999-8888-7777-6666-555555555555" } };
+  return { holder, use: "present", target: "vda", image: { path, type: "file", format } };
 }
 
 /** The domain as a toolstack would tell of it. */

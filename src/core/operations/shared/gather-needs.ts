@@ -1,0 +1,153 @@
+import type { Domain, DomainSnapshot, ImageFormat, ImageRef } from "../../model/index.js";
+import { asDomsnapError } from "../../errors/index.js";
+import type { Answer, Locator } from "../../plan/answer.js";
+import { ImageNeeds, type Unread } from "../../plan/image-needs.js";
+import { needsOfDomain, needsOfRecord, type Holder, type Need } from "../../plan/needs.js";
+import { listedDisks } from "../../plan/image-references.js";
+import { fileOfDiskSnapshot } from "../../plan/disk-images.js";
+import type { ServiceContext } from "./context.js";
+import { answer, findDependents, type AskedImage } from "./image-facts.js";
+import type { ChangeOptions } from "./results.js";
+
+/** Formats whose images never stand on others, whatever is in them. */
+const STANDS_ALONE: ReadonlySet<ImageFormat> = new Set(["raw", "iso", "dir", "fat"]);
+const CONCURRENCY = 32;
+
+/** The domain that is worked on, with its records as they were read, if they were. */
+export interface OwnRecords {
+  readonly domain: Domain;
+  readonly records?: readonly DomainSnapshot[];
+}
+
+/**
+ * Asks everything that is to be known of who needs an image: every definition and every record of
+ * the connection, what each image that they name stands on, and what else stands on those `asked`.
+ * Throws nothing for what cannot be read: whoever asks for it is told then.
+ */
+export async function gatherNeeds(
+  context: ServiceContext,
+  own: OwnRecords | undefined,
+  asked: readonly AskedImage[],
+  { assumeLost = [] }: Pick<ChangeOptions, "assumeLost">,
+): Promise<ImageNeeds> {
+  const { needs, listed, unread } = await everyNeed(context, own);
+  const named = new Map([...listed, ...needs.map(({ image }) => image)].map(byPath));
+  const needed = new Set(needs.map(({ image }) => image.path));
+  const { things, below } = await walkImages(context, [...named.values()], needed);
+  const known = new ImageNeeds(
+    { needs, things, below, strangers: new Map(), unread },
+    new Set(assumeLost),
+  );
+  return askWhatStandsOn(context, known, asked);
+}
+
+/** The same, when it was asked what else stands on some images: in their folders, by their keepers. */
+export async function askWhatStandsOn(
+  { files }: ServiceContext,
+  needs: ImageNeeds,
+  asked: readonly AskedImage[],
+): Promise<ImageNeeds> {
+  const strangers = await findDependents(asked, needs.names);
+  const found = [...strangers.values()].flatMap((one) => (one.known ? one.value : []));
+  const things = new Map<Locator, Answer<string | undefined>>();
+  for (const path of found)
+    if (!needs.names.includes(path)) things.set(path, await answer(() => files.thing(path)));
+  return needs.withStrangers(strangers, things);
+}
+
+interface Everything {
+  readonly needs: readonly Need[];
+  /** Files that records list as theirs. */
+  readonly listed: readonly ImageRef[];
+  readonly unread: readonly Unread[];
+}
+
+async function everyNeed(
+  context: ServiceContext,
+  own: OwnRecords | undefined,
+): Promise<Everything> {
+  const { toolstack, store } = context.connection;
+  const domains = new Map((await toolstack.listDomains()).map((domain) => [domain.uuid, domain]));
+  if (own) domains.set(own.domain.uuid, own.domain);
+  const problems = (await toolstack.listProblems?.()) ?? [];
+  const unread: Unread[] = problems.map(({ definition: what, reason }) => ({ what, reason }));
+  const needs = [...domains.values()].flatMap(needsOfDomain);
+  const listed: ImageRef[] = [];
+  for (const uuid of await store.domains()) {
+    const holder = { uuid, name: domains.get(uuid)?.name ?? uuid };
+    const read = uuid === own?.domain.uuid ? own.records : undefined;
+    const { records, unread: more } = read
+      ? { records: read, unread: [] }
+      : await readThose(context, holder);
+    unread.push(...more);
+    for (const record of records) {
+      needs.push(...needsOfRecord(record, holder, context.backends));
+      listed.push(...listedDisks(record).flatMap((disk) => fileOfDiskSnapshot(disk) ?? []));
+    }
+  }
+  return { needs, listed, unread };
+}
+
+/** The records of another domain. */
+async function readThose(
+  { connection: { store } }: ServiceContext,
+  { uuid }: Holder["domain"],
+): Promise<{ readonly records: DomainSnapshot[]; readonly unread: readonly Unread[] }> {
+  const { heads, problems } = await store.index(uuid);
+  const records: DomainSnapshot[] = [];
+  const unread: Unread[] = problems
+    .filter(({ about }) => about === undefined)
+    .map(({ record: what, reason }) => ({ what, reason }));
+  for (const { name } of heads)
+    try {
+      records.push(await store.read(uuid, name));
+    } catch (thrown) {
+      unread.push({ what: `${uuid}/${name}`, reason: asDomsnapError(thrown).detail });
+    }
+  return { records, unread };
+}
+
+interface Walked {
+  readonly things: Map<Locator, Answer<string | undefined>>;
+  readonly below: Map<Locator, Answer<Locator | undefined>>;
+}
+
+/** Looks at images, and at those that they stand on in turn; `needed` ones have to be there. */
+async function walkImages(
+  context: ServiceContext,
+  named: readonly ImageRef[],
+  needed: ReadonlySet<Locator>,
+): Promise<Walked> {
+  const walked: Walked = { things: new Map(), below: new Map() };
+  let waiting = [...named];
+  while (waiting.length > 0) {
+    const batch = waiting.slice(0, CONCURRENCY);
+    const found = await Promise.all(batch.map((image) => lookAt(context, image, needed, walked)));
+    const fresh = found.flat().filter(({ path }) => !walked.things.has(path));
+    waiting = [...waiting.slice(CONCURRENCY), ...new Map(fresh.map(byPath)).values()];
+  }
+  return walked;
+}
+
+/** The image below, if there is one to look at. */
+async function lookAt(
+  { files, inspectors }: ServiceContext,
+  image: ImageRef,
+  needed: ReadonlySet<Locator>,
+  { things, below }: Walked,
+): Promise<ImageRef[]> {
+  const { path, format } = image;
+  if (things.has(path)) return [];
+  const thing = await answer(() => files.thing(path));
+  things.set(path, thing);
+  const isGone = thing.known && thing.value === undefined;
+  if (STANDS_ALONE.has(format) || (isGone && !needed.has(path))) return [];
+  const found = await answer(() => inspectors.below(image));
+  below.set(path, found.known ? { known: true, value: found.value?.path } : found);
+  if (!found.known || found.value === undefined) return [];
+  return [{ path: found.value.path, type: "file", format: found.value.format ?? "raw" }];
+}
+
+function byPath(image: ImageRef): [Locator, ImageRef] {
+  return [image.path, image];
+}

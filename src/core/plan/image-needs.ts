@@ -1,0 +1,221 @@
+import { DomsnapError } from "../errors/index.js";
+import type { ImageRef } from "../model/index.js";
+import { valueOf, type Answer, type Locator } from "./answer.js";
+import { tellNeed, type Need } from "./needs.js";
+
+/** Tells one thing from every other, whatever name leads to it; opaque. */
+export type ThingId = string;
+
+/** What is known of images and of those who need them. All locators are as somebody names them. */
+export interface NeedsFacts {
+  /** Everything that any definition or record of the connection needs. */
+  readonly needs: readonly Need[];
+  /** Which thing a name leads to, links followed; undefined where nothing is there. */
+  readonly things: ReadonlyMap<Locator, Answer<ThingId | undefined>>;
+  /** What an image stands on; undefined for what stands on nothing. */
+  readonly below: ReadonlyMap<Locator, Answer<Locator | undefined>>;
+  /** What else was found to stand on an image. */
+  readonly strangers: ReadonlyMap<Locator, Answer<readonly Locator[]>>;
+  /** Definitions and records that cannot be read: whatever is not known may be needed by them. */
+  readonly unread: readonly Unread[];
+}
+
+/** A definition or record that cannot be read. */
+export interface Unread {
+  /** A path, or another name that the caller can give it up by. */
+  readonly what: string;
+  readonly reason: string;
+}
+
+/**
+ * The one model of who needs an image. Names that lead to the same thing are the same image:
+ * symbolic links, `..` and hard links make no difference. Nobody decides by comparing paths.
+ *
+ * Unknown is not absent: whoever asks what stands on an image gets an answer only when every image
+ * that anybody names could be looked at, or was given up by the caller (`givenUp`).
+ */
+export class ImageNeeds {
+  readonly #givenUp: ReadonlySet<Locator>;
+  readonly #aliases = new Map<ThingId, Locator[]>();
+  readonly #above = new Map<ThingId, Locator[]>();
+  readonly #needs = new Map<ThingId, Need[]>();
+
+  constructor(
+    readonly facts: NeedsFacts,
+    givenUp: ReadonlySet<Locator> = new Set(),
+  ) {
+    this.#givenUp = givenUp;
+    for (const locator of facts.things.keys()) append(this.#aliases, this.#idOf(locator), locator);
+    for (const [upper, below] of facts.below)
+      if (below.known && below.value !== undefined)
+        append(this.#above, this.#idOf(below.value), upper);
+    for (const need of facts.needs) append(this.#needs, this.#idOf(need.image.path), need);
+  }
+
+  /** The same, with what else was found to stand on further images. */
+  withStrangers(strangers: NeedsFacts["strangers"], things: NeedsFacts["things"]): ImageNeeds {
+    return new ImageNeeds(
+      {
+        ...this.facts,
+        things: new Map([...this.facts.things, ...things]),
+        strangers: new Map([...this.facts.strangers, ...strangers]),
+      },
+      this.#givenUp,
+    );
+  }
+
+  /** Every name that is known. */
+  get names(): Locator[] {
+    return [...this.facts.things.keys()];
+  }
+
+  /** Where there are no images, or none that anything could happen to. */
+  static get none(): ImageNeeds {
+    return new ImageNeeds({
+      needs: [],
+      things: new Map(),
+      below: new Map(),
+      strangers: new Map(),
+      unread: [],
+    });
+  }
+
+  /** Whether two names lead to the same image. */
+  isSame(one: Locator, other: Locator): boolean {
+    return one === other || this.#idOf(one) === this.#idOf(other);
+  }
+
+  /** All names by which an image is known, the given one first. */
+  namesOf(locator: Locator): Locator[] {
+    return [...new Set([locator, ...(this.#aliases.get(this.#idOf(locator)) ?? [])])];
+  }
+
+  /** The image that a name leads to, among some that are known by other names. */
+  findAmong(known: ReadonlyMap<Locator, ImageRef>, locator: Locator): ImageRef | undefined {
+    for (const name of this.namesOf(locator)) {
+      const image = known.get(name);
+      if (image) return image;
+    }
+    return undefined;
+  }
+
+  /** Whether nothing has this name. */
+  isAbsent(locator: Locator): boolean {
+    const thing = this.facts.things.get(locator);
+    return thing?.known === true && thing.value === undefined;
+  }
+
+  /** Who is known to need this very image: there may be others. Throws nothing. */
+  knownNeedsOf(locator: Locator): readonly Need[] {
+    return this.#needs.get(this.#idOf(locator)) ?? [];
+  }
+
+  /** Who needs this very image. Throws `image-unreachable` where a name might lead to it. */
+  needsOf(locator: Locator): readonly Need[] {
+    this.#assertAllRead(locator);
+    for (const [name, thing] of this.facts.things)
+      if (!thing.known && !this.#isGivenUp(name))
+        throw this.#unreachable(name, locator, thing.error);
+    return this.knownNeedsOf(locator);
+  }
+
+  /**
+   * The images that stand on one, each by one of its names, sorted. Throws `image-unreachable` with
+   * an image that could not be looked at, and what has kept a backend from telling.
+   */
+  standingOn(locator: Locator): Locator[] {
+    this.#assertAllRead(locator);
+    for (const [name, below] of this.facts.below)
+      if (!below.known && !this.#isGivenUp(name) && !this.isSame(name, locator))
+        throw this.#unreachable(name, locator, below.error);
+    for (const name of this.namesOf(locator)) valueOf(this.#strangersOf(name), name);
+    return this.knownToStandOn(locator);
+  }
+
+  /** The images that are known to stand on one: there may be others. Throws nothing. */
+  knownToStandOn(locator: Locator): Locator[] {
+    const id = this.#idOf(locator);
+    const strangers = this.namesOf(locator).flatMap((name) => {
+      const found = this.#strangersOf(name);
+      return found.known ? found.value : [];
+    });
+    const found = [...(this.#above.get(id) ?? []), ...strangers];
+    const byThing = new Map<ThingId, Locator>();
+    for (const upper of found)
+      if (!byThing.has(this.#idOf(upper)) && this.#idOf(upper) !== id)
+        byThing.set(this.#idOf(upper), upper);
+    return [...byThing.values()].sort();
+  }
+
+  /** Who needs an image or one that stands on it. Throws like `standingOn`. */
+  needsThrough(locator: Locator): Need[] {
+    const seen = new Set<ThingId>();
+    const visit = (one: Locator): Need[] => {
+      if (seen.has(this.#idOf(one))) return [];
+      seen.add(this.#idOf(one));
+      return [...this.needsOf(one), ...this.standingOn(one).flatMap(visit)];
+    };
+    return visit(locator);
+  }
+
+  /**
+   * Whether nobody needs an image but those who are given up, and nothing stands on it. Throws like
+   * `standingOn`.
+   */
+  isUnneeded(locator: Locator, isGivenUp: (need: Need) => boolean): boolean {
+    return this.standingOn(locator).length === 0 && this.needsOf(locator).every(isGivenUp);
+  }
+
+  /** The same where it is proven; false where nobody knows. Throws nothing. */
+  isFree(locator: Locator, isGivenUp: (need: Need) => boolean): boolean {
+    try {
+      return this.isUnneeded(locator, isGivenUp);
+    } catch (thrown) {
+      if (thrown instanceof DomsnapError && thrown.code !== "internal-error") return false;
+      throw thrown;
+    }
+  }
+
+  /** What is not there has no other name. */
+  #idOf(locator: Locator): ThingId {
+    const thing = this.facts.things.get(locator);
+    return (thing?.known === true ? thing.value : undefined) ?? `name:${locator}`;
+  }
+
+  /** Of images that nobody has asked about there are no strangers to tell of. */
+  #strangersOf(name: Locator): Answer<readonly Locator[]> {
+    return this.facts.strangers.get(name) ?? { known: true, value: [] };
+  }
+
+  #assertAllRead(asked: Locator): void {
+    const unread = this.facts.unread.find(({ what }) => !this.#givenUp.has(what));
+    if (unread) throw unreachable(unread.what, asked, `it cannot be read: ${unread.reason}`);
+  }
+
+  #isGivenUp(locator: Locator): boolean {
+    return this.#givenUp.has(locator);
+  }
+
+  #unreachable(name: Locator, asked: Locator, { code, detail }: DomsnapError): DomsnapError {
+    const need = this.facts.needs.find(({ image }) => image.path === name);
+    const why = need ? `${tellNeed(need)}, and ` : "";
+    const gone = code === "image-missing" ? "it is not there" : detail;
+    return unreachable(name, asked, why + gone);
+  }
+}
+
+function unreachable(what: string, asked: Locator, reason: string): DomsnapError {
+  return new DomsnapError(
+    "image-unreachable",
+    `cannot tell whether '${what}' needs image '${asked}': ${reason}`,
+    {
+      hint: `Bring it back (is its file system mounted?). If it is lost for good, repeat with --assume-lost '${what}'.`,
+    },
+  );
+}
+
+function append<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
+  const values = map.get(key);
+  if (values) values.push(value);
+  else map.set(key, [value]);
+}

@@ -43,7 +43,7 @@ export class QemuImg {
   ): Promise<ImageInfo> {
     const share = options.shared ? ["-U"] : [];
     try {
-      const { stdout } = await this.call("info", ["--output=json", ...share], image, options);
+      const { stdout } = await this.#call("info", ["--output=json", ...share], image, options);
       return parseInfo(image, stdout);
     } catch (error) {
       throw refusedImage(error, image.path);
@@ -53,12 +53,12 @@ export class QemuImg {
   /** Adds an internal snapshot. qemu-img accepts a tag that exists already: check before. */
   async createSnapshot(image: FormattedImage, tag: string, options?: CallOptions): Promise<void> {
     assertTag(tag);
-    await this.call("snapshot", ["-q", "-c", tag], image, options);
+    await this.#call("snapshot", ["-q", "-c", tag], image, options);
   }
 
   /** Makes an internal snapshot the present state. By ID: qemu-img prefers it to an equal tag. */
   async applySnapshot(image: FormattedImage, id: string, options?: CallOptions): Promise<void> {
-    await this.call("snapshot", ["-q", "-a", id], image, options);
+    await this.#call("snapshot", ["-q", "-a", id], image, options);
   }
 
   /**
@@ -68,7 +68,7 @@ export class QemuImg {
   async deleteSnapshot(image: FormattedImage, tag: string, options?: CallOptions): Promise<void> {
     const { snapshots } = await this.info(image, options);
     if (!findSnapshot(image, snapshots, tag)) throw missingSnapshot(image, tag);
-    await this.call("snapshot", ["-q", "-d", tag], image, options);
+    await this.#call("snapshot", ["-q", "-d", tag], image, options);
   }
 
   /** Fills `overlay` with an empty image above `base`; the header tells both name and format. */
@@ -78,12 +78,12 @@ export class QemuImg {
     options?: CallOptions,
   ): Promise<void> {
     assertPath(base.path);
-    await this.call("create", ["-q", "-b", base.path, "-F", base.format], overlay, options);
+    await this.#call("create", ["-q", "-b", base.path, "-F", base.format], overlay, options);
   }
 
   /** Writes an overlay down into its backing image, which grows when it is smaller. Keeps both. */
   async commit(overlay: FormattedImage, options: LongCallOptions = {}): Promise<void> {
-    await this.call("commit", ["-d", "-p"], overlay, options);
+    await this.#call("commit", ["-d", "-p"], overlay, options);
   }
 
   /** Changes the backing image; `contentSame` only rewrites the header (`-u`). */
@@ -94,7 +94,7 @@ export class QemuImg {
   ): Promise<void> {
     assertPath(base.path);
     const how = options.contentSame ? ["-u"] : ["-p"];
-    await this.call("rebase", [...how, "-b", base.path, "-F", base.format], overlay, options);
+    await this.#call("rebase", [...how, "-b", base.path, "-F", base.format], overlay, options);
   }
 
   /** Whether a guest would see the same data in both; where one is longer it must hold zeroes. */
@@ -105,14 +105,14 @@ export class QemuImg {
   ): Promise<boolean> {
     assertPath(other.path);
     const args = ["-q", "-F", other.format];
-    const result = await this.call("compare", args, one, options, {
+    const result = await this.#call("compare", args, one, options, {
       operands: [other.path],
       answerStatuses: [0, 1],
     });
     return result.exitStatus === 0;
   }
 
-  private async call(
+  async #call(
     command: string,
     args: readonly string[],
     image: FormattedImage,

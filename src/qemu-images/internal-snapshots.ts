@@ -29,7 +29,7 @@ export class InternalSnapshots {
     const missing: InternalStep[] = [];
     for (const step of steps) {
       await assertSafeChain(step.image);
-      const id = await this.find(step.image, tag);
+      const id = await this.#find(step.image, tag);
       if (id === undefined) missing.push(step);
       else if (!(await isPresentState(step.image.path, id)))
         throw new DomsnapError(
@@ -66,7 +66,7 @@ export class InternalSnapshots {
   ): Promise<void> {
     for (const step of steps) {
       await assertSafeChain(step.image);
-      if ((await this.find(step.image, tag, options)) === undefined)
+      if ((await this.#find(step.image, tag, options)) === undefined)
         throw missingSnapshot(step.image, tag);
     }
   }
@@ -84,7 +84,7 @@ export class InternalSnapshots {
     const failures: DomsnapError[] = [];
     for (const step of steps) {
       try {
-        await this.applyOne(step, tag, context);
+        await this.#applyOne(step, tag, context);
       } catch (error) {
         failures.push(asDomsnapError(error));
       }
@@ -99,7 +99,7 @@ export class InternalSnapshots {
   async assertRemovable(step: InternalStep, tag: string): Promise<void> {
     if (probeFile(step.image.path).kind === "absent") return;
     await assertSafeChain(step.image);
-    await this.find(step.image, tag);
+    await this.#find(step.image, tag);
   }
 
   /** Deletes the snapshot. A missing one is told, so that half-deleted snapshots can go for good. */
@@ -109,7 +109,7 @@ export class InternalSnapshots {
       return;
     }
     await assertSafeChain(step.image);
-    if ((await this.find(step.image, tag)) === undefined) {
+    if ((await this.#find(step.image, tag)) === undefined) {
       context.warn(`image '${step.image.path}' held no snapshot '${tag}'`);
       return;
     }
@@ -127,18 +127,14 @@ export class InternalSnapshots {
     return id !== undefined && (await isPresentState(step.image.path, id));
   }
 
-  private async applyOne(
-    step: InternalStep,
-    tag: string,
-    context: OperationContext,
-  ): Promise<void> {
-    const id = await this.find(step.image, tag);
+  async #applyOne(step: InternalStep, tag: string, context: OperationContext): Promise<void> {
+    const id = await this.#find(step.image, tag);
     if (id === undefined) throw missingSnapshot(step.image, tag);
     await this.qemuImg.applySnapshot(step.image, id, { signal: context.signal });
     await syncFile(step.image.path);
   }
 
-  private async find(
+  async #find(
     image: ImageRef,
     tag: string,
     options: { readonly shared?: boolean } = {},

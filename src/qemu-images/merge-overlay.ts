@@ -15,7 +15,7 @@ import type { QemuImg } from "../clients/qemu-img.js";
  */
 export class OverlayMerger {
   /** Merges that this process has seen end well: comparing contents again would take as long. */
-  private readonly merged = new WeakSet<MergeStep>();
+  readonly #merged = new WeakSet<MergeStep>();
 
   constructor(
     private readonly qemuImg: QemuImg,
@@ -25,7 +25,7 @@ export class OverlayMerger {
   /** Throws what would keep `merge` from it, as things stand; an image in use gives `image-in-use`. */
   async assertReady(step: MergeStep): Promise<void> {
     if (probeFile(step.overlay.path).kind === "absent") return;
-    await this.assertMergeable(step);
+    await this.#assertMergeable(step);
     for (const image of [step.base, step.overlay]) await this.qemuImg.info(image);
   }
 
@@ -34,8 +34,8 @@ export class OverlayMerger {
    * `image-conflict` if the overlay backs on something else.
    */
   async merge(step: MergeStep, context: OperationContext): Promise<void> {
-    if (probeFile(step.overlay.path).kind === "absent" && (await this.allLinked(step))) return;
-    await this.assertMergeable(step);
+    if (probeFile(step.overlay.path).kind === "absent" && (await this.#allLinked(step))) return;
+    await this.#assertMergeable(step);
     const { allocatedBytes: bytesTotal } = await readCopySource(step.overlay.path);
     await this.qemuImg.commit(step.overlay, {
       signal: context.signal,
@@ -47,14 +47,14 @@ export class OverlayMerger {
         }),
     });
     await syncFile(step.base.path);
-    for (const image of step.relink) await this.relink(image, step.base, context);
-    this.merged.add(step);
+    for (const image of step.relink) await this.#relink(image, step.base, context);
+    this.#merged.add(step);
   }
 
   /** Compares the contents: what the base holds then is what the overlay shows. */
   async isMerged(step: MergeStep): Promise<boolean> {
-    if (!(await this.allLinked(step))) return false;
-    if (this.merged.has(step) || probeFile(step.overlay.path).kind === "absent") return true;
+    if (!(await this.#allLinked(step))) return false;
+    if (this.#merged.has(step) || probeFile(step.overlay.path).kind === "absent") return true;
     const [base, overlay] = await Promise.all([
       this.qemuImg.info(step.base),
       this.qemuImg.info(step.overlay),
@@ -63,7 +63,7 @@ export class OverlayMerger {
     return this.qemuImg.hasSameContent(step.overlay, step.base);
   }
 
-  private async assertMergeable(step: MergeStep): Promise<void> {
+  async #assertMergeable(step: MergeStep): Promise<void> {
     await assertSafeChain(step.overlay);
     await assertSafeChain(step.base);
     if (!(await backsOn(step.overlay.path, step.base.path)))
@@ -74,13 +74,13 @@ export class OverlayMerger {
     await assertNotBackedOn(step.base, this.imageFolders, [step.overlay, ...step.relink]);
   }
 
-  private async relink(image: ImageRef, base: ImageRef, context: OperationContext): Promise<void> {
+  async #relink(image: ImageRef, base: ImageRef, context: OperationContext): Promise<void> {
     if (await backsOn(image.path, base.path)) return;
     await this.qemuImg.rebase(image, base, { contentSame: true, signal: context.signal });
     await syncFile(image.path);
   }
 
-  private async allLinked(step: MergeStep): Promise<boolean> {
+  async #allLinked(step: MergeStep): Promise<boolean> {
     for (const image of step.relink) if (!(await backsOn(image.path, step.base.path))) return false;
     return true;
   }

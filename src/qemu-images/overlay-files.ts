@@ -43,14 +43,14 @@ export class OverlayFiles {
   async make(step: OverlayStep, context: OperationContext): Promise<void> {
     if (step.before === "reused" || (await isOurs(step, context.evidence))) return;
     if (probeFile(step.overlay.path).kind === "block") {
-      await this.fill(step, step.overlay.path, context);
+      await this.#fill(step, step.overlay.path, context);
       await syncFile(step.overlay.path);
       return;
     }
     const owner = await readCopySource(step.base.path);
     const file = await beginFile(step.overlay.path, step.before, { owner }, context.evidence);
     try {
-      await this.fill(step, file.partial, context);
+      await this.#fill(step, file.partial, context);
       await file.publish();
     } finally {
       await file.discard();
@@ -70,7 +70,7 @@ export class OverlayFiles {
     return isOurs(step, evidence);
   }
 
-  private fill(step: OverlayStep, path: string, context: OperationContext): Promise<void> {
+  #fill(step: OverlayStep, path: string, context: OperationContext): Promise<void> {
     const overlay = { path, format: step.overlay.format };
     return this.qemuImg.createOverlay(overlay, step.base, { signal: context.signal });
   }

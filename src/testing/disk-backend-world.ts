@@ -67,7 +67,7 @@ export interface PlannedSnapshot {
 export class World {
   readonly warnings: string[] = [];
   readonly #evidence = new TestEvidence();
-  private made = 0;
+  #made = 0;
 
   constructor(
     private readonly folder: string,
@@ -113,7 +113,7 @@ export class World {
   }
 
   makeImage(name: string): Promise<ImageRef> {
-    const content = Buffer.alloc(CONTENT_BYTES, ++this.made);
+    const content = Buffer.alloc(CONTENT_BYTES, ++this.#made);
     return this.fixture.makeImage(join(this.folder, name), this.form.imageFormat, content);
   }
 
@@ -140,7 +140,7 @@ export class World {
     const disks = images.map((image, index): SnapshotStep => {
       const target = `vd${String.fromCharCode(97 + index)}`;
       if (this.form.mode === "internal") return { keeps: "inside", target, image };
-      const file = this.besides(image, snapshot);
+      const file = this.#besides(image, snapshot);
       const before = "absent";
       return this.makesOverlays
         ? { keeps: "overlay", target, image, overlay: file, before }
@@ -156,7 +156,7 @@ export class World {
     await this.run(operation);
     for (const step of operation.disks) await this.guestWrites(step, 0xee);
     const active = operation.disks.map((step) => this.activeImage(step));
-    const disks = operation.disks.map((step) => this.revertStep(step));
+    const disks = operation.disks.map((step) => this.#revertStep(step));
     const common = { backend: this.backend.id, snapshot: operation.snapshot, disks };
     return {
       images: active,
@@ -178,11 +178,11 @@ export class World {
     const kept = { second: await this.hashSecond(second), present: "" };
     await this.guestWrites(second.step(0), 0xbb);
     kept.present = await this.hashPresent(second);
-    return { second, kept, giveUp: this.givingUp(first.step(0), second) };
+    return { second, kept, giveUp: this.#givingUp(first.step(0), second) };
   }
 
   hashPresent(snapshot: PlannedSnapshot): Promise<string> {
-    return this.hash(this.activeImage(snapshot.step(0)));
+    return this.#hash(this.activeImage(snapshot.step(0)));
   }
 
   /** The state of the second snapshot; merged into the first image when overlays are used. */
@@ -193,11 +193,11 @@ export class World {
     // The overlay of the first snapshot, or what it was merged into.
     const base = below === step.image.path ? step.image : this.imageRef(FIRST_IMAGE);
     expect(below).to.equal(base.path);
-    return this.hash(base);
+    return this.#hash(base);
   }
 
   run(operation: DiskOperation, signal?: AbortSignal): Promise<void> {
-    return this.#here().run(operation, this.context(signal));
+    return this.#here().run(operation, this.#context(signal));
   }
 
   /** What a plan with this operation would find before it begins. */
@@ -207,23 +207,23 @@ export class World {
 
   /** As a new process would, from the journal: nothing but the operation and the evidence is known. */
   runElsewhere(operation: DiskOperation): Promise<void> {
-    return this.#elsewhere().run(structuredClone(operation), this.context());
+    return this.#elsewhere().run(structuredClone(operation), this.#context());
   }
 
   undo(operation: DiskOperation): Promise<void> {
-    return this.#here().undo(operation, this.context());
+    return this.#here().undo(operation, this.#context());
   }
 
   undoElsewhere(operation: DiskOperation): Promise<void> {
-    return this.#elsewhere().undo(structuredClone(operation), this.context());
+    return this.#elsewhere().undo(structuredClone(operation), this.#context());
   }
 
   settle(operation: DiskOperation): Promise<Settled> {
-    return this.#here().settle(operation, this.context());
+    return this.#here().settle(operation, this.#context());
   }
 
   settleElsewhere(operation: DiskOperation): Promise<Settled> {
-    return this.#elsewhere().settle(structuredClone(operation), this.context());
+    return this.#elsewhere().settle(structuredClone(operation), this.#context());
   }
 
   #here(): TableRunner {
@@ -245,20 +245,20 @@ export class World {
 
   /** Hash of what a snapshot keeps; `keep` leaves the present state as it is. */
   async hashOfState(snapshot: string, step: SnapshotStep, present?: "keep"): Promise<string> {
-    if (this.makesOverlays) return this.hash(step.image);
-    if (this.form.mode === "external") return this.hash(fileOf(step));
+    if (this.makesOverlays) return this.#hash(step.image);
+    if (this.form.mode === "external") return this.#hash(fileOf(step));
     const before = present && (await readFile(step.image.path));
-    const disks = [this.revertStep(step)];
+    const disks = [this.#revertStep(step)];
     const backend = this.backend.id;
     await this.run({ kind: "disks.revert", backend, snapshot, disks });
-    const hash = await this.hash(step.image);
+    const hash = await this.#hash(step.image);
     if (before) await writeFile(step.image.path, before);
     return hash;
   }
 
   async hashAll(images: readonly ImageRef[]): Promise<string[]> {
     const hashes: string[] = [];
-    for (const image of images) hashes.push(await this.hash(image));
+    for (const image of images) hashes.push(await this.#hash(image));
     return hashes;
   }
 
@@ -274,12 +274,12 @@ export class World {
     return (await readdir(this.folder)).sort();
   }
 
-  private async hash(image: ImageRef): Promise<string> {
+  async #hash(image: ImageRef): Promise<string> {
     const content = await this.fixture.readImage(image);
     return createHash("sha256").update(content).digest("hex");
   }
 
-  private givingUp(step: SnapshotStep, later: PlannedSnapshot): DiskOperation[] {
+  #givingUp(step: SnapshotStep, later: PlannedSnapshot): DiskOperation[] {
     const backend = this.backend.id;
     if (!this.makesOverlays)
       return [{ kind: "disks.remove", backend, snapshot: "before", disks: [removalOf(step)] }];
@@ -298,19 +298,19 @@ export class World {
     ];
   }
 
-  private revertStep(step: SnapshotStep): RevertStep {
+  #revertStep(step: SnapshotStep): RevertStep {
     const { target, image } = step;
     return this.makesOverlays
-      ? { keeps: "overlay", target, image, overlay: this.besides(image, "again") }
+      ? { keeps: "overlay", target, image, overlay: this.#besides(image, "again") }
       : removalOf(step);
   }
 
-  private besides(image: ImageRef, suffix: string): ImageRef {
+  #besides(image: ImageRef, suffix: string): ImageRef {
     const format = this.form.fileFormat ?? this.backend.defaultFormat;
     return { path: `${image.path}.${suffix.replaceAll("/", "_")}`, type: "file", format };
   }
 
-  private context(signal = new AbortController().signal): OperationContext {
+  #context(signal = new AbortController().signal): OperationContext {
     return {
       domain: { name: "guest", uuid: SAMPLE_UUID },
       evidence: this.#evidence,

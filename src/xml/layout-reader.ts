@@ -80,11 +80,11 @@ interface OpenElement {
 }
 
 class LayoutReader {
-  private offset = 0;
-  private readonly lines: string[] = [];
-  private readonly open: OpenElement[] = [];
+  #offset = 0;
+  readonly #lines: string[] = [];
+  readonly #open: OpenElement[] = [];
   /** Whether the last line was that of a start tag, which an end tag must not follow. */
-  private isJustOpened = true;
+  #isJustOpened = true;
 
   constructor(
     private readonly text: string,
@@ -93,92 +93,92 @@ class LayoutReader {
   ) {}
 
   read(dropped: string): LaidOutElement | undefined {
-    const attributes = this.takeAttributes(LIBVIRT);
-    const startTag = `<${this.name}${this.text.slice(0, this.offset)}>`;
-    if (!attributes || !this.take(">\n")) return undefined;
+    const attributes = this.#takeAttributes(LIBVIRT);
+    const startTag = `<${this.name}${this.text.slice(0, this.#offset)}>`;
+    if (!attributes || !this.#take(">\n")) return undefined;
     const removed = attributes.get(dropped);
     if (removed !== undefined) attributes.delete(dropped);
-    this.lines.push(
+    this.#lines.push(
       removed === undefined ? startTag : startTag.replace(` ${dropped}='${removed}'`, ""),
     );
     const children: XmlNode[] = [];
     const { name, wanted } = this;
-    this.open.push({ name, style: LIBVIRT, children, wanted });
-    while (this.offset < this.text.length) if (!this.takeLine()) return undefined;
-    if (this.open.length !== 1 || this.isJustOpened) return undefined;
-    this.lines.push(`</${name}>`);
+    this.#open.push({ name, style: LIBVIRT, children, wanted });
+    while (this.#offset < this.text.length) if (!this.#takeLine()) return undefined;
+    if (this.#open.length !== 1 || this.#isJustOpened) return undefined;
+    this.#lines.push(`</${name}>`);
     return {
-      xml: this.lines.join("\n"),
+      xml: this.#lines.join("\n"),
       root: { name, attributes: decoded(attributes), children },
     };
   }
 
-  private takeLine(): boolean {
-    const start = this.offset;
-    while (this.text.charCodeAt(this.offset) === 0x20) this.offset++;
-    const width = this.offset - start;
-    const isEnd = this.text.startsWith("</", this.offset);
-    const levels = isEnd ? this.open.length : this.open.length + 1;
-    if (width !== levels * INDENT || !(isEnd ? this.takeEnd() : this.takeElement())) return false;
-    this.lines.push(this.text.slice(start + INDENT, this.offset));
-    return this.take("\n");
+  #takeLine(): boolean {
+    const start = this.#offset;
+    while (this.text.charCodeAt(this.#offset) === 0x20) this.#offset++;
+    const width = this.#offset - start;
+    const isEnd = this.text.startsWith("</", this.#offset);
+    const levels = isEnd ? this.#open.length : this.#open.length + 1;
+    if (width !== levels * INDENT || !(isEnd ? this.#takeEnd() : this.#takeElement())) return false;
+    this.#lines.push(this.text.slice(start + INDENT, this.#offset));
+    return this.#take("\n");
   }
 
-  private takeEnd(): boolean {
-    if (this.isJustOpened || this.open.length === 1) return false;
-    return this.take(`</${this.open.pop()?.name ?? ""}>`);
+  #takeEnd(): boolean {
+    if (this.#isJustOpened || this.#open.length === 1) return false;
+    return this.#take(`</${this.#open.pop()?.name ?? ""}>`);
   }
 
-  private takeElement(): boolean {
-    const parent = this.open[this.open.length - 1];
-    const name = this.match(OPENING)?.[1];
+  #takeElement(): boolean {
+    const parent = this.#open[this.#open.length - 1];
+    const name = this.#match(OPENING)?.[1];
     if (!parent || name === undefined) return false;
-    const attributes = this.takeAttributes(parent.style);
+    const attributes = this.#takeAttributes(parent.style);
     if (!attributes) return false;
     const wanted = typeof parent.wanted === "object" ? parent.wanted.get(name) : parent.wanted;
     const children: XmlNode[] | undefined = wanted && [];
     if (children) parent.children?.push({ name, attributes: decoded(attributes), children });
-    this.isJustOpened = false;
-    if (this.take("/>")) return true;
-    if (!this.take(">")) return false;
+    this.#isJustOpened = false;
+    if (this.#take("/>")) return true;
+    if (!this.#take(">")) return false;
     // No layout has a text that begins with a line end.
-    if (!this.text.startsWith("\n", this.offset))
-      return this.takeText(name, parent.style, children);
+    if (!this.text.startsWith("\n", this.#offset))
+      return this.#takeText(name, parent.style, children);
     const style = name === "metadata" ? LIBXML2 : parent.style;
-    this.open.push({ name, style, children, wanted });
-    this.isJustOpened = true;
-    return this.open.length < MAX_DEPTH;
+    this.#open.push({ name, style, children, wanted });
+    this.#isJustOpened = true;
+    return this.#open.length < MAX_DEPTH;
   }
 
-  private takeText(name: string, style: Style, children: XmlNode[] | undefined): boolean {
-    const [text = ""] = this.match(style.text) ?? [];
+  #takeText(name: string, style: Style, children: XmlNode[] | undefined): boolean {
+    const [text = ""] = this.#match(style.text) ?? [];
     if (text.trim() === "") return false;
     children?.push(decodeReferences(text));
-    return this.take(`</${name}>`);
+    return this.#take(`</${name}>`);
   }
 
   /** Undecoded, by their names; undefined when one is there twice. */
-  private takeAttributes(style: Style): Map<string, string> | undefined {
+  #takeAttributes(style: Style): Map<string, string> | undefined {
     const attributes = new Map<string, string>();
     for (;;) {
-      const [whole, name, value] = this.match(style.attribute) ?? [];
+      const [whole, name, value] = this.#match(style.attribute) ?? [];
       if (whole === undefined || name === undefined || value === undefined) return attributes;
       if (attributes.has(name)) return undefined;
       attributes.set(name, value);
     }
   }
 
-  private match(pattern: RegExp): RegExpExecArray | undefined {
-    pattern.lastIndex = this.offset;
+  #match(pattern: RegExp): RegExpExecArray | undefined {
+    pattern.lastIndex = this.#offset;
     const found = pattern.exec(this.text);
     if (!found) return undefined;
-    this.offset = pattern.lastIndex;
+    this.#offset = pattern.lastIndex;
     return found;
   }
 
-  private take(literal: string): boolean {
-    if (!this.text.startsWith(literal, this.offset)) return false;
-    this.offset += literal.length;
+  #take(literal: string): boolean {
+    if (!this.text.startsWith(literal, this.#offset)) return false;
+    this.#offset += literal.length;
     return true;
   }
 }

@@ -87,20 +87,20 @@ function scanHead(text: string): SnapshotHead | undefined {
 }
 
 class Scan {
-  private offset = 0;
+  #offset = 0;
   constructor(private readonly text: string) {}
 
   take(pattern: RegExp): RegExpExecArray | undefined {
-    pattern.lastIndex = this.offset;
+    pattern.lastIndex = this.#offset;
     const found = pattern.exec(this.text);
     if (!found) return undefined;
-    this.offset = pattern.lastIndex;
+    this.#offset = pattern.lastIndex;
     return found;
   }
 
   takeLiteral(literal: string): boolean {
-    if (!this.text.startsWith(literal, this.offset)) return false;
-    this.offset += literal.length;
+    if (!this.text.startsWith(literal, this.#offset)) return false;
+    this.#offset += literal.length;
     return true;
   }
 }

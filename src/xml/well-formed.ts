@@ -20,10 +20,10 @@ interface OpenElement {
 }
 
 class WellFormedScanner extends XmlCursor {
-  private nodes = 0;
-  private readonly open: OpenElement[] = [];
-  private readonly asciiName = /[A-Za-z_:][-A-Za-z0-9._:]*/y;
-  private anyName: RegExp | undefined;
+  #nodes = 0;
+  readonly #open: OpenElement[] = [];
+  readonly #asciiName = /[A-Za-z_:][-A-Za-z0-9._:]*/y;
+  #anyName: RegExp | undefined;
 
   constructor(
     text: string,
@@ -34,100 +34,100 @@ class WellFormedScanner extends XmlCursor {
   }
 
   /** The name that stands next, or nothing. The full pattern takes long to compile, and few need it. */
-  private matchName(): string {
+  #matchName(): string {
     const start = this.offset;
-    const name = this.match(this.asciiName);
+    const name = this.match(this.#asciiName);
     if (!(this.text.charCodeAt(this.offset) >= 0x80)) return name;
     this.offset = start;
-    return this.match((this.anyName ??= createNameMatcher()));
+    return this.match((this.#anyName ??= createNameMatcher()));
   }
 
   scanDocument(): void {
     if (this.text === "") this.fail("Document is empty");
-    if (/^<\?xml[\t\n\r ]/.test(this.text)) this.scanDeclaration();
-    this.scanMisc();
+    if (/^<\?xml[\t\n\r ]/.test(this.text)) this.#scanDeclaration();
+    this.#scanMisc();
     if (this.text[this.offset] !== "<") this.fail("Start tag expected, '<' not found");
-    this.scanStartTag();
-    while (this.open.length > 0) this.scanContent();
-    this.scanMisc();
+    this.#scanStartTag();
+    while (this.#open.length > 0) this.#scanContent();
+    this.#scanMisc();
     if (this.offset < this.text.length) this.fail("Extra content at the end of the document");
     this.assertNoIllegalCharacter();
   }
 
   /** Comments, instructions and blanks around the root. */
-  private scanMisc(): void {
+  #scanMisc(): void {
     for (;;) {
       this.skipBlanks();
       if (this.at("<!DOCTYPE")) this.fail("document type declarations are not allowed");
-      if (this.at("<!--")) this.scanComment();
-      else if (this.at("<?")) this.scanInstruction();
+      if (this.at("<!--")) this.#scanComment();
+      else if (this.at("<?")) this.#scanInstruction();
       else return;
     }
   }
 
-  private scanContent(): void {
+  #scanContent(): void {
     this.match(/[^<&\]]+/y);
     const next = this.text[this.offset];
-    if (next === "<") this.scanMarkup();
-    else if (next === "&") this.scanReference();
+    if (next === "<") this.#scanMarkup();
+    else if (next === "&") this.#scanReference();
     else if (next === "]") {
       if (this.at("]]>")) this.fail("Sequence ']]>' not allowed in content");
       this.offset++;
-    } else this.failAtEnd();
+    } else this.#failAtEnd();
   }
 
-  private failAtEnd(): never {
-    const last = this.open[this.open.length - 1];
+  #failAtEnd(): never {
+    const last = this.#open[this.#open.length - 1];
     const where = last ? `${last.name} line ${this.lineAt(last.offset)}` : "";
     this.fail(`Premature end of data in tag ${where}`);
   }
 
-  private scanMarkup(): void {
-    if (this.at("</")) this.scanEndTag();
-    else if (this.at("<!--")) this.scanComment();
-    else if (this.at("<![CDATA[")) this.scanCharacterData();
-    else if (this.at("<?")) this.scanInstruction();
-    else this.scanStartTag();
+  #scanMarkup(): void {
+    if (this.at("</")) this.#scanEndTag();
+    else if (this.at("<!--")) this.#scanComment();
+    else if (this.at("<![CDATA[")) this.#scanCharacterData();
+    else if (this.at("<?")) this.#scanInstruction();
+    else this.#scanStartTag();
   }
 
-  private scanStartTag(): void {
+  #scanStartTag(): void {
     const start = this.offset++;
-    const name = this.matchName();
+    const name = this.#matchName();
     if (name === "") this.fail("StartTag: invalid element name");
-    this.count();
-    const repeated = this.scanAttributes();
+    this.#count();
+    const repeated = this.#scanAttributes();
     const isEmpty = this.at("/>");
     if (!isEmpty && !this.at(">"))
       this.fail(`Couldn't find end of Start Tag ${name} line ${this.lineAt(start)}`);
     if (repeated !== undefined) this.fail(`Attribute ${repeated} redefined`);
     this.offset += isEmpty ? 2 : 1;
-    if (this.open.length > this.limits.maxDepth)
+    if (this.#open.length > this.limits.maxDepth)
       this.fail(`Excessive depth in document: ${this.limits.maxDepth}`);
-    if (!isEmpty) this.open.push({ name, offset: start });
+    if (!isEmpty) this.#open.push({ name, offset: start });
   }
 
   /** Returns the name of an attribute that is there twice; libxml2 tells it after the tag. */
-  private scanAttributes(): string | undefined {
+  #scanAttributes(): string | undefined {
     const seen = new Set<string>();
     let repeated: string | undefined;
     this.skipBlanks();
     while (!this.at(">") && !this.at("/>") && this.offset < this.text.length) {
-      const name = this.matchName();
+      const name = this.#matchName();
       if (name === "") this.fail("error parsing attribute name");
       if (seen.has(name)) repeated ??= name;
       seen.add(name);
-      this.count();
+      this.#count();
       this.skipBlanks();
       if (!this.take("=")) this.fail(`Specification mandates value for attribute ${name}`);
       this.skipBlanks();
-      this.scanAttributeValue();
+      this.#scanAttributeValue();
       if (!this.skipBlanks() && !this.at(">") && !this.at("/>"))
         this.fail("attributes construct error");
     }
     return repeated;
   }
 
-  private scanAttributeValue(): void {
+  #scanAttributeValue(): void {
     const quote = this.text[this.offset];
     if (quote !== '"' && quote !== "'") this.fail("AttValue: \" or ' expected");
     this.offset++;
@@ -138,33 +138,33 @@ class WellFormedScanner extends XmlCursor {
       if (next === quote) break;
       if (next === "<") this.fail("Unescaped '<' not allowed in attributes values");
       if (next === undefined) this.fail("AttValue: ' expected");
-      this.scanReference();
+      this.#scanReference();
     }
     this.offset++;
   }
 
-  private scanEndTag(): void {
+  #scanEndTag(): void {
     this.offset += 2;
-    const name = this.matchName() || "unparsable";
+    const name = this.#matchName() || "unparsable";
     this.skipBlanks();
     if (!this.take(">")) this.fail("expected '>'");
-    const opened = this.open.pop();
+    const opened = this.#open.pop();
     if (opened && opened.name !== name)
       this.fail(
         `Opening and ending tag mismatch: ${opened.name} line ${this.lineAt(opened.offset)} and ${name}`,
       );
   }
 
-  private scanReference(): void {
+  #scanReference(): void {
     this.offset++;
-    if (this.take("#")) return this.scanNumericReference();
-    const name = this.matchName();
+    if (this.take("#")) return this.#scanNumericReference();
+    const name = this.#matchName();
     if (name === "") this.fail("xmlParseEntityRef: no name");
     if (!this.take(";")) this.fail("EntityRef: expecting ';'");
     if (!PREDEFINED_ENTITIES.has(name)) this.fail(`Entity '${name}' not defined`);
   }
 
-  private scanNumericReference(): void {
+  #scanNumericReference(): void {
     const isHex = this.take("x");
     const digits = this.match(isHex ? /[\dA-Fa-f]+/y : /\d+/y);
     if (!this.take(";")) this.fail(`CharRef: invalid ${isHex ? "hexadecimal" : "decimal"} value`);
@@ -174,7 +174,7 @@ class WellFormedScanner extends XmlCursor {
       this.fail(`xmlParseCharRef: invalid xmlChar value ${codePoint}`);
   }
 
-  private scanComment(): void {
+  #scanComment(): void {
     const start = this.offset + "<!--".length;
     const end = this.find("--", start, "Comment not terminated");
     this.offset = end;
@@ -183,16 +183,16 @@ class WellFormedScanner extends XmlCursor {
     this.offset = end + "-->".length;
   }
 
-  private scanCharacterData(): void {
+  #scanCharacterData(): void {
     const start = this.offset + "<![CDATA[".length;
     const beginning = this.text.slice(start, -2).slice(0, 50);
     const end = this.find("]]>", start, `CData section not finished\n${beginning}`);
     this.offset = end + "]]>".length;
   }
 
-  private scanInstruction(): void {
+  #scanInstruction(): void {
     this.offset += "<?".length;
-    const target = this.matchName();
+    const target = this.#matchName();
     if (target === "") this.fail("xmlParsePI : no target name");
     if (target === "xml") this.fail("XML declaration allowed only at the start of the document");
     if (target.toLowerCase() === "xml") this.fail("Invalid PI name");
@@ -200,26 +200,26 @@ class WellFormedScanner extends XmlCursor {
     this.offset = this.find("?>", this.offset, `ParsePI: PI ${target} never end ...`) + 2;
   }
 
-  private scanDeclaration(): void {
+  #scanDeclaration(): void {
     this.offset += "<?xml".length;
     this.skipBlanks();
-    const version = this.scanPseudoAttribute("version", /\d\.\d*/y);
+    const version = this.#scanPseudoAttribute("version", /\d\.\d*/y);
     if (version === undefined) this.fail("Malformed declaration expecting version");
     if (!version.startsWith("1.")) this.fail(`Unsupported version '${version}'`);
     if (!this.skipBlanks() && !this.at("?>")) this.fail("Blank needed here");
-    const encoding = this.scanPseudoAttribute("encoding", /[A-Za-z][\w.-]*/y);
+    const encoding = this.#scanPseudoAttribute("encoding", /[A-Za-z][\w.-]*/y);
     if (encoding === "") this.fail("Invalid XML encoding name");
     if (encoding !== undefined && !KNOWN_ENCODINGS.test(encoding))
       this.fail(`Unsupported encoding ${encoding}`);
     if (!this.skipBlanks() && !this.at("?>")) this.fail("Blank needed here");
-    const standalone = this.scanPseudoAttribute("standalone", /yes|no/y);
+    const standalone = this.#scanPseudoAttribute("standalone", /yes|no/y);
     if (standalone === "") this.fail("standalone accepts only 'yes' or 'no'");
     this.skipBlanks();
     if (!this.take("?>")) this.fail("parsing XML declaration: '?>' expected");
   }
 
   /** Undefined when it is not there, empty when its value does not begin with the pattern. */
-  private scanPseudoAttribute(name: string, pattern: RegExp): string | undefined {
+  #scanPseudoAttribute(name: string, pattern: RegExp): string | undefined {
     if (!this.take(name)) return undefined;
     this.skipBlanks();
     if (!this.take("=")) this.fail("expected '='");
@@ -233,8 +233,8 @@ class WellFormedScanner extends XmlCursor {
     return value;
   }
 
-  private count(): void {
-    if (++this.nodes > this.limits.maxNodes)
+  #count(): void {
+    if (++this.#nodes > this.limits.maxNodes)
       this.fail(`more than ${this.limits.maxNodes} elements and attributes`);
   }
 }

@@ -7,13 +7,13 @@ import { syntaxError } from "./syntax-error.js";
  */
 export class XmlCursor {
   protected offset = 0;
-  private readonly illegalAt: number;
+  readonly #illegalAt: number;
 
   constructor(
     protected readonly text: string,
     private readonly documentName: string,
   ) {
-    this.illegalAt = text.search(ILLEGAL_CHARACTER);
+    this.#illegalAt = text.search(ILLEGAL_CHARACTER);
   }
 
   protected match(pattern: RegExp): string {
@@ -62,20 +62,20 @@ export class XmlCursor {
   }
 
   protected fail(problem: string): never {
-    if (this.illegalAt >= 0 && this.illegalAt <= this.offset) this.failAtIllegalCharacter();
+    if (this.#illegalAt >= 0 && this.#illegalAt <= this.offset) this.#failAtIllegalCharacter();
     throw syntaxError(this.documentName, this.text, this.offset, problem);
   }
 
   protected assertNoIllegalCharacter(): void {
-    if (this.illegalAt >= 0) this.failAtIllegalCharacter();
+    if (this.#illegalAt >= 0) this.#failAtIllegalCharacter();
   }
 
-  private failAtIllegalCharacter(): never {
-    const value = this.text.charCodeAt(this.illegalAt);
+  #failAtIllegalCharacter(): never {
+    const value = this.text.charCodeAt(this.#illegalAt);
     const problem =
       value < 0x20
         ? `PCDATA invalid Char value ${value}`
         : `Char 0x${value.toString(16).toUpperCase()} out of allowed range`;
-    throw syntaxError(this.documentName, this.text, this.illegalAt, problem);
+    throw syntaxError(this.documentName, this.text, this.#illegalAt, problem);
   }
 }

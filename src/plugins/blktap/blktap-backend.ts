@@ -52,21 +52,21 @@ export class BlktapBackend implements DiskBackend {
   readonly keepsPaths = true;
   readonly longestChain = MAX_CHAIN_DEPTH;
   readonly operations: DiskOperations;
-  private readonly files: ImageFiles;
-  private readonly users: ImageUsers;
-  private readonly engine: MergeEngine;
-  private readonly inspector: VhdInspector;
+  readonly #files: ImageFiles;
+  readonly #users: ImageUsers;
+  readonly #engine: MergeEngine;
+  readonly #inspector: VhdInspector;
 
   constructor(options: BlktapBackendOptions = {}) {
-    this.files = options.files ?? hostImageFiles;
-    this.users = new ImageUsers(this.files, options.tapCtl);
-    this.engine = chooseEngine(this.files, options);
+    this.#files = options.files ?? hostImageFiles;
+    this.#users = new ImageUsers(this.#files, options.tapCtl);
+    this.#engine = chooseEngine(this.#files, options);
     const imageFolders = options.imageFolders ?? [];
-    this.inspector = new VhdInspector(this.files, imageFolders);
+    this.#inspector = new VhdInspector(this.#files, imageFolders);
     this.operations = blktapOperations({
-      files: this.files,
-      users: this.users,
-      engine: this.engine,
+      files: this.#files,
+      users: this.#users,
+      engine: this.#engine,
       imageFolders,
       stallLimitBytes: options.stallLimitBytes,
     });
@@ -76,14 +76,14 @@ export class BlktapBackend implements DiskBackend {
     const refusal =
       generalRefusal(disk, { ...wish, live: false }) ??
       refuseForm(disk, wish) ??
-      (wish.live ? await this.refuseLive(disk, wish) : undefined);
+      (wish.live ? await this.#refuseLive(disk, wish) : undefined);
     if (refusal) return refusal;
     const image = imageOfDisk(disk);
     if (!image) return refuse(`disk '${disk.target}' has no image`, "Leave it out.");
     try {
-      await this.assertWhole(image, wish);
-      if (wish.verb === "delete") this.engine.assertAvailable();
-      if (!wish.live) await this.users.assertUnused([image.path]);
+      await this.#assertWhole(image, wish);
+      if (wish.verb === "delete") this.#engine.assertAvailable();
+      if (!wish.live) await this.#users.assertUnused([image.path]);
       return POSSIBLE;
     } catch (error) {
       return refuseFor(error);
@@ -91,20 +91,20 @@ export class BlktapBackend implements DiskBackend {
   }
 
   inspect(image: ImageRef): Promise<ImageInfo> {
-    return this.inspector.inspect(image);
+    return this.#inspector.inspect(image);
   }
 
   findDependents(image: ImageRef, candidates?: readonly string[]): Promise<readonly string[]> {
-    return this.inspector.findDependents(image, candidates);
+    return this.#inspector.findDependents(image, candidates);
   }
 
-  private async assertWhole(image: ImageRef, { verb }: DiskWish): Promise<void> {
-    if (verb !== "delete") return assertExtensible(this.files, image);
-    const chain = await openChain(this.files, image.path, chainFormat(image));
+  async #assertWhole(image: ImageRef, { verb }: DiskWish): Promise<void> {
+    if (verb !== "delete") return assertExtensible(this.#files, image);
+    const chain = await openChain(this.#files, image.path, chainFormat(image));
     await chain.close();
   }
 
-  private async refuseLive(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict | undefined> {
+  async #refuseLive(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict | undefined> {
     const name = `disk '${disk.target}'`;
     if (wish.verb === "revert")
       return refuse(`${name} is in use by the running guest`, "Shut the guest down first.");
@@ -113,7 +113,7 @@ export class BlktapBackend implements DiskBackend {
         `${name} is raw and becomes a VHD at its first snapshot, which the running guest's configuration does not follow`,
         "Shut the guest down for the first snapshot.",
       );
-    if (await this.users.canPause()) return undefined;
+    if (await this.#users.canPause()) return undefined;
     return refuse(
       `${name} is in use by tapdisk and tap-ctl was not found`,
       "Install the blktap tools, or shut the guest down first.",

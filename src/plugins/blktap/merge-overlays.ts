@@ -30,7 +30,7 @@ import { chainFormat, standsOn } from "./new-overlay.js";
  * is gone it has happened.
  */
 export class OverlayMerger {
-  private readonly parts: OverlayParts;
+  readonly #parts: OverlayParts;
 
   constructor(
     private readonly files: ImageFiles,
@@ -39,7 +39,7 @@ export class OverlayMerger {
     private readonly imageFolders: readonly string[],
     stallLimitBytes?: number,
   ) {
-    this.parts = new OverlayParts(files, users, stallLimitBytes);
+    this.#parts = new OverlayParts(files, users, stallLimitBytes);
   }
 
   /**
@@ -49,7 +49,7 @@ export class OverlayMerger {
   async merge(step: MergeStep, context: OperationContext): Promise<void> {
     if (await this.isMerged(step, context.evidence)) return;
     const mergePart = (part: MergeStep) => this.#mergeOne(part, context);
-    const rest = await this.parts.shrink(step, mergePart, context);
+    const rest = await this.#parts.shrink(step, mergePart, context);
     await this.#mergeOne(rest, context);
   }
 
@@ -60,7 +60,7 @@ export class OverlayMerger {
   async assertReady(step: MergeStep, evidence: Evidence): Promise<void> {
     if (await this.isMerged(step, evidence)) return;
     // A merge that was interrupted left them, and knows what to do with them.
-    if (await this.parts.arePending(step.overlay, evidence)) return;
+    if (await this.#parts.arePending(step.overlay, evidence)) return;
     const { base, overlay } = step;
     await this.#assertOverlayOf(step);
     await this.users.assertOnlyTapdisks([overlay.path, base.path]);
@@ -78,7 +78,7 @@ export class OverlayMerger {
     const below = await this.files.identify(base.path);
     if (below && below.id === evidence.found(base.path)) return false;
     if (!(await this.files.identify(overlay.path))) return false;
-    if (await this.parts.arePending(overlay, evidence)) return false;
+    if (await this.#parts.arePending(overlay, evidence)) return false;
     return !(await standsOn(this.files, overlay.path, base.path));
   }
 

@@ -26,14 +26,14 @@ type MergePart = (step: MergeStep) => Promise<void>;
  * how far it came.
  */
 export class OverlayParts {
-  private readonly freezer: DiskFreezer;
+  readonly #freezer: DiskFreezer;
 
   constructor(
     private readonly files: ImageFiles,
     private readonly users: ImageUsers,
     private readonly stallLimitBytes = DEFAULT_STALL_LIMIT_BYTES,
   ) {
-    this.freezer = new DiskFreezer(files, users);
+    this.#freezer = new DiskFreezer(files, users);
   }
 
   /**
@@ -82,7 +82,7 @@ export class OverlayParts {
     for (const part of partsOf(step.overlay, evidence)) {
       const partFile = await this.files.identify(part.path);
       const isHalfFrozen = partFile && (!overlayFile || partFile.id === overlayFile.id);
-      if (isHalfFrozen) await this.freezer.freeze([freezeStep(step, part)], context);
+      if (isHalfFrozen) await this.#freezer.freeze([freezeStep(step, part)], context);
     }
     await dropTemporary(this.files, step.overlay.path, evidence);
     const top = await this.#partBelow(step.overlay, evidence);
@@ -102,7 +102,7 @@ export class OverlayParts {
       ({ path }) => path !== step.base.path,
     );
     if (!part) throw new DomsnapError("internal-error", "both parts are in use");
-    await this.freezer.freeze([freezeStep(step, part)], context);
+    await this.#freezer.freeze([freezeStep(step, part)], context);
     await mergePart({ ...step, overlay: part, relink: [step.overlay] });
     return { ...step, base: part };
   }

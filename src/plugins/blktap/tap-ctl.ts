@@ -33,39 +33,39 @@ export function isPaused({ state }: Tapdisk): boolean {
  */
 export class TapCtl {
   readonly program: string;
-  private readonly timeoutMs: number;
+  readonly #timeoutMs: number;
 
   constructor({ program = "tap-ctl", timeoutMs = DEFAULT_TIMEOUT_MS }: TapCtlOptions = {}) {
     this.program = program;
-    this.timeoutMs = timeoutMs;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** All disks of all tapdisks; `undefined` when the program is not installed. */
   async list(): Promise<Tapdisk[] | undefined> {
     // Most hosts do not have it, and finding that out by starting it takes as long as a snapshot.
     if (!isToolInstalled(this.program)) return undefined;
-    const { stdout } = await this.call(["list"]);
+    const { stdout } = await this.#call(["list"]);
     return stdout.split("\n").flatMap((line) => parseLine(line) ?? []);
   }
 
   /** The files that a tapdisk has open for a disk, topmost first; none while it is paused. */
   async images({ pid, minor }: Tapdisk): Promise<string[]> {
-    const { stdout } = await this.call(["stats", ...addressOf(pid, minor)]);
+    const { stdout } = await this.#call(["stats", ...addressOf(pid, minor)]);
     return imagesOfStats(stdout);
   }
 
   /** Waits for running requests and closes all files. Does nothing if it is paused already. */
   async pause({ pid, minor }: Tapdisk): Promise<void> {
-    await this.call(["pause", ...addressOf(pid, minor)]);
+    await this.#call(["pause", ...addressOf(pid, minor)]);
   }
 
   /** Opens the path again and lets the guest go on. */
   async unpause({ pid, minor }: Tapdisk): Promise<void> {
-    await this.call(["unpause", ...addressOf(pid, minor)]);
+    await this.#call(["unpause", ...addressOf(pid, minor)]);
   }
 
-  private call(args: readonly string[]) {
-    return runTool(this.program, args, { timeoutMs: this.timeoutMs });
+  #call(args: readonly string[]) {
+    return runTool(this.program, args, { timeoutMs: this.#timeoutMs });
   }
 }
 

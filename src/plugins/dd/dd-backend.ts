@@ -37,21 +37,21 @@ export class DdBackend implements DiskBackend {
   readonly offer = ddProfile.offer;
   readonly forms = ddProfile.forms;
   readonly operations: DiskOperations;
-  private readonly imageFolders: readonly string[];
+  readonly #imageFolders: readonly string[];
 
   constructor(options: DdBackendOptions = {}) {
-    this.imageFolders = options.imageFolders ?? [];
-    this.operations = ddOperations(this.imageFolders);
+    this.#imageFolders = options.imageFolders ?? [];
+    this.operations = ddOperations(this.#imageFolders);
   }
 
   async assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict> {
     const image = imageOfDisk(disk);
-    const refusal = this.refuseForm(disk, wish) ?? generalRefusal(disk, wish);
+    const refusal = this.#refuseForm(disk, wish) ?? generalRefusal(disk, wish);
     if (refusal) return refusal;
     if (!image) return refuse(`disk '${disk.target}' has no image`, "Leave it out.");
     try {
       await readCopySource(image.path);
-      if (wish.verb === "revert") await assertNotBackedOn(image, this.imageFolders);
+      if (wish.verb === "revert") await assertNotBackedOn(image, this.#imageFolders);
       return POSSIBLE;
     } catch (error) {
       return refuseFor(error);
@@ -63,10 +63,10 @@ export class DdBackend implements DiskBackend {
   }
 
   findDependents(image: ImageRef, candidates?: readonly string[]): Promise<readonly string[]> {
-    return findBackedBy(image.path, this.imageFolders, candidates);
+    return findBackedBy(image.path, this.#imageFolders, candidates);
   }
 
-  private refuseForm(disk: DomainDisk, wish: DiskWish): DiskVerdict | undefined {
+  #refuseForm(disk: DomainDisk, wish: DiskWish): DiskVerdict | undefined {
     const format = disk.format ?? "raw";
     if (wish.mode === "internal")
       return refuse(

@@ -39,15 +39,18 @@ export class QdiskBackend implements DiskBackend {
   readonly forms = qdiskProfile.forms;
   readonly longestChain = MAX_CHAIN_IMAGES;
   readonly operations: DiskOperations;
-  private readonly qemuImg: QemuImg;
-  private readonly inspector: QemuInspector;
-  private readonly imageFolders: readonly string[];
+  readonly #qemuImg: QemuImg;
+  readonly #inspector: QemuInspector;
+  readonly #imageFolders: readonly string[];
 
   constructor(options: QdiskBackendOptions = {}) {
-    this.qemuImg = options.qemuImg ?? new QemuImg();
-    this.imageFolders = options.imageFolders ?? [];
-    this.inspector = new QemuInspector({ qemuImg: this.qemuImg, imageFolders: this.imageFolders });
-    this.operations = qdiskOperations({ qemuImg: this.qemuImg, imageFolders: this.imageFolders });
+    this.#qemuImg = options.qemuImg ?? new QemuImg();
+    this.#imageFolders = options.imageFolders ?? [];
+    this.#inspector = new QemuInspector({
+      qemuImg: this.#qemuImg,
+      imageFolders: this.#imageFolders,
+    });
+    this.operations = qdiskOperations({ qemuImg: this.#qemuImg, imageFolders: this.#imageFolders });
   }
 
   async assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict> {
@@ -57,9 +60,9 @@ export class QdiskBackend implements DiskBackend {
     if (!image) return refuse(`disk '${disk.target}' has no image`, "Leave it out.");
     try {
       await assertSafeChain(image);
-      await this.qemuImg.info(image, { shared: wish.live });
+      await this.#qemuImg.info(image, { shared: wish.live });
       if (wish.verb === "revert" && wish.mode === "internal")
-        await assertNotBackedOn(image, this.imageFolders);
+        await assertNotBackedOn(image, this.#imageFolders);
       return POSSIBLE;
     } catch (error) {
       return refuseFor(error);
@@ -67,11 +70,11 @@ export class QdiskBackend implements DiskBackend {
   }
 
   inspect(image: ImageRef): Promise<ImageInfo> {
-    return this.inspector.inspect(image);
+    return this.#inspector.inspect(image);
   }
 
   findDependents(image: ImageRef, candidates?: readonly string[]): Promise<readonly string[]> {
-    return this.inspector.findDependents(image, candidates);
+    return this.#inspector.findDependents(image, candidates);
   }
 }
 

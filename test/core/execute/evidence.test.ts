@@ -59,7 +59,7 @@ class Host {
 
   environment(): ExecutionEnvironment {
     const { journal } = this;
-    const handlers = { disks: () => this.operations(), domain: {}, records: {} };
+    const handlers = { disks: () => this.#operations(), domain: {}, records: {} };
     const signal = new AbortController().signal;
     const identify = (place: string) => {
       const identity = this.files.get(place);
@@ -68,45 +68,45 @@ class Host {
     return { handlers, journal, identify, signal, emit: () => undefined };
   }
 
-  private operations(): DiskOperations {
+  #operations(): DiskOperations {
     const settle = () => Promise.resolve("done" as const);
     return {
       "disks.snapshot": {
         settle,
         run: async (_operation, { evidence }) => {
           await evidence.record(overlay.path, "overlay");
-          this.reach("made");
+          this.#reach("made");
           this.files.set(overlay.path, "overlay");
-          this.reach("named");
+          this.#reach("named");
         },
-        undo: (_operation, { evidence }) => this.remove(overlay.path, evidence),
+        undo: (_operation, { evidence }) => this.#remove(overlay.path, evidence),
       },
       "disks.stage": {
         settle,
-        run: () => this.note("run disks.stage"),
-        undo: () => this.note("undo disks.stage"),
+        run: () => this.#note("run disks.stage"),
+        undo: () => this.#note("undo disks.stage"),
       },
       "disks.revert": {
         settle,
         run: ({ disks }) =>
-          this.note(`run disks.revert ${disks.map((disk) => disk.target).join()}`),
+          this.#note(`run disks.revert ${disks.map((disk) => disk.target).join()}`),
       },
     };
   }
 
-  private remove(path: string, evidence: Evidence): Promise<void> {
+  #remove(path: string, evidence: Evidence): Promise<void> {
     const identity = this.files.get(path);
     if (identity !== undefined && evidence.made(path).includes(identity)) this.files.delete(path);
-    return this.note("undo disks.snapshot");
+    return this.#note("undo disks.snapshot");
   }
 
-  private note(call: string): Promise<void> {
+  #note(call: string): Promise<void> {
     this.log.push(call);
-    this.reach(call as Instant);
+    this.#reach(call as Instant);
     return Promise.resolve();
   }
 
-  private reach(instant: Instant): void {
+  #reach(instant: Instant): void {
     this.meanwhile[instant]?.();
   }
 }

@@ -34,15 +34,15 @@ class PowerCut extends Error {}
 class World {
   readonly facts = new Set<string>();
   readonly journal = new MemoryJournal();
-  private stepsLeft = Number.POSITIVE_INFINITY;
+  #stepsLeft = Number.POSITIVE_INFINITY;
   failAt: { readonly operation: string; readonly when: "before" | "after" } | undefined;
 
   cutPowerAfter(steps: number): void {
-    this.stepsLeft = steps;
+    this.#stepsLeft = steps;
   }
 
   step(): void {
-    if (this.stepsLeft-- <= 0) throw new PowerCut("the power is gone");
+    if (this.#stepsLeft-- <= 0) throw new PowerCut("the power is gone");
   }
 
   environment(signal = new AbortController().signal): ExecutionEnvironment & {
@@ -57,7 +57,7 @@ class World {
     };
     const identify = () => Promise.resolve([]);
     const emit = (event: ProgressEvent) => events.push(event);
-    return { handlers, journal: this.guarded(), identify, signal, emit, events };
+    return { handlers, journal: this.#guarded(), identify, signal, emit, events };
   }
 
   work(): UndoableWork<Operation> {
@@ -69,10 +69,10 @@ class World {
       settle,
       run: async (operation) => {
         this.step();
-        this.fail(operation, "before");
+        this.#fail(operation, "before");
         this.facts.add(factOf(operation));
         this.step();
-        this.fail(operation, "after");
+        this.#fail(operation, "after");
         await Promise.resolve();
       },
       undo: async (operation) => {
@@ -83,13 +83,13 @@ class World {
     };
   }
 
-  private fail(operation: Operation, when: "before" | "after"): void {
+  #fail(operation: Operation, when: "before" | "after"): void {
     if (this.failAt?.operation === factOf(operation) && this.failAt.when === when)
       throw new DomsnapError("no-space", "no room left");
   }
 
   /** The journal, whose calls are lost with the power too. */
-  private guarded(): Journal {
+  #guarded(): Journal {
     const { journal } = this;
     const guard =
       <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>

@@ -24,12 +24,12 @@ export type TapContents = Readonly<Record<string, string>>;
 export class TapLab {
   readonly folder = mkdtempSync(join(tmpdir(), "domsnap-tap-"));
   readonly images = join(this.folder, "images");
-  private readonly definitions = join(this.folder, "domains");
-  readonly uri = `file://${this.definitions}`;
+  readonly #definitions = join(this.folder, "domains");
+  readonly uri = `file://${this.#definitions}`;
 
   static async create(): Promise<TapLab> {
     const lab = new TapLab();
-    mkdirSync(lab.definitions);
+    mkdirSync(lab.#definitions);
     mkdirSync(lab.images);
     await makeDynamic(lab.path("a.vhd"), DISK_BYTES);
     await makeDynamic(lab.path("b.vhd"), DISK_BYTES);

@@ -27,87 +27,87 @@ interface UnsyncedWrite {
  */
 export class FaultyFiles implements ImageFiles {
   changes = 0;
-  private unsynced: UnsyncedWrite[] = [];
+  #unsynced: UnsyncedWrite[] = [];
 
   constructor(
     private readonly crashAt = Infinity,
     private readonly loss: Loss = "none",
   ) {}
 
-  readonly identify = (path: string) => this.alive(() => hostImageFiles.identify(path));
-  readonly realPath = (path: string) => this.alive(() => hostImageFiles.realPath(path));
+  readonly identify = (path: string) => this.#alive(() => hostImageFiles.identify(path));
+  readonly realPath = (path: string) => this.#alive(() => hostImageFiles.realPath(path));
 
   async open(path: string, access: "read" | "write"): Promise<ImageFile> {
-    return this.wrap(await this.alive(() => hostImageFiles.open(path, access)));
+    return this.#wrap(await this.#alive(() => hostImageFiles.open(path, access)));
   }
   async create(...args: Parameters<ImageFiles["create"]>): Promise<ImageFile> {
-    return this.wrap(await this.change(() => hostImageFiles.create(...args)));
+    return this.#wrap(await this.#change(() => hostImageFiles.create(...args)));
   }
   link(path: string, name: string): Promise<boolean> {
-    return this.change(() => hostImageFiles.link(path, name));
+    return this.#change(() => hostImageFiles.link(path, name));
   }
   setMode(path: string, mode: number): Promise<void> {
-    return this.change(() => hostImageFiles.setMode(path, mode));
+    return this.#change(() => hostImageFiles.setMode(path, mode));
   }
   rename(from: string, to: string): Promise<void> {
-    return this.change(() => hostImageFiles.rename(from, to));
+    return this.#change(() => hostImageFiles.rename(from, to));
   }
   unlink(path: string): Promise<void> {
-    return this.change(() => hostImageFiles.unlink(path));
+    return this.#change(() => hostImageFiles.unlink(path));
   }
 
-  private get isDead(): boolean {
+  get #isDead(): boolean {
     return this.changes > this.crashAt;
   }
 
-  private alive<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.isDead) return Promise.reject(new Crash());
+  #alive<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#isDead) return Promise.reject(new Crash());
     return work();
   }
 
-  private change<Result>(work: () => Promise<Result>): Promise<Result> {
+  #change<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.changes++ >= this.crashAt) return Promise.reject(new Crash());
     return work();
   }
 
-  private wrap(file: ImageFile): ImageFile {
+  #wrap(file: ImageFile): ImageFile {
     return {
       path: file.path,
-      sizeBytes: () => this.alive(() => file.sizeBytes()),
-      read: (buffer, offset) => this.alive(() => file.read(buffer, offset)),
+      sizeBytes: () => this.#alive(() => file.sizeBytes()),
+      read: (buffer, offset) => this.#alive(() => file.read(buffer, offset)),
       write: async (buffer, offset) => {
-        await this.alive(() => this.remember(file, offset, buffer.length));
+        await this.#alive(() => this.#remember(file, offset, buffer.length));
         const isLast = this.changes === this.crashAt;
         if (isLast && this.loss === "torn") await file.write(firstHalf(buffer, offset), offset);
-        await this.change(() => file.write(buffer, offset));
+        await this.#change(() => file.write(buffer, offset));
       },
       truncate: async (sizeBytes) => {
-        await this.alive(() => this.remember(file, sizeBytes, 0));
-        await this.change(() => file.truncate(sizeBytes));
+        await this.#alive(() => this.#remember(file, sizeBytes, 0));
+        await this.#change(() => file.truncate(sizeBytes));
       },
       sync: async () => {
-        await this.alive(() => Promise.resolve());
-        this.unsynced = this.unsynced.filter((write) => write.file !== file);
+        await this.#alive(() => Promise.resolve());
+        this.#unsynced = this.#unsynced.filter((write) => write.file !== file);
       },
       close: async () => {
-        if (this.isDead) await this.loseUnsynced(file);
+        if (this.#isDead) await this.#loseUnsynced(file);
         await file.close();
       },
     };
   }
 
-  private async remember(file: ImageFile, offset: number, length: number): Promise<void> {
+  async #remember(file: ImageFile, offset: number, length: number): Promise<void> {
     if (this.loss === "none" || this.loss === "torn") return;
     const sizeBefore = await file.sizeBytes();
     const end = Math.max(offset + length, sizeBefore);
     const before = Buffer.alloc(length === 0 ? Math.max(0, end - offset) : length);
     await file.read(before, offset);
-    this.unsynced.push({ file, offset, before, sizeBefore });
+    this.#unsynced.push({ file, offset, before, sizeBefore });
   }
 
-  private async loseUnsynced(file: ImageFile): Promise<void> {
-    const lost = this.unsynced.filter((write) => write.file === file).reverse();
-    this.unsynced = this.unsynced.filter((write) => write.file !== file);
+  async #loseUnsynced(file: ImageFile): Promise<void> {
+    const lost = this.#unsynced.filter((write) => write.file === file).reverse();
+    this.#unsynced = this.#unsynced.filter((write) => write.file !== file);
     for (const [index, { offset, before, sizeBefore }] of lost.entries()) {
       if (this.loss === "some" && index % 2 === 1) continue;
       if (before.length > 0) await file.write(before, offset);

@@ -3,15 +3,16 @@ import { TapCtl, type Tapdisk } from "../../../../src/plugins/blktap/tap-ctl.js"
 
 /** One running disk without a program behind it, for tests that pause it very often. */
 export class MemoryTapCtl extends TapCtl {
-  private state = 0;
-  private writes = 1;
+  #state = 0;
+  #writes = 1;
 
   constructor(private readonly path: string) {
     super();
   }
 
   override list(): Promise<Tapdisk[]> {
-    const { state, path } = this;
+    const { path } = this;
+    const state = this.#state;
     return Promise.resolve([{ pid: 1_000_000_000, minor: 0, state, type: "vhd", path }]);
   }
 
@@ -20,14 +21,14 @@ export class MemoryTapCtl extends TapCtl {
   }
 
   override pause(): Promise<void> {
-    this.state = 0x2a;
+    this.#state = 0x2a;
     return Promise.resolve();
   }
 
   /** The guest goes on by writing again what it has. */
   override unpause(): Promise<void> {
-    this.state = 0;
-    if (this.writes-- > 0) {
+    this.#state = 0;
+    if (this.#writes-- > 0) {
       const sector = readAsGuest(this.path, "vhd").subarray(0, 512);
       writeAsGuest(this.path, "vhd", 0, sector);
     }

@@ -30,7 +30,7 @@ interface TapState {
 /** Running disks behind a stand-in for tap-ctl. */
 export class TapWorld {
   readonly tapCtl: TapCtl;
-  private readonly stateFile: string;
+  readonly #stateFile: string;
 
   constructor(
     private readonly folder: string,
@@ -39,17 +39,17 @@ export class TapWorld {
     const program = join(folder, "tap-ctl");
     copyFileSync(SCRIPT, program);
     chmodSync(program, 0o755);
-    this.stateFile = join(folder, "state.json");
+    this.#stateFile = join(folder, "state.json");
     this.tapCtl = new TapCtl({ program, timeoutMs });
     this.save({ tapdisks: [], faults: {} });
   }
 
   get state(): TapState {
-    return JSON.parse(readFileSync(this.stateFile, "utf8")) as TapState;
+    return JSON.parse(readFileSync(this.#stateFile, "utf8")) as TapState;
   }
 
   save(state: TapState): void {
-    writeFileSync(this.stateFile, JSON.stringify(state));
+    writeFileSync(this.#stateFile, JSON.stringify(state));
   }
 
   /** A tapdisk that serves a chain. */

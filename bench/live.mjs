@@ -7,12 +7,12 @@ import { compare } from "./lib/measure.mjs";
 
 const BY_HAND = "QMP by hand";
 const VIRSH = "virsh --live";
-/** How much longer than with QEMU's bare commands a guest may stand still. */
-const PAUSE_GOAL = { extraMs: 10 };
-/** How long it may stand still, against libvirt. */
+/** How much longer than with QEMU's bare commands a guest may be paused. */
+const DOWNTIME_GOAL = { extraMs: 10 };
+/** How long it may be paused, against libvirt. */
 const LIBVIRT_GOAL = 0.25;
 
-/** Snapshots with memory of running guests: how long they stand still, and how long it all takes. */
+/** Snapshots with memory of running guests: how long they are paused, and how long it all takes. */
 export async function benchLive({ rounds = 5 } = {}) {
   const rows = [];
   for (const disks of [1, 4, 16]) {
@@ -25,12 +25,12 @@ export async function benchLive({ rounds = 5 } = {}) {
     const what = (kind) => `${kind}, memory and ${String(disks)} disk${disks === 1 ? "" : "s"}`;
     const { domsnap, manual } = found;
     rows.push(
-      compare(what("pause"), domsnap.pauseMs, BY_HAND, manual.pauseMs, PAUSE_GOAL),
+      compare(what("downtime"), domsnap.downtimeMs, BY_HAND, manual.downtimeMs, DOWNTIME_GOAL),
       compare(what("wall"), domsnap.wallMs, BY_HAND, manual.wallMs),
     );
     if (found.virsh)
       rows.push(
-        compare(what("pause"), domsnap.pauseMs, VIRSH, found.virsh.pauseMs, LIBVIRT_GOAL),
+        compare(what("downtime"), domsnap.downtimeMs, VIRSH, found.virsh.downtimeMs, LIBVIRT_GOAL),
         compare(what("wall"), domsnap.wallMs, VIRSH, found.virsh.wallMs),
       );
   }
@@ -49,7 +49,7 @@ export async function benchLive({ rounds = 5 } = {}) {
   };
 }
 
-/** Guests of one kind each, in turn; those that are not measured stand still. */
+/** Guests of one kind each, in turn; those that are not measured are paused. */
 async function measure(kinds, disks, rounds) {
   return withFolder(async (folder) => {
     const guests = {};
@@ -57,16 +57,16 @@ async function measure(kinds, disks, rounds) {
     try {
       for (const [name, Guest] of Object.entries(kinds)) {
         guests[name] = new Guest(join(folder, name), disks);
-        found[name] = { pauseMs: [], wallMs: [] };
+        found[name] = { downtimeMs: [], wallMs: [] };
         await guests[name].start();
       }
       for (let round = -1; round < rounds; round++)
         for (const [name, guest] of Object.entries(guests)) {
           await guest.wake();
-          const { pauseMs, wallMs } = await guest.snapshot();
+          const { downtimeMs, wallMs } = await guest.snapshot();
           await guest.rest();
           if (round < 0) continue;
-          found[name].pauseMs.push(pauseMs);
+          found[name].downtimeMs.push(downtimeMs);
           found[name].wallMs.push(wallMs);
         }
       return found;

@@ -119,7 +119,7 @@ export class DomsnapGuest extends PlainGuest {
     const began = performance.now();
     const json = this.domsnap("--json", "snapshot-create-as", "guest", name, "--memspec", memory);
     const wallMs = performance.now() - began;
-    return { pauseMs: JSON.parse(json).measures.pauseMs, wallMs };
+    return { downtimeMs: JSON.parse(json).measures.downtimeMs, wallMs };
   }
 }
 
@@ -161,11 +161,11 @@ export class ManualGuest extends PlainGuest {
     await qmp.execute("transaction", { actions });
     const uri = `exec:cat > ${join(this.folder, `${name}.mem`)}`;
     await qmp.execute("migrate", { uri });
-    const pauseMs = millisecondsBetween(await stopped, await resumed);
+    const downtimeMs = millisecondsBetween(await stopped, await resumed);
     while ((await qmp.execute("query-migrate")).status !== "completed") await sleep(20);
     await capability(false);
     qmp.close();
-    return { pauseMs, wallMs: performance.now() - began };
+    return { downtimeMs, wallMs: performance.now() - began };
   }
 }
 
@@ -234,9 +234,9 @@ export class VirshGuest {
       `${name} created`,
     );
     const wallMs = performance.now() - began;
-    const pauseMs = millisecondsBetween(await stopped, await resumed);
+    const downtimeMs = millisecondsBetween(await stopped, await resumed);
     qmp.close();
-    return { pauseMs, wallMs };
+    return { downtimeMs, wallMs };
   }
 
   async close() {

@@ -57,7 +57,7 @@ export class QemuImg {
   }
 
   /** Makes an internal snapshot the present state. By ID: qemu-img prefers it to an equal tag. */
-  async applySnapshot(image: FormattedImage, id: string, options?: CallOptions): Promise<void> {
+  async revertToSnapshot(image: FormattedImage, id: string, options?: CallOptions): Promise<void> {
     await this.#call("snapshot", ["-q", "-a", id], image, options);
   }
 

@@ -84,7 +84,7 @@ export class InternalSnapshots {
     const failures: DomsnapError[] = [];
     for (const step of steps) {
       try {
-        await this.#applyOne(step, tag, context);
+        await this.#revertOne(step, tag, context);
       } catch (error) {
         failures.push(asDomsnapError(error));
       }
@@ -127,10 +127,10 @@ export class InternalSnapshots {
     return id !== undefined && (await isPresentState(step.image.path, id));
   }
 
-  async #applyOne(step: InternalStep, tag: string, context: OperationContext): Promise<void> {
+  async #revertOne(step: InternalStep, tag: string, context: OperationContext): Promise<void> {
     const id = await this.#find(step.image, tag);
     if (id === undefined) throw missingSnapshot(step.image, tag);
-    await this.qemuImg.applySnapshot(step.image, id, { signal: context.signal });
+    await this.qemuImg.revertToSnapshot(step.image, id, { signal: context.signal });
     await syncFile(step.image.path);
   }
 

@@ -73,7 +73,10 @@ describe("QemuImg", () => {
     await qemuImg.createSnapshot(qcow2("image"), "x");
     await guestWrites(qcow2("image"), 9, 0, "64k");
     const { snapshots } = await qemuImg.info(qcow2("image"));
-    await qemuImg.applySnapshot(qcow2("image"), snapshots.find(({ tag }) => tag === "2")?.id ?? "");
+    await qemuImg.revertToSnapshot(
+      qcow2("image"),
+      snapshots.find(({ tag }) => tag === "2")?.id ?? "",
+    );
     expect(await firstByte("image")).to.equal(1);
   });
 

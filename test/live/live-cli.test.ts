@@ -103,7 +103,7 @@ describe("a real guest through the command line", function () {
     const created = await domsnap(...["--json", "snapshot-create-as", "guest", "s", "--disk-only"]);
     const { measures } = JSON.parse(created) as { measures: unknown };
     expect(measures).to.deep.equal({
-      pauseMs: 0,
+      downtimeMs: 0,
       bytesWritten: 0,
       consistency: "crash-consistent",
     });

@@ -55,7 +55,7 @@ describe("merges under a running guest's feet", function () {
     expect(step.base.path).to.match(/\.a$/);
     const { measures, warnings } = await lab.service.delete("guest", "b", {});
     expect(warnings).to.deep.equal([]);
-    expect(measures?.pauseMs).to.equal(0);
+    expect(measures?.downtimeMs).to.equal(0);
     expect(measures?.bytesWritten).to.be.within(1, step.bytes ?? 0);
     expect(await lab.presentImages()).to.deep.equal([top]);
     expect(backingOf(top)).to.equal(lab.disks[0]?.path);
@@ -88,12 +88,12 @@ describe("merges under a running guest's feet", function () {
     execFileSync("qemu-img", ["check", "-q", "-r", "leaks", top], { stdio: "pipe" });
   });
 
-  it("tell how long the guest stood still, and what they copied", async () => {
+  it("tell how long the guest was paused, and what they copied", async () => {
     await open({ disks: 2 });
     await take("a");
     await lab.steps(3);
     const { measures } = await lab.service.delete("guest", "a", {});
-    expect(measures?.pauseMs).to.be.within(0.001, patience(20_000));
+    expect(measures?.downtimeMs).to.be.within(0.001, patience(20_000));
     expect(measures?.bytesWritten).to.be.greaterThan(0);
     await lab.expectHealthy();
   });

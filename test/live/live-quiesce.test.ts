@@ -63,7 +63,7 @@ describe("file systems that the guest's agent freezes", function () {
       const quiet = lab.document("quiet", { mode: "external" });
       const { measures, plans, warnings } = await lab.service.create("guest", quiet, QUIESCE);
       expect(warnings).to.deep.equal([]);
-      expect(measures).to.include({ pauseMs: 0, consistency: "filesystem" });
+      expect(measures).to.include({ downtimeMs: 0, consistency: "filesystem" });
       expect(measures?.frozenMs).to.be.greaterThan(0);
       expect(plans[0]?.before.map(({ kind }) => kind).slice(0, 4)).to.deep.equal([
         "domain.prepare-capture",

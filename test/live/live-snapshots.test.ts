@@ -54,7 +54,7 @@ describe("snapshots of a running guest", function () {
     const measures = await create("s");
     const after = lab.console.ticks;
     expect(measures.consistency).to.equal("memory");
-    expect(measures.pauseMs).to.be.within(1, patience(20_000));
+    expect(measures.downtimeMs).to.be.within(1, patience(20_000));
     expect(measures.bytesWritten).to.be.greaterThan(1024 * 1024);
     await lab.expectHealthy();
     await lab.service.revert("guest", "s", {});
@@ -75,7 +75,7 @@ describe("snapshots of a running guest", function () {
       await open({ disks });
       const measures = await create("s", externalMemory("s"));
       expect(measures.consistency).to.equal("memory");
-      expect(measures.pauseMs).to.be.greaterThan(0);
+      expect(measures.downtimeMs).to.be.greaterThan(0);
       const memory = statSync(lab.memoryFile("s"));
       expect(measures.bytesWritten).to.equal(memory.size);
       expect(memory.mode & 0o777).to.equal(0o600);
@@ -98,7 +98,7 @@ describe("snapshots of a running guest", function () {
     for (const name of ["a", "b", "c"]) {
       const { measures, warnings } = await createDiskOnly(name);
       expect(measures).to.deep.equal({
-        pauseMs: 0,
+        downtimeMs: 0,
         bytesWritten: 0,
         consistency: "crash-consistent",
       });
@@ -153,7 +153,7 @@ describe("snapshots of a running guest", function () {
       } = await lab.service.revert(...(["guest", "s", {}] as const), { keepCurrent: true });
       expect(plans.map(({ verb }) => verb)).to.deep.equal(["create", "revert"]);
       expect(measures?.consistency).to.equal("memory");
-      expect(measures?.pauseMs).to.be.greaterThan(0);
+      expect(measures?.downtimeMs).to.be.greaterThan(0);
       await lab.expectHealthy();
       const record = await lab.service.get("guest", kept);
       expect(record).to.include({ state: "running", parent: "s", consistency: "memory" });
@@ -214,7 +214,7 @@ describe("snapshots of a running guest", function () {
     await lab.expectHealthy();
   });
 
-  it("copies raw disks while the guest stands still, at the instant of the others", async () => {
+  it("copies raw disks while the guest is paused, at the instant of the others", async () => {
     await open({ disks: 3, formats: ["qcow2", "raw", "raw"] });
     const copies: TinyDisk[] = [1, 2].map((at) => ({
       path: `${lab.folder}/copy${at}`,
@@ -226,8 +226,8 @@ describe("snapshots of a running guest", function () {
       "<domainsnapshot><name>s</name><disks><disk name='vda' snapshot='external'/>" +
       `${copies.map(({ path }, at) => disk(lab.targets[at + 1] ?? "", path)).join("")}</disks></domainsnapshot>`;
     const result = await lab.service.create("guest", document, { diskOnly: true });
-    expect(result.warnings.join()).to.include("the guest stands still");
-    expect(result.measures?.pauseMs).to.be.greaterThan(0);
+    expect(result.warnings.join()).to.include("the guest is paused");
+    expect(result.measures?.downtimeMs).to.be.greaterThan(0);
     await lab.expectHealthy();
     const stamps = lab.stamps([...lab.disks.slice(0, 1), ...copies]);
     expect(isOneInstant(stamps), stamps.join(" ")).to.equal(true);

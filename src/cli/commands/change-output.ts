@@ -17,13 +17,13 @@ export function changeOutput(
 
 /** A line about what the guest noticed; empty where no running guest was touched. */
 function measuresText({ measures }: ChangeResult): string {
-  if (measures?.pauseMs === undefined) return "";
-  const { pauseMs, frozenMs, bytesWritten = 0, consistency } = measures;
+  if (measures?.downtimeMs === undefined) return "";
+  const { downtimeMs, frozenMs, bytesWritten = 0, consistency } = measures;
   const frozen =
     frozenMs === undefined ? "" : `, its file systems frozen for ${frozenMs.toFixed(1)} ms`;
   const memory = bytesWritten > 0 ? `, ${Math.ceil(bytesWritten / 1024 / 1024)} MiB of memory` : "";
   const level = consistency === undefined ? "" : `, ${CONSISTENCY_TEXT[consistency]}`;
-  return `\nThe guest was paused for ${pauseMs.toFixed(1)} ms${frozen}${memory}${level}`;
+  return `\nThe guest was paused for ${downtimeMs.toFixed(1)} ms${frozen}${memory}${level}`;
 }
 
 const CONSISTENCY_TEXT = {

@@ -1,5 +1,5 @@
 import type { Domain } from "../../core/model/index.js";
-import { stillWarning } from "../../core/operations/create/still-warning.js";
+import { vainLiveWarning } from "../../core/operations/create/vain-live-warning.js";
 import type {
   CreateRequest,
   SnapshotWish,
@@ -93,7 +93,7 @@ async function readRequest(context: XlCreateContext, domain: Domain): Promise<Re
   const isVain = xl.asksLiveInVain(wish, domain, { savesMemoryLive });
   return {
     ...xl.createRequestOf(wish, domain, await factsFor(wish, context, domain)),
-    warnings: [...config.warnings, ...(isVain ? [stillWarning(uri)] : [])],
+    warnings: [...config.warnings, ...(isVain ? [vainLiveWarning(uri)] : [])],
   };
 }
 

@@ -86,8 +86,8 @@ export function changeJson(result: ChangeResult): Record<string, unknown> {
   };
 }
 
-function measuresJson({ pauseMs, frozenMs, ...others }: OperationMeasures): unknown {
-  return { pauseMs: toMicroseconds(pauseMs), frozenMs: toMicroseconds(frozenMs), ...others };
+function measuresJson({ downtimeMs, frozenMs, ...others }: OperationMeasures): unknown {
+  return { downtimeMs: toMicroseconds(downtimeMs), frozenMs: toMicroseconds(frozenMs), ...others };
 }
 
 /** QEMU's clock is no finer; sums of its times have many more digits. */

@@ -15,7 +15,7 @@ import { assertSocketPath } from "./monitor-socket.js";
  *
  * A program of its own waits for QEMU and hands the connection to a `tee`. Both outlive us, and take
  * all that QEMU sends even when the disk is full: a QEMU that cannot get rid of the memory that it
- * saves behind the guest's back hangs, and its guest with it (seen with QEMU 7.2).
+ * saves in the background hangs, and its guest with it (seen with QEMU 7.2).
  */
 export interface MemorySink {
   /** What to tell QEMU to migrate to. */

@@ -18,7 +18,7 @@ export interface MigrationWaitOptions {
   /** Cancels the migration, waits for its end and throws `cancelled`; the guest goes on. */
   readonly signal?: AbortSignal;
   /**
-   * The memory is saved behind the guest's back. Such a migration is never cut short, only waited
+   * The memory is saved in the background. Such a migration is never cut short, only waited
    * for: QEMU 7.2 hangs when it has to break it off (its main thread may wait for a page that
    * nobody saves any more).
    */
@@ -75,7 +75,7 @@ export async function waitForMigration(
   for (;;) {
     if (options.signal?.aborted) {
       if (!options.background) await client.execute("migrate_cancel");
-      await awaitStandstill(client, options);
+      await awaitEnd(client, options);
       throw new DomsnapError("cancelled", "saving the guest's memory was cancelled");
     }
     const info = await queryMigration(client);
@@ -94,12 +94,12 @@ export async function waitForMigration(
 const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "cancelled", "none"]);
 
 /** Waits for the end of whatever an earlier client began to send, and tidies up after it. */
-export async function waitForStandstill(client: QmpClient): Promise<void> {
-  await awaitStandstill(client, {});
+export async function waitForEarlierMigration(client: QmpClient): Promise<void> {
+  await awaitEnd(client, {});
   await endMigration(client);
 }
 
-async function awaitStandstill(client: QmpClient, { pollMs = 100 }: MigrationWaitOptions) {
+async function awaitEnd(client: QmpClient, { pollMs = 100 }: MigrationWaitOptions) {
   while (!ENDED.has((await queryMigration(client)).status)) await sleep(pollMs);
 }
 

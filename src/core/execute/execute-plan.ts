@@ -18,16 +18,15 @@ export interface ExecutionEnvironment {
  * Runs a plan behind its journal. The caller holds the domain's lock.
  *
  * A plan with an operation that nobody can carry out is refused before anything is written. Each
- * operation is written into the journal before it begins. That makes the mark of the first
- * operation after the commit point the point of no return: whoever finds the journal before it
- * undoes, after it carries on. A failure is handled by the same rule, so a crash and an error end
- * alike.
+ * operation is written into the journal before it begins. The mark of the first operation after the
+ * commit point decides: whoever finds the journal without it undoes, with it carries on. A failure
+ * is handled by the same rule, so a crash and an error end alike.
  *
  * Right before that point the handlers of all that is left are asked whether anything stands in the
  * way, so that an image that is in use fails a delete while nothing has changed.
  *
  * Throws the failure with its effect: `rolled-back`, or `partial` (code `unfinished`) when the
- * journal keeps what is left to do. Aborting counts as a failure before the point of no return;
+ * journal keeps what is left to do. Aborting counts as a failure before the commit point;
  * after it only long merges under a running guest look at it, and stop so that they can go on.
  */
 export async function executePlan(plan: Plan, environment: ExecutionEnvironment): Promise<void> {
@@ -44,8 +43,8 @@ export async function executePlan(plan: Plan, environment: ExecutionEnvironment)
 const ATOMIC: ReadonlySet<OperationKind> = new Set(["record.write"]);
 
 /**
- * Operations that take as long as a guest likes. They look at an abort behind the point of no return,
- * too: then they stop where they can go on later, and the journal keeps them.
+ * Operations that take as long as a guest likes. They look at an abort after the commit point, too:
+ * then they stop where they can go on later, and the journal keeps them.
  */
 const INTERRUPTIBLE: ReadonlySet<OperationKind> = new Set(["domain.merge"]);
 
@@ -68,7 +67,7 @@ export class Execution {
     this.#evidence = new PlanEvidence(entry, entry.plan.domain.uuid, environment.journal);
   }
 
-  /** Whether the point of no return was passed. */
+  /** Whether the commit point was passed. */
   isCommitted({ started }: Pick<Marks, "started">): boolean {
     return started.has(this.#commitAt);
   }

@@ -138,7 +138,7 @@ export type Operation =
       readonly kind: "domain.merge";
       readonly snapshot: string;
       readonly disks: readonly MergeStep[];
-      /** Whether the guest is to run afterwards: it stands still while it changes its image. */
+      /** Whether the guest is to run afterwards: it is paused while it changes its image. */
       readonly resume: boolean;
     }
   /** Drop internal snapshots of images that the running guest has open. Repeatable. */

@@ -19,7 +19,7 @@ export type SnapshotState = (typeof SNAPSHOT_STATES)[number];
 
 /**
  * How far the content of a snapshot of a running guest can be trusted: what a power failure would
- * leave, settled file systems (frozen by the guest's agent), or disks and memory of one instant.
+ * leave, quiesced file systems (frozen by the guest's agent), or disks and memory of one instant.
  */
 export const CONSISTENCIES = ["crash-consistent", "filesystem", "memory"] as const;
 /** How far the content of a snapshot can be trusted; see `CONSISTENCIES`. */

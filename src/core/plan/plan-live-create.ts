@@ -19,7 +19,7 @@ export interface LiveFacts {
 /**
  * Freezes the disks and the memory of an active guest at one instant. What the hypervisor itself
  * can freeze is made ready while the guest runs and taken in a moment; a disk that has to be copied
- * is copied while the guest stands still, and the rest is taken at the end of that pause.
+ * is copied while the guest is paused, and the rest is taken at the end of that pause.
  */
 export function planLiveCreate(
   domain: Domain,

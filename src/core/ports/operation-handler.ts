@@ -22,8 +22,8 @@ export interface OperationProgress {
 
 /** What an operation on an active guest has cost and brought. */
 export interface OperationMeasures {
-  /** How long the guest stood still, by the hypervisor's own clock; all pauses together. */
-  readonly pauseMs?: number;
+  /** How long the guest was paused, by the hypervisor's own clock; all pauses together. */
+  readonly downtimeMs?: number;
   /** How long the guest's file systems were frozen by its agent: it ran, its writers waited. */
   readonly frozenMs?: number;
   /** Memory that was saved, and content of disks that was merged. */

@@ -3,7 +3,7 @@ import type { ImageFiles } from "../../formats/vhd/index.js";
 import { findOpenFileUsers } from "./open-files.js";
 import { isPaused, TapCtl, type Tapdisk } from "./tap-ctl.js";
 
-/** How often an unpause is tried: a failed one leaves the guest's disk standing still. */
+/** How often an unpause is tried: a failed one leaves the guest's disk paused. */
 const UNPAUSE_ATTEMPTS = 3;
 
 /** Keeps others away from images while they are changed. */
@@ -133,7 +133,7 @@ function isSame(one: Tapdisk, other: Tapdisk): boolean {
   return one.pid === other.pid && one.minor === other.minor;
 }
 
-/** What went wrong, if anything did before, and the disks that stand still since. */
+/** What went wrong, if anything did before, and the disks that are paused since. */
 function stillPaused(failures: readonly string[], error?: DomsnapError): DomsnapError {
   const detail = [...(error ? [error.detail] : []), ...failures].join("; ");
   return new DomsnapError(error?.code ?? "tool-failed", detail, {

@@ -11,7 +11,7 @@ import { DiskFreezer } from "./freeze-disks.js";
 import type { ImageUsers } from "./image-users.js";
 import { dropTemporary, standsOn } from "./new-overlay.js";
 
-/** A disk stands still while the rest is copied: well under a second. */
+/** A disk is paused while the rest is copied: well under a second. */
 const DEFAULT_STALL_LIMIT_BYTES = 64 * 1024 * 1024;
 const MOST_ROUNDS = 20;
 /** So often in a row the guest may have written more than in the round before. */

@@ -27,6 +27,6 @@ export class GuestPause {
     }
     const resumedAtUs = await guest.resume();
     if (pausedAtUs !== undefined && resumedAtUs !== undefined)
-      context.report?.({ pauseMs: (resumedAtUs - pausedAtUs) / 1000 });
+      context.report?.({ downtimeMs: (resumedAtUs - pausedAtUs) / 1000 });
   }
 }

@@ -40,7 +40,7 @@ function targetOf(qdev: string): string | undefined {
   return targetOfDeviceId(/^\/machine\/peripheral\/([^/]+)/.exec(qdev)?.[1] ?? qdev);
 }
 
-/** libvirt's state for a RunState of QEMU. All others are kinds of standing still. */
+/** libvirt's state for a RunState of QEMU. All others are ways to be paused. */
 function domainStateOf(runState: string): DomainState {
   switch (runState) {
     case "running":

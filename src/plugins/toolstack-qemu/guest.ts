@@ -142,7 +142,7 @@ export class Guest implements LiveGuest {
     return this.#switch("stop", "STOP");
   }
 
-  /** Gives the time of QEMU's RESUME event, if the guest stood still. Throws as `pause`. */
+  /** Gives the time of QEMU's RESUME event, if the guest was paused. Throws as `pause`. */
   resume(): Promise<number | undefined> {
     return this.#switch("cont", "RESUME");
   }

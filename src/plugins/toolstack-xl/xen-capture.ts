@@ -31,7 +31,7 @@ export class XenCapture {
   readonly #images = new GuestImages();
   readonly #internal = new InternalSnapshots(new QemuImg());
   readonly #memory: XenMemory;
-  /** Since when guests stand still that this process has paused. */
+  /** Since when guests are paused that this process has paused. */
   readonly #pausedAtMs = new Map<string, number>();
 
   constructor(
@@ -90,7 +90,7 @@ export class XenCapture {
       return;
     }
     await this.domains.xl.unpause(row.id);
-    if (pausedAtMs !== undefined) report?.({ pauseMs: performance.now() - pausedAtMs });
+    if (pausedAtMs !== undefined) report?.({ downtimeMs: performance.now() - pausedAtMs });
   }
 
   /** The guest goes on whatever happens, if it is to. */
@@ -105,12 +105,12 @@ export class XenCapture {
       else if (!file) await this.domains.xl.pause(row.id);
       await this.#takeDisks(capture, row, context);
       if (capture.resume) await this.domains.xl.unpause(row.id);
-      const pauseMs = performance.now() - beganMs;
+      const downtimeMs = performance.now() - beganMs;
       const written = file ? probeFile(file.partial) : undefined;
       // The guest need not wait until its memory is on the disk.
       await file?.publish();
       context.report?.({
-        pauseMs,
+        downtimeMs,
         bytesWritten: written?.kind === "regular" ? written.sizeBytes : 0,
         consistency: capture.memory ? "memory" : "crash-consistent",
       });
@@ -218,7 +218,7 @@ export class XenCapture {
     return this.#images.isRemoved(this.#guest(row, context), operation);
   }
 
-  /** Of a guest that stands still, which it does afterwards, too. */
+  /** Of a guest that is paused, and stays so. */
   async #takeDisks(capture: Capture, row: XlListRow, context: OperationContext): Promise<void> {
     if (capture.disks.length === 0) return;
     const { report: _own, ...quiet } = context;

@@ -22,7 +22,7 @@ import {
   queryBlockGraph,
   runTransaction,
   takeInternalSnapshot,
-  waitForStandstill,
+  waitForEarlierMigration,
   type MemorySink,
   type QmpClient,
 } from "../../clients/qmp/index.js";
@@ -31,7 +31,7 @@ import { disksWith, removeInternal, saveInternal, vmStateBytes } from "./interna
 import { formatNodeOf, goOn, imageIdentity, isRunning, type LiveGuest } from "./live-guest.js";
 import { mergeOpenOverlay } from "./merge-live.js";
 import { closeImage, isInChain, openOverlay } from "./overlay-nodes.js";
-import { watchPause } from "./pause-watch.js";
+import { watchDowntime } from "./downtime-watch.js";
 import { saveMemory } from "./save-memory.js";
 
 /** Takes snapshots of guests that QEMU runs; see `domain.prepare-capture` and `domain.capture`. */
@@ -86,23 +86,23 @@ export class GuestCapture {
   }
 
   /**
-   * The one instant. `stoppedAtUs`: since when the guest stands still for this. The guest goes on
+   * The one instant. `pausedAtUs`: since when the guest is paused for this. The guest goes on
    * whatever happens, unless its monitor is lost: then `undo` sees to it.
    */
   async take(
     guest: LiveGuest,
     capture: Capture,
     context: OperationContext,
-    stoppedAtUs?: number,
+    pausedAtUs?: number,
   ): Promise<void> {
     const memory = capture.memory?.mode === "external" ? capture.memory : undefined;
-    if (!memory) return this.#take(guest, capture, context, { stoppedAtUs });
+    if (!memory) return this.#take(guest, capture, context, { pausedAtUs });
     const { evidence } = context;
     const owner = await ownerOf(capture);
     const file = await beginFile(memory.file, memory.before, { owner }, evidence);
     const sink = await openMemorySink(file.partial, memorySocketOf(guest, evidence));
     try {
-      await this.#take(guest, capture, context, { stoppedAtUs, sink, file });
+      await this.#take(guest, capture, context, { pausedAtUs, sink, file });
     } finally {
       await sink.close();
       await file.discard();
@@ -114,11 +114,11 @@ export class GuestCapture {
     capture: Capture,
     context: OperationContext,
     {
-      stoppedAtUs,
+      pausedAtUs,
       sink,
       file,
     }: {
-      readonly stoppedAtUs?: number | undefined;
+      readonly pausedAtUs?: number | undefined;
       readonly sink?: MemorySink;
       readonly file?: NewFile;
     },
@@ -126,8 +126,8 @@ export class GuestCapture {
     const measured = await guest.withMonitor(async (client) => {
       const disks = await findDisks(client, capture);
       const takeDisks = await diskTransaction(client, capture, disks);
-      const running = capture.resume && (stoppedAtUs !== undefined || (await isRunning(client)));
-      const watch = watchPause(client, stoppedAtUs);
+      const running = capture.resume && (pausedAtUs !== undefined || (await isRunning(client)));
+      const watch = watchDowntime(client, pausedAtUs);
       try {
         if (sink) await saveMemory(client, { ...capture, sink, running, takeDisks }, context);
         else if (capture.memory)
@@ -137,12 +137,12 @@ export class GuestCapture {
         await goOn(guest, client, capture.resume);
       }
       const bytesWritten = capture.memory ? await vmStateBytes(client, capture.snapshot) : 0;
-      return { pauseMs: watch.pauseMs, bytesWritten };
+      return { downtimeMs: watch.downtimeMs, bytesWritten };
     });
     const memoryBytes = await sink?.finish();
     await file?.publish();
     context.report?.({
-      pauseMs: measured.pauseMs,
+      downtimeMs: measured.downtimeMs,
       bytesWritten: memoryBytes ?? measured.bytesWritten,
     });
   }
@@ -164,7 +164,7 @@ export class GuestCapture {
     capture: Capture,
     context: OperationContext,
   ): Promise<void> {
-    await waitForStandstill(client);
+    await waitForEarlierMigration(client);
     try {
       await removeInternal(client, internalOf(capture), capture.snapshot);
       for (const step of externalOf(capture))
@@ -248,7 +248,7 @@ async function assertTagIsFree(client: QmpClient, capture: Capture): Promise<voi
     );
 }
 
-/** All that has to be asked is asked here, before the guest stands still. */
+/** All that has to be asked is asked here, before the guest is paused. */
 async function diskTransaction(
   client: QmpClient,
   capture: Capture,

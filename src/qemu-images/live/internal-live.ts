@@ -34,7 +34,7 @@ export async function saveInternal(
   await runJob(client, { id: SAVE_JOB, command: "snapshot-save", arguments: args }, options);
 }
 
-/** Loads memory and disks into a guest that stands still, and leaves it so. */
+/** Loads memory and disks into a guest that is paused, and leaves it so. */
 export async function loadInternal(
   client: QmpClient,
   disks: readonly OpenDisk[],

@@ -27,7 +27,7 @@ export interface LiveGuest {
   };
   /**
    * Keeps up what the host has stored about the guest beside its definition, for its next reboot:
-   * disks that are on `from` there are on `to` afterwards. Called while the guest stands still;
+   * disks that are on `from` there are on `to` afterwards. Called while the guest is paused;
    * idempotent.
    */
   readonly follow?: (moves: readonly ImageMove[]) => Promise<void>;
@@ -49,7 +49,7 @@ export async function isRunning(client: QmpClient): Promise<boolean> {
 }
 
 /** Stops the guest's processors. */
-export async function standStill({ processors }: LiveGuest, client: QmpClient): Promise<void> {
+export async function pauseGuest({ processors }: LiveGuest, client: QmpClient): Promise<void> {
   if (processors) await processors.stop();
   else await client.execute("stop");
 }

@@ -19,16 +19,16 @@ import {
   type QmpClient,
   type QmpJob,
 } from "../../clients/qmp/index.js";
-import { formatNodeOf, goOn, imageIdentity, standStill, type LiveGuest } from "./live-guest.js";
+import { formatNodeOf, goOn, imageIdentity, pauseGuest, type LiveGuest } from "./live-guest.js";
 import { MergeConvergence } from "./merge-convergence.js";
 import { closeImage, isInChain } from "./overlay-nodes.js";
-import { watchPause } from "./pause-watch.js";
+import { watchDowntime } from "./downtime-watch.js";
 
 /**
  * Merges an overlay that the guest has open with the image below, and closes the one of the two that
  * is left over. Attaches to the job of an earlier call. Does nothing but tidy up when it has happened.
  *
- * When the guest writes to the overlay itself and that goes down, it stands still while it changes
+ * When the guest writes to the overlay itself and that goes down, it is paused while it changes
  * over, and the overlay is unlinked before it goes on: from then on the image below is the newer
  * one, and after a crash the overlay must not be taken for it. On abort the job is cancelled and
  * `cancelled` thrown; the guest goes on in its overlay, and another call begins anew.
@@ -42,7 +42,7 @@ export async function mergeOpenOverlay(
 ): Promise<void> {
   const id = `domsnap-merge-${step.target}`;
   const { path: emptied } = emptiedBy(step);
-  const watch = watchPause(client);
+  const watch = watchDowntime(client);
   let bytesWritten = 0;
   try {
     if (!(await findJob(client, id)) && (await isInChain(client, emptied)))
@@ -54,8 +54,8 @@ export async function mergeOpenOverlay(
     await goOn(guest, client, resume);
     watch.stop();
   }
-  // Where the host runs the processors, QEMU does not know how long they stood still.
-  context.report?.({ bytesWritten, ...(guest.processors ? {} : { pauseMs: watch.pauseMs }) });
+  // Where the host runs the processors, QEMU does not know how long they were paused.
+  context.report?.({ bytesWritten, ...(guest.processors ? {} : { downtimeMs: watch.downtimeMs }) });
   await closeImage(client, emptied);
 }
 
@@ -131,7 +131,7 @@ async function finishJob(
 ): Promise<number> {
   const job = await awaitReady(client, id, step, context);
   if (job.status === "ready") {
-    await standStill(guest, client);
+    await pauseGuest(guest, client);
     await completeJob(client, id);
     await waitForJob(client, id, ["concluded"]);
   }

@@ -15,16 +15,16 @@ export interface MemorySave {
   readonly sink: MemorySink;
   /** Whether the guest runs, and may go on while its memory is written. */
   readonly running: boolean;
-  /** Where memory cannot be written behind the guest's back: save first, stop at the end. */
+  /** Where memory cannot be written in the background: save first, stop at the end. */
   readonly live: boolean;
-  /** Takes the disks; called once, while the guest stands still. */
+  /** Takes the disks; called once, while the guest is paused. */
   readonly takeDisks: () => Promise<void>;
 }
 
 /**
  * Saves the memory of a guest as it is at the instant at which `takeDisks` is called. Best is
- * behind the guest's back: it stands still for the disks and its devices only. The guest may still
- * stand still when this ends or throws. Throws `no-space`, `tool-failed`, `cancelled`.
+ * in the background: it is paused for the disks and its devices only. The guest may still
+ * be paused when this ends or throws. Throws `no-space`, `tool-failed`, `cancelled`.
  */
 export async function saveMemory(
   client: QmpClient,

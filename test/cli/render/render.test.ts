@@ -166,12 +166,12 @@ describe("formatJson", () => {
   });
 
   it("tells times to the microsecond", () => {
-    const measures = { pauseMs: 607.1947019999999, bytesWritten: 3 };
+    const measures = { downtimeMs: 607.1947019999999, bytesWritten: 3 };
     const result = { domain: { name: "a", uuid: "b" }, plans: [], executed: true, warnings: [] };
     const { measures: told } = JSON.parse(formatJson(changeJson({ ...result, measures }))) as {
       measures: unknown;
     };
-    expect(told).to.deep.equal({ pauseMs: 607.195, bytesWritten: 3 });
+    expect(told).to.deep.equal({ downtimeMs: 607.195, bytesWritten: 3 });
   });
 
   it("holds no character that a terminal obeys, and reads back as the same text", () => {

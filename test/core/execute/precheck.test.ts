@@ -40,7 +40,7 @@ function recordingWork(log: string[], failing?: string): UndoableWork<Operation>
   };
 }
 
-describe("the check before the point of no return", () => {
+describe("the check before the commit point", () => {
   const execute = async (log: string[], failing?: string) => {
     const journal = new MemoryJournal();
     const work = recordingWork(log, failing);

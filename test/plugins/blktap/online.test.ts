@@ -50,7 +50,7 @@ describe("blktap while the guest runs", function () {
   });
   afterEach(() => dispose());
 
-  /** Watches that names change only while every tapdisk that is concerned stands still. */
+  /** Watches that names change only while every tapdisk that is concerned is paused. */
   const watchful = (): ImageFiles & { running: number } => ({
     ...hostImageFiles,
     running: 0,

@@ -63,7 +63,7 @@ describe("memory and disks of a running guest at one instant, by bare QMP", () =
   };
 
   for (const background of [true, false])
-    it(`is kept ${background ? "behind the guest's back" : "at the end of a migration"}`, async function () {
+    it(`is kept ${background ? "in the background" : "at the end of a migration"}`, async function () {
       const disks = TARGETS.map((target) => qcow2(target));
       const guest = define(disks);
       await guest.start({ paused: false });

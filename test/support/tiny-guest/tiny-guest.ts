@@ -132,7 +132,7 @@ export class TinyConsole {
   }
 }
 
-/** The stamp that an image holds; trustworthy when the image is frozen or the guest stands still. */
+/** The stamp that an image holds; trustworthy when the image is frozen or the guest is paused. */
 export function readStamp({ path, format }: TinyDisk): number {
   const args = ["-U", "-r", "-f", format, "-c", "read -v 0 32", path];
   const dump = execFileSync("qemu-io", args, { encoding: "utf8" });

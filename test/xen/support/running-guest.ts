@@ -88,7 +88,7 @@ export function itTakesSnapshots(
     const disks = [...INTERNAL, { name: "xvdc", format: "raw" } as const, COPY];
     const result = await lab.service.create(name, document("first", "", disks), {});
     expect(result.measures?.consistency).to.equal("memory");
-    expect(result.measures?.pauseMs).to.be.greaterThan(0);
+    expect(result.measures?.downtimeMs).to.be.greaterThan(0);
     expect(statSync(`${STATE}/${uuid}/first.save`).mode & 0o777).to.equal(0o600);
     expect((await lab.service.findDomain(name)).state).to.equal("running");
     await expectCoherent();

@@ -20,7 +20,7 @@ import {
   copyWarnings,
   guestFacts,
   pauseWarnings,
-  stillWarnings,
+  vainLiveWarnings,
 } from "./live-create.js";
 import { assertNoDamagedRecord, readHeads, readCurrent } from "../shared/records.js";
 import { redefineSnapshot } from "./redefine-snapshot.js";
@@ -105,7 +105,7 @@ export async function takeSnapshot(
       ...createWarnings(context, snapshot, assigned, [...heads.tree.byName.values()]),
       ...(live
         ? [
-            ...stillWarnings(context, live),
+            ...vainLiveWarnings(context, live),
             ...pauseWarnings(domain, live),
             ...copyWarnings(disks, live),
           ]

@@ -4,7 +4,7 @@ import type { GuestFacts } from "../../plan/decide-create.js";
 import type { AssignedStep, LiveFacts } from "../../plan/plan-create.js";
 import { assignBackends, diskAssessor, type AssignedDisk } from "../shared/choose-backend.js";
 import type { ServiceContext } from "../shared/context.js";
-import { stillWarning } from "./still-warning.js";
+import { vainLiveWarning } from "./vain-live-warning.js";
 
 /**
  * A backend for every disk that takes part. Throws `operation-unsupported` for an active domain
@@ -43,20 +43,20 @@ export function guestFacts({ connection }: ServiceContext, domain: Domain): Gues
   };
 }
 
-/** `--live` where it cannot be had is no error: the guest only stands still for longer. */
-export function stillWarnings(
+/** `--live` where it cannot be had is no error: the guest is only paused for longer. */
+export function vainLiveWarnings(
   { connection: { toolstack } }: ServiceContext,
   { memory, live }: LiveFacts,
 ): string[] {
   if (!live || !memory || toolstack.live?.savesMemoryLive === true) return [];
-  return [stillWarning(toolstack.uri)];
+  return [vainLiveWarning(toolstack.uri)];
 }
 
 const MIB = 1024 * 1024;
 /** Of disks that are common, slow and fast, in megabytes a second. */
 const WRITE_SPEEDS = [100, 500];
 
-/** How long a guest will stand still whose memory is saved in the act of pausing it. */
+/** How long a guest will be paused whose memory is saved in the act of pausing it. */
 export function pauseWarnings(
   { state, definition }: Domain,
   { memory, pausesToSave }: LiveFacts,
@@ -67,17 +67,17 @@ export function pauseWarnings(
     (speed) => `about ${Math.ceil(bytes / (speed * 1e6))} s at ${speed} MB/s`,
   );
   return [
-    `the guest stands still while its memory (${Math.ceil(bytes / MIB)} MiB) is written: ${times.join(", ")}`,
+    `the guest is paused while its memory (${Math.ceil(bytes / MIB)} MiB) is written: ${times.join(", ")}`,
   ];
 }
 
-/** A guest that stands still while a disk is copied is not what most people expect. */
+/** A guest that is paused while a disk is copied is not what most people expect. */
 export function copyWarnings(steps: readonly AssignedStep[], { quiesce }: LiveFacts): string[] {
   const copied = steps.filter(({ keeps }) => keeps === "copy");
   const frozen = quiesce && copied.length > 0 ? [FROZEN_WHILE_COPIED] : [];
   const copies = copied.map(
     ({ target, image }) =>
-      `disk '${target}': the guest stands still while '${image.path}' is copied whole; that is ` +
+      `disk '${target}': the guest is paused while '${image.path}' is copied whole; that is ` +
       "short where the file system can share blocks (reflink), and else takes as long as the copy",
   );
   return [...copies, ...frozen];

@@ -90,15 +90,15 @@ function watchDowntime(plan: Plan, { onProgress }: ChangeOptions): (event: Progr
       operation.kind === "domain.resume" ||
       (operation.kind === "domain.start" && !operation.paused),
   );
-  let stoppedAtMs: number | undefined;
+  let downSinceMs: number | undefined;
   return (event) => {
     onProgress?.(event);
     if (event.type === "operation-started" && event.kind === "domain.stop")
-      stoppedAtMs = performance.now();
+      downSinceMs = performance.now();
     if (event.type !== "operation-finished" || event.index !== goesOn) return;
-    if (stoppedAtMs === undefined) return;
-    onProgress?.({ type: "measured", measures: { pauseMs: performance.now() - stoppedAtMs } });
-    stoppedAtMs = undefined;
+    if (downSinceMs === undefined) return;
+    onProgress?.({ type: "measured", measures: { downtimeMs: performance.now() - downSinceMs } });
+    downSinceMs = undefined;
   };
 }
 

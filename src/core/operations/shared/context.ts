@@ -141,11 +141,11 @@ function addMeasures(
   before: OperationMeasures | undefined,
   next: OperationMeasures,
 ): OperationMeasures {
-  const sum = (key: "pauseMs" | "frozenMs" | "bytesWritten") =>
+  const sum = (key: "downtimeMs" | "frozenMs" | "bytesWritten") =>
     before?.[key] === undefined && next[key] === undefined
       ? {}
       : { [key]: (before?.[key] ?? 0) + (next[key] ?? 0) };
-  return { ...before, ...next, ...sum("pauseMs"), ...sum("frozenMs"), ...sum("bytesWritten") };
+  return { ...before, ...next, ...sum("downtimeMs"), ...sum("frozenMs"), ...sum("bytesWritten") };
 }
 
 export function environmentFor(

@@ -133,14 +133,14 @@ function findProvider(container: Container, uri: string): ConnectionProvider {
   if (provider) return provider;
   const known = providers.flatMap(({ schemes }) => schemes).sort();
   throw new DomsnapError("invalid-argument", `no toolstack serves the URI '${uri}'`, {
-    hint: `${uriAdvice(uri)}Use a URI that begins with ${known.map((name) => `${name}:`).join(", ")}.`,
+    hint: `${uriStep(uri)}Use a URI that begins with ${known.map((name) => `${name}:`).join(", ")}.`,
   });
 }
 
 /** What those need to hear who give a folder, or the URI of a libvirt connection. */
-function uriAdvice(uri: string): string {
-  if (uri.startsWith("/")) return `A folder is written file://${uri}. `;
+function uriStep(uri: string): string {
+  if (uri.startsWith("/")) return `Write file://${uri} for the folder. `;
   if (/^qemu(\+(?!dir:)\w+)?:/.test(uri))
-    return `Guests of libvirt stay with virsh; 'domsnap import ${uri} --domain DOMAIN' brings their snapshots along. `;
+    return `Use virsh for guests of libvirt; 'domsnap import ${uri} --domain DOMAIN' brings their snapshots along. `;
   return "";
 }

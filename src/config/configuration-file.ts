@@ -42,7 +42,7 @@ export function parseConfiguration(text: string, file: string): ConfigurationVal
     file,
     document.placeOf(path),
     reason,
-    isUnknown ? `Known here: ${knownKeys(path).join(", ")}.` : undefined,
+    isUnknown ? `Use one of these: ${knownKeys(path).join(", ")}.` : undefined,
   );
 }
 
@@ -51,7 +51,7 @@ function parseDocument(text: string, file: string): JsonDocument {
     return new JsonDocument(text);
   } catch (thrown) {
     if (!(thrown instanceof JsonFault)) throw thrown;
-    throw invalid(file, thrown.place, thrown.message, "The file is JSON, without comments.");
+    throw invalid(file, thrown.place, thrown.message, "Write the file in JSON, without comments.");
   }
 }
 

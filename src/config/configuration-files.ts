@@ -38,7 +38,7 @@ function assertTrusted(path: string): void {
   const distrust = findDistrust(path);
   if (distrust)
     throw new DomsnapError("config-invalid", `${path}: not used by root: ${distrust.reason}`, {
-      hint: `If it is yours: ${distrust.remedy}`,
+      hint: `Run ${distrust.command} if it is yours.`,
     });
 }
 

@@ -51,6 +51,6 @@ function isThere(path: string, content: string): boolean {
   if (!existsSync(path)) return false;
   if (readStateFile(path, OUTPUT_LIMIT_BYTES) === content) return true;
   throw new DomsnapError("image-conflict", `file '${path}' exists with another content`, {
-    hint: "name an empty folder",
+    hint: "Name an empty folder.",
   });
 }

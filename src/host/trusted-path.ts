@@ -1,12 +1,12 @@
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 
-/** Why others could change what a path leads to, and what would end that. */
+/** Why others could change what a path leads to, and the command that would end that. */
 export interface Distrust {
   /** The file itself, or a folder or link on the way to it. */
   readonly path: string;
   readonly reason: string;
-  readonly remedy: string;
+  readonly command: string;
 }
 
 const OTHERS_WRITE = 0o022;
@@ -57,10 +57,10 @@ function judge(path: string, stats: Stats, caller: number | undefined): Distrust
     return {
       path,
       reason: `'${path}' belongs to the user ${stats.uid}`,
-      remedy: `chown -h root: '${path}'`,
+      command: `chown -h root: '${path}'`,
     };
   if (stats.isSymbolicLink() || (stats.mode & OTHERS_WRITE) === 0) return undefined;
   // In such a folder (/tmp) nobody can replace what belongs to another.
   if (stats.isDirectory() && (stats.mode & STICKY) !== 0) return undefined;
-  return { path, reason: `others may write to '${path}'`, remedy: `chmod go-w '${path}'` };
+  return { path, reason: `others may write to '${path}'`, command: `chmod go-w '${path}'` };
 }

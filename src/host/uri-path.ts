@@ -15,7 +15,7 @@ export function pathOfUri(uri: string, scheme: string): string {
   const path = encoded === undefined ? undefined : tryDecode(encoded);
   if (path === undefined || path.includes("\0"))
     throw new DomsnapError("invalid-argument", `'${uri}' is not a URI ${scheme}:///PATH`, {
-      hint: `Write three slashes and the whole path: ${scheme}:///srv/guests`,
+      hint: `Write three slashes and the whole path, as in '${scheme}:///srv/guests'.`,
     });
   return path;
 }
@@ -25,7 +25,7 @@ export function folderOfUri(uri: string, scheme: string): string {
   const folder = normalize(pathOfUri(uri, scheme));
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return folder;
   throw new DomsnapError("invalid-argument", `'${folder}' is not a folder`, {
-    hint: `Make the folder first: mkdir -p '${folder}'`,
+    hint: `Run mkdir -p '${folder}' first.`,
   });
 }
 

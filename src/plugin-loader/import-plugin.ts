@@ -58,7 +58,7 @@ function assertTrusted(request: PluginRequest, file: string): void {
     throw pluginUnusable(
       request,
       `not run by root: ${distrust.reason}`,
-      `If it is yours: ${distrust.remedy}.`,
+      `Run ${distrust.command} if it is yours.`,
       { file },
     );
 }
@@ -95,8 +95,8 @@ function hintFor(thrown: unknown, file: string): string {
   const isMissing = errnoOf(thrown) === "ERR_MODULE_NOT_FOUND";
   const name = isMissing && /'([^']+)'/.exec((thrown as Error).message)?.[1];
   if (name !== undefined && name !== false && !name.startsWith("/"))
-    return `Install '${name}' where the plugin is: npm install ${name}.`;
-  return `'node ${file}' shows where it fails.`;
+    return `Run npm install ${name} where the plugin is.`;
+  return `Run node ${file} to see where it fails.`;
 }
 
 /** A module of CommonJS has all that it exports in `default`. */

@@ -165,7 +165,7 @@ async function backingFormat(header: ImageHeader, path: string, backing: string)
   throw new DomsnapError(
     "disk-unsupported",
     `format of backing image '${backing}' of image '${path}' was not specified in the image metadata`,
-    { hint: `Record it: qemu-img rebase -u -b '${backing}' -F FORMAT '${path}'` },
+    { hint: `Run qemu-img rebase -u -b '${backing}' -F FORMAT '${path}' to record it.` },
   );
 }
 

@@ -115,7 +115,7 @@ function parseName(root: XmlElement): string {
   if (name.includes("/")) throw new DomsnapError("xml-error", `name ${name} cannot contain '/'`);
   if (name.includes("\n"))
     throw new DomsnapError("xml-detail", "invalid char in name: \n", {
-      hint: "A domain name cannot hold a line end.",
+      hint: "Take the line end out of the domain's name.",
     });
   return name;
 }

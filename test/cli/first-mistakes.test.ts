@@ -25,15 +25,18 @@ describe("first mistakes", () => {
   const runHere = (...words: string[]) => run(pathToFileURL(folder).href, ...words);
 
   for (const [uri, hint] of [
-    ["/srv/guests", "A folder is written file:///srv/guests. Use a URI that begins with file:, "],
+    ["/srv/guests", "Write file:///srv/guests for the folder. Use a URI that begins with file:, "],
     [
       "qemu:///system",
-      "Guests of libvirt stay with virsh; 'domsnap import qemu:///system --domain DOMAIN' brings ",
+      "Use virsh for guests of libvirt; 'domsnap import qemu:///system --domain DOMAIN' brings ",
     ],
-    ["qemu+ssh://host/system", "Guests of libvirt stay with virsh; 'domsnap import qemu+ssh:"],
+    ["qemu+ssh://host/system", "Use virsh for guests of libvirt; 'domsnap import qemu+ssh:"],
     ["vbox:///session", "Use a URI that begins with file:, "],
-    ["file://guests", "Write three slashes and the whole path: file:///srv/guests"],
-    ["qemu+dir://guests", "Write three slashes and the whole path: qemu+dir:///srv/guests"],
+    ["file://guests", "Write three slashes and the whole path, as in 'file:///srv/guests'."],
+    [
+      "qemu+dir://guests",
+      "Write three slashes and the whole path, as in 'qemu+dir:///srv/guests'.",
+    ],
   ] as const)
     it(`the URI ${uri}`, async () => {
       const { status, stderr } = await run(uri, "list");

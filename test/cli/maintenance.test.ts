@@ -29,7 +29,7 @@ describe("recover", () => {
   });
 
   it("has a status of its own when something could not be settled, and goes on with the rest", async () => {
-    const error = new DomsnapError("recovery-failed", "no", { hint: "bring the image back" });
+    const error = new DomsnapError("recovery-failed", "no", { hint: "Bring the image back." });
     const { status, stdout } = await run(["-q", "recover"], {
       recover: () =>
         Promise.resolve([
@@ -38,7 +38,7 @@ describe("recover", () => {
         ]),
     });
     expect(status).to.equal(2);
-    expect(stdout).to.contain("not settled: ").and.to.contain("bring the image back");
+    expect(stdout).to.contain("not settled: ").and.to.contain("Bring the image back.");
     expect(stdout).to.contain(": rolled-back\n");
   });
 

@@ -179,8 +179,12 @@ describe("plugins of the command line", () => {
   });
 
   const faults: readonly [fault: string, text: string, message: RegExp][] = [
-    ["throws", 'throw new TypeError("boo")', /TypeError: boo\nhint: 'node .*p\.mjs' shows where/],
-    ["cannot be parsed", "const x = ;", /SyntaxError: Unexpected token ';'\nhint: 'node /],
+    [
+      "throws",
+      'throw new TypeError("boo")',
+      /TypeError: boo\nhint: Run node .*p\.mjs to see where/,
+    ],
+    ["cannot be parsed", "const x = ;", /SyntaxError: Unexpected token ';'\nhint: Run node /],
     ["throws no error", "throw 7", /it throws 7\n/],
     ["never ends", "await new Promise(() => {})", /it waits for something that never comes/],
     [
@@ -294,7 +298,7 @@ describe("plugins of the command line", () => {
     const { stderr, exitCode } = await run(["plugins"], { DOMSNAP_CONFIG });
     expect(stderr).to.equal(
       `error: ${DOMSNAP_CONFIG}:1:3: there is no key 'plugin'\n` +
-        "hint: Known here: backend, connections, plugins. (domsnap explain config-invalid)",
+        "hint: Use one of these: backend, connections, plugins. (domsnap explain config-invalid)",
     );
     expect(exitCode).to.equal(1);
   });

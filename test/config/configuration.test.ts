@@ -90,10 +90,10 @@ describe("the configuration", () => {
 
   it("names the keys that there are for one that is not", async () => {
     const top = await expectError(readConfiguration(write('{"x": 1}')), "config-invalid");
-    expect(top.hint).to.equal("Known here: backend, connections, plugins.");
+    expect(top.hint).to.equal("Use one of these: backend, connections, plugins.");
     const inner = write('{"connections": {"xen:///": {"x": 1}}}');
     const { hint } = await expectError(readConfiguration(inner), "config-invalid");
-    expect(hint).to.equal("Known here: backend.");
+    expect(hint).to.equal("Use one of these: backend.");
   });
 
   it("that DOMSNAP_CONFIG names has to be there", async () => {
@@ -117,6 +117,6 @@ describe("the configuration", () => {
     expect(detail).to.equal(
       `${env.DOMSNAP_CONFIG}: not used by root: others may write to '${env.DOMSNAP_CONFIG}'`,
     );
-    expect(hint).to.equal(`If it is yours: chmod go-w '${env.DOMSNAP_CONFIG}'`);
+    expect(hint).to.equal(`Run chmod go-w '${env.DOMSNAP_CONFIG}' if it is yours.`);
   });
 });

@@ -86,7 +86,7 @@ describe("the backend of a disk", function () {
         .to.include(
           "disk backend 'dd' cannot keep disk 'vdb': disk 'vdb' can be copied as raw only",
         )
-        .and.include("it can be kept by 'qdisk' (QEMU serves the disk)");
+        .and.include("Choose one that can keep it: 'qdisk' (QEMU serves the disk)");
       expect(readFileSync(lab.qcow2).equals(before)).to.equal(true);
       expect(lab.domsnap("snapshot-list", "guest", "--name").trim()).to.equal("");
     });

@@ -99,7 +99,9 @@ describe("the state before a revert", () => {
       "disk-unsupported",
     );
     expect(error.effect).to.equal("rolled-back");
-    expect(error.hint).to.match(/kept as snapshot 'before-revert-\d+'/);
+    expect(error.hint).to.match(
+      /Delete snapshot 'before-revert-\d+', which keeps the state before/,
+    );
     const { heads, current } = await service.list("guest");
     expect(heads.map(({ name }) => name))
       .to.have.length(2)

@@ -24,7 +24,7 @@ describe("a path that only root and the caller can change", () => {
     expect(distrusted(file("world", 0o646))).to.equal(folder.file("world"));
     expect(findDistrust(folder.file("group"), me)).to.include({
       reason: `others may write to '${folder.file("group")}'`,
-      remedy: `chmod go-w '${folder.file("group")}'`,
+      command: `chmod go-w '${folder.file("group")}'`,
     });
   });
 

@@ -101,7 +101,7 @@ describe("bundles with large images", function () {
 
       const refused = run(there, "import", bundle(), "--define");
       expect(refused.status, moment).to.equal(1);
-      expect(refused.stderr, moment).to.match(/is a bundle that is not whole[^]*repeat it/);
+      expect(refused.stderr, moment).to.match(/is a bundle that is not whole[^]*Repeat its export/);
       expect(run(there, "list-domains", "--json").stdout, moment).not.to.contain(UUID);
     }
     expect(run(here, "export", UUID, bundle(), "--images").status).to.equal(0);
@@ -168,7 +168,7 @@ describe("bundles with large images", function () {
     fill(join(here.folder, "vda.outside"), 9);
     const { status, stderr } = run(here, "export", UUID, bundle(), "--images");
     expect(status).to.equal(1);
-    expect(stderr).to.match(/holds another state of '.*vda\.outside'[^]*name an empty folder/);
+    expect(stderr).to.match(/holds another state of '.*vda\.outside'[^]*Name an empty folder/);
     expect(filesIn(bundle())).to.deep.equal(before);
   });
 

@@ -91,7 +91,7 @@ describe("an import whose tools fail", () => {
       const error = await failureOf(lab.import(source, { define: true }));
       expect(error.code).to.equal("tool-failed");
       expect(error.message).to.match(words);
-      expect(error.hint).to.include("nothing was recorded");
+      expect(error.hint).to.include(": nothing was recorded.");
       expect(await (await lab.service()).listDomains()).to.deep.equal([]);
 
       process.env["PATH"] = PATH;

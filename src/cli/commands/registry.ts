@@ -10,6 +10,6 @@ export async function requireRegistry(
   const { registry, uri } = await service();
   if (registry) return registry;
   throw new DomsnapError("no-support", call, {
-    hint: `The toolstack of ${uri} keeps its definitions itself; use its own tools.`,
+    hint: `Use the toolstack's own tools: that of ${uri} keeps its definitions itself.`,
   });
 }

@@ -54,7 +54,7 @@ export class FileSystemFreeze {
       const count = await agent.execute("guest-fsfreeze-freeze", WholeNumber, options);
       if (count <= 0)
         throw new DomsnapError("agent-failed", "the guest has no file system that can be frozen", {
-          hint: "Leave --quiesce out: there is nothing to settle.",
+          hint: "Leave --quiesce out: there is nothing to quiesce.",
         });
     });
     return frozenSinceMs;

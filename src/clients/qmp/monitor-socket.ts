@@ -50,7 +50,7 @@ export function monitorBusy(path: string, timeoutMs: number): DomsnapError {
     "operation-failed",
     `QEMU's monitor '${path}' is busy: no greeting within ${timeoutMs} ms`,
     {
-      hint: "It serves one client at a time; end the other one. A QEMU that hangs looks the same.",
+      hint: "End the other client: it serves one at a time. A QEMU that hangs looks the same.",
     },
   );
 }

@@ -59,7 +59,7 @@ async function lock({ fd }: FileHandle, path: string): Promise<void> {
   });
   if (exitStatus === HELD_BY_OTHERS)
     throw new DomsnapError("locked", `libxl has locked '${path}' for ${TIMEOUT_SECONDS} seconds`, {
-      hint: "Another program may be changing the devices of this guest: repeat when it is done.",
+      hint: "Repeat when no other program is changing the devices of this guest.",
     });
 }
 

@@ -29,7 +29,7 @@ const KNOWN: readonly KnownFailure[] = [
     pattern: /guest didn't acknowledge suspend|guest did not suspend, timed out/,
     code: "operation-failed",
     detail: () => "the guest did not answer the request to suspend itself, and goes on",
-    hint: "It needs Xen's drivers for that, and must not be paused.",
+    hint: "Give it Xen's drivers, and do not pause it.",
   },
   {
     pattern: /No space left on device/,
@@ -56,7 +56,7 @@ const KNOWN: readonly KnownFailure[] = [
     pattern: /cannot init xl context|xenstore connection/i,
     code: "operation-failed",
     detail: () => "xl cannot reach Xen and its daemons",
-    hint: "Are you root in dom0, and does xenstored run?",
+    hint: "Run it as root in dom0, and see that xenstored runs.",
   },
 ];
 

@@ -71,7 +71,7 @@ export class Xl {
       await this.#change(["unpause", `${id}`]);
     }
     throw new DomsnapError("operation-failed", `domain ${id} stays paused`, {
-      hint: "Another program may be pausing it again.",
+      hint: "Look for another program that pauses it again.",
     });
   }
 

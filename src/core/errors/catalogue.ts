@@ -165,7 +165,7 @@ export const ERROR_CATALOGUE = {
     prefix: "unsupported configuration",
     exitStatus: failed,
     summary: "No disk backend can do what is asked of a disk.",
-    advice: "The message says why and what would change it; --dry-run shows every disk.",
+    advice: "Read in the message why, and what would change it; --dry-run shows every disk.",
   },
   "image-missing": {
     libvirtNumber: 38,
@@ -262,7 +262,7 @@ export const ERROR_CATALOGUE = {
     prefix: "operation aborted",
     exitStatus: EXIT.interrupted,
     summary: "The operation was cancelled and rolled back.",
-    advice: "Nothing to do.",
+    advice: "Run the command again if it is still wanted.",
   },
 } as const satisfies Record<string, ErrorKind>;
 

@@ -216,7 +216,7 @@ function unfinished(error: DomsnapError, undoError?: DomsnapError): DomsnapError
     cause: error,
     effect: "partial",
     hint:
-      (error.hint === undefined ? "" : `${error.hint}; `) +
-      "the journal keeps the rest: the next command on this domain goes on with it",
+      (error.hint === undefined ? "" : `${error.hint} `) +
+      "Run any command on this domain to go on: the journal keeps the rest.",
   });
 }

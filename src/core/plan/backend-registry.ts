@@ -45,7 +45,7 @@ export class BackendRegistry<Backend extends BackendProfile = DiskBackend> {
     this.#byId = new Map([...byId].sort(([a], [b]) => (a < b ? -1 : 1)));
     if (preferred !== undefined && !this.#byId.has(preferred))
       throw new DomsnapError("invalid-argument", `there is no disk backend '${preferred}'`, {
-        hint: `It is named as the default of the connection. There are: ${this.describe()}.`,
+        hint: `Correct the default of the connection, which names it. There are: ${this.describe()}.`,
       });
   }
 
@@ -125,7 +125,7 @@ function assertId(backend: BackendProfile): void {
   throw new DomsnapError(
     "plugin-conflict",
     `a disk backend (${nameOf(backend)}) has the id '${backend.id}', which is none`,
-    { hint: "An id has lower case letters, digits, and single dashes between them." },
+    { hint: "Use lower case letters, digits, and single dashes between them." },
   );
 }
 
@@ -141,7 +141,7 @@ function sameId(one: BackendProfile, other: BackendProfile): DomsnapError {
   return new DomsnapError(
     "plugin-conflict",
     `two disk backends have the id '${one.id}': ${nameOf(one)}, and ${nameOf(other)}`,
-    { hint: "Records name backends by their ids. Leave out the plugin with one of the two." },
+    { hint: "Leave out the plugin with one of the two: records name backends by their ids." },
   );
 }
 

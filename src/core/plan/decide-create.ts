@@ -144,7 +144,7 @@ function takeLive(facts: CreateDecisionFacts, guest: GuestFacts): LiveFacts {
     throw new DomsnapError(
       "disk-unsupported",
       `disk '${foreign.disk.name}' of an active domain cannot be frozen by '${guest.uri}'`,
-      { hint: "shut the domain down first" },
+      { hint: "Shut the domain down first." },
     );
   const memory = memoryOf(facts);
   return {
@@ -159,11 +159,13 @@ function takeLive(facts: CreateDecisionFacts, guest: GuestFacts): LiveFacts {
 function assertQuiescible(domain: Domain, { hasGuestAgent }: GuestFacts): void {
   if (domain.state !== "running")
     throw new DomsnapError("operation-invalid", "domain is not running", {
-      hint: "the guest agent that --quiesce needs answers only while the guest runs",
+      hint: "Let the guest run: the agent that --quiesce needs answers only then.",
     });
   if (hasGuestAgent) return;
   throw new DomsnapError("argument-unsupported", "QEMU guest agent is not configured", {
-    hint: "add a <channel> with target name 'org.qemu.guest_agent.0' to the definition, or leave --quiesce out: what the guest has not written yet is then not in the snapshot",
+    hint:
+      "Add a <channel> with target name 'org.qemu.guest_agent.0' to the definition, or leave " +
+      "--quiesce out: what the guest has not written yet is then not in the snapshot.",
   });
 }
 
@@ -174,7 +176,7 @@ function memoryOf({ snapshot: { memory }, places }: CreateDecisionFacts): Captur
   const empty = fact.kind === "regular" && fact.sizeBytes === 0;
   if (fact.kind !== "absent" && !empty)
     throw new DomsnapError("image-conflict", `file '${memory.file}' already exists`, {
-      hint: "remove it, or name another file for the memory",
+      hint: "Remove it, or name another file for the memory.",
     });
   return { mode: "external", file: memory.file, before: empty ? "empty" : "absent" };
 }

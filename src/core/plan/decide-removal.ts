@@ -298,7 +298,7 @@ function assertNoInternalSnapshots(overlay: ImageRef, images: ImageFacts): void 
   throw new DomsnapError(
     "image-in-use",
     `image '${overlay.path}' would be merged, but holds internal snapshots: ${tags}`,
-    { hint: "delete those snapshots first" },
+    { hint: "Delete those snapshots first." },
   );
 }
 
@@ -315,7 +315,7 @@ function severalOverlays(
     "config-unsupported",
     "deletion of external disk snapshot with multiple children snapshots not supported",
     {
-      hint: `These stand on '${frozen.path}': ${users.join(", ")}. Delete snapshots until one is left.`,
+      hint: `Delete snapshots until one of these is left, which stand on '${frozen.path}': ${users.join(", ")}.`,
     },
   );
 }
@@ -348,7 +348,7 @@ function assertRemovable(
     throw new DomsnapError(
       "operation-unsupported",
       `disk image '${stuck.image.path}' for internal snapshot '${snapshot.name}' is not the same as disk image currently used by VM`,
-      { hint: "delete the overlays above first, or shut the domain down" },
+      { hint: "Delete the overlays above first, or shut the domain down." },
     );
 }
 

@@ -113,7 +113,7 @@ function freshOverlay(
     throw new DomsnapError(
       "config-unsupported",
       `cannot generate an overlay name beside '${frozen.path}': it is not a regular file`,
-      { hint: "use an image file, or a copy (driver type 'raw') for block devices" },
+      { hint: "Use an image file, or a copy (driver type 'raw') for block devices." },
     );
   const names = valueOf(overlayNames.get(frozen.path), frozen.path);
   const path = names.find((name) => !taken.has(name));

@@ -13,7 +13,7 @@ export function startMemory(snapshot: DomainSnapshot, places: Places): StartMemo
         "image-missing",
         `the memory of snapshot '${name}' is gone: '${file}'`,
         {
-          hint: "bring the file back, or revert to a snapshot without memory",
+          hint: "Bring the file back, or revert to a snapshot without memory.",
         },
       );
     return { mode: "external", file };

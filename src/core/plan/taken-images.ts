@@ -67,7 +67,7 @@ function assertReusable(disk: DiskSnapshot, { image, file, kind }: Reuse, facts:
   const [need] = needs.needsOf(file.path);
   if (need)
     throw new DomsnapError("image-in-use", `${cannot}: ${tellNeed(need)}`, {
-      hint: `Name another file. (${releaseOf(need, domain)})`,
+      hint: `Name another file, or free this one: ${releaseOf(need, domain)}`,
     });
   const [above] = needs.standingOn(file.path);
   if (above !== undefined)

@@ -17,143 +17,145 @@ export const FINDINGS = {
   interrupted: {
     severity: "warning",
     meaning: "a change was begun and not ended",
-    advice: "run 'domsnap recover'",
+    advice: "Run 'domsnap recover'.",
   },
   "journal-unreadable": {
     severity: "error",
     meaning: "nobody can tell how far an interrupted change got; changes are refused until then",
-    advice: "restore the journal from a backup, or use the version of domsnap that wrote it",
+    advice: "Restore the journal from a backup, or use the version of domsnap that wrote it.",
   },
   "definition-unreadable": {
     severity: "warning",
     meaning: "a domain cannot be listed, and nobody can tell which images it uses",
-    advice: "mend the document, make it readable, or move it away if it defines no domain",
+    advice: "Mend the document, make it readable, or move it away if it defines no domain.",
   },
   "record-unreadable": {
     severity: "error",
     meaning: "a snapshot cannot be listed, and no image is removed while it may need it",
-    advice: "restore the file from a backup, or move it away once its images are not needed",
+    advice: "Restore the file from a backup, or move it away once its images are not needed.",
   },
   "backend-missing": {
     severity: "error",
     meaning: "the disk backend that keeps a disk of the snapshot is not installed",
-    advice: "install the plugin that made the snapshot; until then it can only be forgotten",
+    advice: "Install the plugin that made the snapshot; until then it can only be forgotten.",
   },
   "view-stale": {
     severity: "warning",
     meaning: "what other programs read of the snapshot is not what its record says",
-    advice: "the repair writes it from the record",
+    advice: "Let the repair write it from the record.",
   },
   "current-missing": {
     severity: "warning",
     meaning: "the mark of the current snapshot leads nowhere, so the next one becomes a root",
-    advice: "set it with 'domsnap snapshot-current DOMAIN NAME'",
+    advice: "Set it with 'domsnap snapshot-current DOMAIN NAME'.",
   },
   "parent-missing": {
     severity: "warning",
     meaning: "the snapshot hangs below one that does not exist; it is shown as a root",
-    advice: "the repair makes it a root",
+    advice: "Let the repair make it a root.",
   },
   "parent-loop": {
     severity: "error",
     meaning: "snapshots are each other's ancestors",
-    advice: "the repair makes one of them a root",
+    advice: "Let the repair make one of them a root.",
   },
   "image-missing": {
     severity: "error",
     meaning: "an image is not there, so the states that need it are lost",
-    advice: "bring the file back to its path",
+    advice: "Bring the file back to its path.",
   },
   "image-unreadable": {
     severity: "error",
     meaning: "an image is not what its definition says, or is damaged",
     advice:
-      "look at it with 'qemu-img check' (a VHD: 'vhd-util check'); if it is only an overlay, " +
-      "a revert makes a new one; else restore it from a backup",
+      "Look at it with 'qemu-img check' (a VHD: 'vhd-util check'). If it is only an overlay, " +
+      "a revert makes a new one; else restore it from a backup.",
   },
   "snapshot-file-missing": {
     severity: "error",
     meaning: "the file that holds the snapshot's state is not there",
-    advice: "bring it back, or forget the snapshot with 'snapshot-delete --metadata'",
+    advice: "Bring it back, or forget the snapshot with 'snapshot-delete --metadata'.",
   },
   "snapshot-file-size": {
     severity: "error",
     meaning: "a frozen copy is smaller or larger than the disk it is a copy of",
-    advice: "a revert would change the size of the disk; restore the copy from a backup",
+    advice: "Restore the copy from a backup: a revert would change the size of the disk.",
   },
   "internal-missing": {
     severity: "error",
     meaning: "the image does not hold the snapshot that the record says it holds",
-    advice: "restore the image, or forget the snapshot with 'snapshot-delete --metadata'",
+    advice: "Restore the image, or forget the snapshot with 'snapshot-delete --metadata'.",
   },
   "internal-ambiguous": {
     severity: "error",
     meaning: "the image holds several snapshots of that name; none of them will be touched",
-    advice: "delete the wrong ones with 'qemu-img snapshot -d'",
+    advice: "Delete the wrong ones with 'qemu-img snapshot -d'.",
   },
   "internal-unrecorded": {
     severity: "note",
     meaning: "the image holds a snapshot that no record tells of",
-    advice: "record it with 'snapshot-create --redefine', or remove it with 'qemu-img snapshot -d'",
+    advice:
+      "Record it with 'snapshot-create --redefine', or remove it with 'qemu-img snapshot -d'.",
   },
   "image-unrecorded": {
     severity: "note",
     meaning: "a disk stands on an image that no snapshot tells of",
     advice:
-      "record it with 'domsnap import images --domain DOMAIN' if it is a state to go back to; " +
-      "a template that disks share may stay as it is",
+      "Record it with 'domsnap import images --domain DOMAIN' if it is a state to go back to; " +
+      "a template that disks share may stay as it is.",
   },
   "overlay-unlinked": {
     severity: "error",
     meaning: "an overlay does not stand on the image that its record says it froze",
-    advice: "correct the overlay with 'qemu-img rebase -u' if the contents are still equal",
+    advice: "Correct the overlay with 'qemu-img rebase -u' if the contents are still equal.",
   },
   "overlay-unknown": {
     severity: "warning",
     meaning: "an image that no snapshot or domain names stands on one of this domain's",
-    advice: "it keeps the image below from being merged; remove it if nothing uses it",
+    advice: "Remove it if nothing uses it: it keeps the image below from being merged.",
   },
   "chain-loop": {
     severity: "error",
     meaning: "images stand on one another in a circle",
-    advice: "restore one of the images from a backup",
+    advice: "Restore one of the images from a backup.",
   },
   "chain-long": {
     severity: "warning",
     meaning: "so many images stand on one another that soon no overlay can be added",
-    advice: "delete old snapshots: that merges their images",
+    advice: "Delete old snapshots: that merges their images.",
   },
   "image-shared": {
     severity: "warning",
     meaning: "two domains use one image; what one writes changes the states of the other",
-    advice: "give each domain an image of its own",
+    advice: "Give each domain an image of its own.",
   },
   "file-leftover": {
     severity: "warning",
     meaning: "an incomplete file of an attempt that was given up takes room",
-    advice: "the repair removes it",
+    advice: "Let the repair remove it.",
   },
   "copy-unnamed": {
     severity: "note",
     meaning: "a file looks like a copy of a disk, and no record names it",
-    advice: "look whether it is of a snapshot whose record is lost; remove it if nothing needs it",
+    advice:
+      "Look whether it is of a snapshot whose record is lost, and remove it if nothing needs it.",
   },
   "file-unknown": {
     severity: "warning",
     meaning: "something that domsnap did not put there is among its records",
-    advice: "look at it and move it away",
+    advice: "Look at it and move it away.",
   },
   "file-open": {
     severity: "warning",
     meaning:
       "others than the owner may use a file that holds a guest's secrets; libvirt makes the " +
       "overlays of a guest that is off so, which do not need it",
-    advice: "the repair takes the permissions away",
+    advice: "Let the repair take the permissions away.",
   },
   "domain-unknown": {
     severity: "warning",
     meaning: "there are records of a domain that is not defined here",
-    advice: "define the domain again, or move the folder away",
+    advice: "Define the domain again, or move the folder away.",
   },
 } as const satisfies Record<string, FindingKind>;
 

@@ -33,6 +33,6 @@ export function assertOwnGuest({ name, type }: DomainDefinition): void {
   throw new DomsnapError(
     "config-unsupported",
     `domain '${name}' in the source is of type '${type}', which cannot be defined here`,
-    { hint: "convert the guest, define it with the same uuid, and import without --define" },
+    { hint: "Convert the guest, define it with the same uuid, and import without --define." },
   );
 }

@@ -156,6 +156,6 @@ function assertUuid(parent: ChainImage, expected: string, childPath: string): vo
   throw damaged(
     childPath,
     `its parent '${parent.layer.path}' is another image than it was made of`,
-    "Somebody replaced or restored one of the two: bring the right file back.",
+    "Bring the right file back: somebody replaced or restored one of the two.",
   );
 }

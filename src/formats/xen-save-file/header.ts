@@ -102,7 +102,7 @@ function readFixed(bytes: Uint8Array) {
     throw new DomsnapError(
       "config-unsupported",
       "this memory file is from libvirt's Xen driver and not from xl",
-      { hint: "virsh restore takes it." },
+      { hint: "Use virsh restore, which takes it." },
     );
   if (recognizeSaveFile(bytes) !== "xl") throw notSaveFile("it begins with something else");
   if (bytes.length < FIXED_BYTES) throw notSaveFile("it ends within its header");

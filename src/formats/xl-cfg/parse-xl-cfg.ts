@@ -188,6 +188,6 @@ function rejected(errors: readonly XlSyntaxError[], fileName: string): DomsnapEr
       `${fileName}:${String(line)}: config parsing error near \`${near}': ${reason}`,
   );
   return new DomsnapError("invalid-argument", lines.join("\n"), {
-    hint: "Texts need quotes; names are lower case; a comment needs a line end after it.",
+    hint: "Put texts in quotes, names in lower case, and a line end after a comment.",
   });
 }

@@ -30,7 +30,7 @@ export function parseXlDisk(
       (near === undefined ? `: in \`${shown}'` : `: near \`${near}' in \`${shown}'`),
   );
   throw new DomsnapError("invalid-argument", lines.join("\n"), {
-    hint: "The safest form is: format=FORMAT,vdev=NAME,access=rw,target=PATH",
+    hint: "Write format=FORMAT,vdev=NAME,access=rw,target=PATH, which is the safest form.",
   });
 }
 

@@ -138,7 +138,7 @@ function stillPaused(failures: readonly string[], error?: DomsnapError): Domsnap
   const detail = [...(error ? [error.detail] : []), ...failures].join("; ");
   return new DomsnapError(error?.code ?? "tool-failed", detail, {
     cause: error,
-    hint: "The guest waits and loses nothing; run 'tap-ctl unpause' when the cause is removed.",
+    hint: "Run 'tap-ctl unpause' when the cause is removed: the guest waits and loses nothing.",
   });
 }
 

@@ -115,7 +115,7 @@ class VhdUtilEngine implements MergeEngine {
         `'${this.program} coalesce' said that it was done, and it was not: ${String(error)}`,
         {
           cause: error,
-          hint: `The overlay still holds everything; unset ${ENGINE_VARIABLE} and repeat.`,
+          hint: `Unset ${ENGINE_VARIABLE} and repeat: the overlay still holds everything.`,
         },
       );
     }
@@ -132,7 +132,7 @@ class UnknownEngine implements MergeEngine {
 
   assertAvailable(): never {
     throw new DomsnapError("invalid-argument", `${ENGINE_VARIABLE} is '${this.name}'`, {
-      hint: "There are the engines 'native' and 'vhd-util'.",
+      hint: "Set it to 'native' or to 'vhd-util'.",
     });
   }
 

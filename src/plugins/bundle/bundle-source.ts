@@ -35,7 +35,7 @@ export class BundleSource implements ImportSource {
     const folder = resolve(source);
     if (!isWhole(folder))
       throw new DomsnapError("invalid-argument", `'${folder}' is a bundle that is not whole`, {
-        hint: "its export was interrupted: repeat it, it goes on where it was",
+        hint: "Repeat its export, which was interrupted: it goes on where it was.",
       });
     const path = join(folder, MANIFEST);
     const manifest = parseManifest(readSourceFile(path).toString("utf8"), path);
@@ -96,7 +96,7 @@ async function assertWhole(folder: string, { file, sha256, bytes }: Payload): Pr
       ? `it has ${String(size)} bytes, not ${String(bytes)}`
       : `its SHA-256 is ${found}, not ${sha256}`;
   throw new DomsnapError("image-conflict", `'${path}' is not what was exported: ${difference}`, {
-    hint: "it was damaged on its way, or a guest has used it since; export it again",
+    hint: "Export it again: it was damaged on its way, or a guest has used it since.",
   });
 }
 

@@ -29,7 +29,7 @@ export async function collectImages({ domain, snapshots }: ExportTree): Promise<
         "disk-unsupported",
         `image '${image.path}' is a VHD, which no bundle can hold`,
         {
-          hint: "export without --images and copy the images by hand",
+          hint: "Export without --images and copy the images by hand.",
         },
       );
     const below = await belowOf(image);
@@ -50,7 +50,9 @@ async function belowOf(image: ImageRef): Promise<ImageRef | undefined> {
   throw new DomsnapError(
     "disk-unsupported",
     `image '${path}' stands on '${backing.name}' (${format}), which no bundle can hold`,
-    { hint: "qemu-img rebase -u -F FORMAT writes the format down; export other images by hand" },
+    {
+      hint: "Write the format down with 'qemu-img rebase -u -F FORMAT'; export other images by hand.",
+    },
   );
 }
 

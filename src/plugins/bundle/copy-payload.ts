@@ -62,7 +62,7 @@ export async function copyPayload(
   if (done) return { path, file, ...done };
   if (options.isWhole)
     throw new DomsnapError("image-conflict", `'${folder}' holds another state of '${path}'`, {
-      hint: "name an empty folder",
+      hint: "Name an empty folder.",
     });
   const made = await makeCopy(path, copy, version, options);
   return { path, file, ...made };

@@ -110,7 +110,7 @@ function parseAll(text: string, path: string): SealedManifest {
   throw refused(path, `${schemaProblem(manifestSchema, json) ?? ""}${by}`, OTHER_VERSION);
 }
 
-const DAMAGED = "It was damaged on its way: copy the bundle again, or export it again.";
+const DAMAGED = "Copy the bundle again, or export it again: it was damaged on its way.";
 const OTHER_VERSION =
   "Import it with the version of domsnap that wrote it or a newer one, or export it again with " +
   "this one.";

@@ -101,7 +101,7 @@ export async function endGuest(run: RunFolder, timeouts = END_TIMEOUTS): Promise
   throw new DomsnapError(
     "operation-failed",
     `Failed to terminate process ${guest.pid} with SIGKILL: Device or resource busy`,
-    { hint: "It probably waits for a storage that does not answer." },
+    { hint: "Look at its storage: it probably waits for one that does not answer." },
   );
 }
 

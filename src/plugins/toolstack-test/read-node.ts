@@ -23,7 +23,7 @@ function readDocument(path: string): string {
   } catch (thrown) {
     throw new DomsnapError("xml-error", `failed to parse xml document '${path}'`, {
       cause: thrown,
-      hint: `The file cannot be read: ${strerror(thrown)}.`,
+      hint: `Make the file readable: ${strerror(thrown)}.`,
     });
   }
 }

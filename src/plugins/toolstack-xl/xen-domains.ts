@@ -112,12 +112,12 @@ export class XenDomains {
       throw new DomsnapError(
         "operation-failed",
         `xl cannot tell the configuration of domain '${mute.row.name}'`,
-        { hint: "Its device model may hang; 'xl list -l' leaves the domain out." },
+        { hint: "Look whether its device model hangs: 'xl list -l' leaves the domain out." },
       );
     const file = this.files.find({ name: reference });
     if (file?.guest.name === reference && file.guest.uuid === undefined)
       throw new DomsnapError("operation-failed", `'${file.path}' has no uuid`, {
-        hint: 'xl makes one at every start, and snapshots are kept by it: add uuid = "..." (uuidgen).',
+        hint: 'Add uuid = "..." (uuidgen): xl makes one at every start, and snapshots are kept by it.',
       });
     throw noSuchDomain(reference);
   }

@@ -83,7 +83,7 @@ function notOpen({ target, image }: WantedDisk): DomsnapError {
   return new DomsnapError(
     "operation-failed",
     `disk '${target}': QEMU does not have image '${image.path}' open for the guest`,
-    { hint: "The definition may be older than the running guest: compare it with QEMU's images." },
+    { hint: "Compare the definition with QEMU's images: it may be older than the running guest." },
   );
 }
 
@@ -101,7 +101,9 @@ function openTwice(
     `disk '${target}': QEMU has image '${image.path}' open ${names.length} times (${names.join(", ")}),` +
       " and a snapshot through one of them would be overwritten through another",
     {
-      hint: "A guest with Xen's own drivers lets go of the emulated disk when they start; else stop the guest first.",
+      hint:
+        "Stop the guest first, unless it is about to start Xen's own drivers, which let go of the " +
+        "emulated disk.",
     },
   );
 }

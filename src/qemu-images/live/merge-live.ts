@@ -166,7 +166,7 @@ async function awaitReady(
     await cancelJob(client, id);
     throw new DomsnapError("cancelled", `merging disk '${target}' was cancelled`, {
       cause: thrown,
-      hint: "The guest goes on as it is",
+      hint: "Wait with the rest as long as you like: the guest goes on as it is.",
     });
   }
 }

@@ -105,14 +105,14 @@ async function refuseChoice(
     return {
       target,
       reason: `there is no disk backend '${id}'`,
-      remedy: `name one of these: ${context.backends.describe()}`,
+      remedy: `Name one of these: ${context.backends.describe()}.`,
     };
   const domainDisk = findDisk(domain.definition, target);
   if (!domainDisk || !isTaken(disk))
     return {
       target,
       reason: `disk '${target}' takes no part in the snapshot, so '${id}' cannot keep it`,
-      remedy: "leave the backend out, or ask for the disk with snapshot='external' or 'internal'",
+      remedy: "Leave the backend out, or ask for the disk with snapshot='external' or 'internal'.",
     };
   const question = await questionOf(context, domain, domainDisk, disk);
   const reason = await whyNot(backend, question);
@@ -167,15 +167,15 @@ async function remedyFor(
   for (const { backend, reason } of backends.capable(question.disk, question.form))
     if (backend !== chosen && (await whyNot(backend, question)) === undefined)
       able.push(`'${backend.id}' (${reason})`);
-  if (able.length > 0) return `it can be kept by ${able.join(", ")}`;
+  if (able.length > 0) return `Choose one that can keep it: ${able.join(", ")}.`;
   for (const form of chosen.forms(question.disk))
     if ((await whyNot(chosen, { ...question, form })) === undefined)
       able.push(
         `${formText(form)}${form.format === undefined ? "" : ` (driver type '${form.format}')`}`,
       );
   return able.length > 0
-    ? `no backend can keep it so; '${chosen.id}' can make ${able.join(", or ")}`
-    : "no backend can keep it so; run 'domsnap capabilities DOMAIN' to see what each disk can do";
+    ? `Ask '${chosen.id}' for ${able.join(", or ")}: no backend can keep it so.`
+    : "Run 'domsnap capabilities DOMAIN' to see what each disk can do: no backend can keep it so.";
 }
 
 function formText({ mode }: SnapshotForm): string {

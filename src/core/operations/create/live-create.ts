@@ -21,7 +21,7 @@ export async function assignDisks(
     throw new DomsnapError(
       "operation-unsupported",
       `domain '${domain.name}' is ${domain.state}; snapshots of active domains are not supported by '${toolstack.uri}'`,
-      { hint: "shut the domain down first" },
+      { hint: "Shut the domain down first." },
     );
   return assignBackends(
     context.backends,

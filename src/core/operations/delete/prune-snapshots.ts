@@ -98,6 +98,6 @@ function assertKeepsSome(policy: RetentionPolicy): void {
     throw new DomsnapError("invalid-argument", "the number of snapshots to keep must be 0 or more");
   if (!counts.some((count) => count > 0))
     throw new DomsnapError("invalid-argument", "a policy that keeps no snapshot is refused", {
-      hint: "give at least one --keep option; delete single snapshots with snapshot-delete",
+      hint: "Give at least one --keep option; delete single snapshots with snapshot-delete.",
     });
 }

@@ -16,7 +16,7 @@ export async function switchPower(
   const { power } = toolstack;
   if (!power)
     throw new DomsnapError("no-support", LIBVIRT_CALLS[action.verb], {
-      hint: `'${toolstack.uri}' does not run domains`,
+      hint: `Use the connection of a hypervisor: '${toolstack.uri}' does not run domains.`,
     });
   return changeDomain(context, reference, options, async ({ uuid }) => {
     if (!options.dryRun) await carryOut(power, uuid, action);

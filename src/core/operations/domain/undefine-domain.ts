@@ -21,7 +21,7 @@ export function undefineDomain(
       throw new DomsnapError(
         "operation-invalid",
         `cannot delete inactive domain with ${String(names.length)} snapshots`,
-        { hint: "repeat with --snapshots-metadata to remove their records; images stay" },
+        { hint: "Repeat with --snapshots-metadata to remove their records; images stay." },
       );
     const plan = planForget(domain, names.reverse());
     await runUnlessDry(context, plan, options);

@@ -17,7 +17,7 @@ export async function exportSnapshots(
   if (unsettled) throw unsettled;
   if (request.images && isActive(domain))
     throw new DomsnapError("operation-invalid", `domain '${domain.name}' is active`, {
-      hint: "shut it down first, so that its images do not change while they are copied",
+      hint: "Shut it down first, so that its images do not change while they are copied.",
     });
   return context.connection.lock.run(domain.uuid, lockOptionsOf(options), async () => {
     const heads = await readHeads(context, domain.uuid);
@@ -49,11 +49,11 @@ async function findFormat(
   const known = exportFormats.map(({ id, summary }) => `${id} (${summary})`).join("; ");
   if (!format)
     throw new DomsnapError("invalid-argument", `there is no export format '${request.format}'`, {
-      hint: `there are: ${known}`,
+      hint: `Use one of these: ${known}.`,
     });
   if (request.images && !format.copiesImages)
     throw new DomsnapError("invalid-argument", `the format '${format.id}' holds no images`, {
-      hint: "use --to bundle",
+      hint: "Use --to bundle.",
     });
   return format;
 }

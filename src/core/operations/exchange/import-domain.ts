@@ -55,7 +55,7 @@ export async function domainOfSource(
               .map(({ record, reason }) => ` (${record}: ${reason})`)
               .join("")
         : `'${source}' holds snapshots of ${String(uuids.size)} domains`,
-      { hint: "name the domain with --domain" },
+      { hint: "Name the domain with --domain." },
     );
   try {
     const known = await toolstack.findDomain(uuid);
@@ -71,7 +71,7 @@ export async function domainOfSource(
       assertOwnGuest(present);
     }
     if (error.code !== "no-domain" || !define || !registry || !present)
-      throw withHint(error, "define the domain first, or let --define do it from the source");
+      throw withHint(error, "Define the domain first, or let --define do it from the source.");
     const missing = adapter.adaptDefinition(present);
     return { uuid, missing, warnings: derived ? [derivedWarning(derived, missing)] : [] };
   }

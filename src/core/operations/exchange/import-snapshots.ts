@@ -62,12 +62,12 @@ async function findSource(
     const named = importSources.find(({ id }) => id === from);
     if (named) return named;
     throw new DomsnapError("invalid-argument", `there is no import source '${from}'`, {
-      hint: `there are: ${known}`,
+      hint: `Use one of these: ${known}.`,
     });
   }
   for (const candidate of importSources) if (await candidate.recognizes(source)) return candidate;
   throw new DomsnapError("invalid-argument", `nothing to import was recognised in '${source}'`, {
-    hint: `look whether it is there and may be read, or name the kind with --from; there are: ${known}`,
+    hint: `Look whether it is there and may be read, or name the kind with --from. Use one of these: ${known}.`,
   });
 }
 

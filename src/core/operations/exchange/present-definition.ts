@@ -60,7 +60,7 @@ function assertNotFrozen(
         "invalid-argument",
         `the source does not tell whether the domain goes on with '${frozen}' or with ` +
           `'${source.path ?? ""}', which snapshot '${snapshot.name}' has put on it`,
-        { hint: "define the domain as it is now, and import without --define" },
+        { hint: "Define the domain as it is now, and import without --define." },
       );
     }
 }

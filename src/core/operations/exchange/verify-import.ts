@@ -97,9 +97,9 @@ export class ImportVerifier {
 function unverified(error: DomsnapError): DomsnapError {
   const hints = [
     ...(error.hint === undefined ? [] : [error.hint]),
-    "nothing was recorded: repeat the import when this is mended, or leave the images out with --metadata",
+    "Repeat the import when this is mended, or leave the images out with --metadata: nothing was recorded.",
   ];
-  return new DomsnapError(error.code, error.detail, { cause: error, hint: hints.join("; ") });
+  return new DomsnapError(error.code, error.detail, { cause: error, hint: hints.join(" ") });
 }
 
 function tagProblems(disk: string, name: string, { path, snapshots }: ImageInfo): string[] {

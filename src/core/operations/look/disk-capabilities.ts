@@ -103,6 +103,6 @@ function unclaimed({ format = "raw" }: DomainDisk): FormCapability["verdict"] {
   return {
     possible: false,
     reason: `no disk backend takes this form of a ${format} disk`,
-    remedy: "use one of the other forms",
+    remedy: "Use one of the other forms.",
   };
 }

@@ -76,7 +76,7 @@ function asTargetKeepsIt({ name, mode, format, backend }: DiskSnapshot): DiskSna
 /** The failure of a revert whose domain has a new snapshot all the same. */
 export function failureAfterKeeping(thrown: unknown, name: string): DomsnapError {
   const error = asDomsnapError(thrown);
-  const kept = `The state before is kept as snapshot '${name}'; delete it if you do not need it.`;
+  const kept = `Delete snapshot '${name}', which keeps the state before, if you do not need it.`;
   return new DomsnapError(error.code, error.detail, {
     cause: error,
     effect: error.effect,

@@ -195,14 +195,14 @@ function assertOffline(
 ): void {
   if (isActive(domain))
     throw new DomsnapError("operation-unsupported", `domain '${domain.name}' is ${domain.state}`, {
-      hint: "shut the domain down first",
+      hint: "Shut the domain down first.",
     });
   if (target.state !== "shutoff")
     throw new DomsnapError(
       "operation-unsupported",
       `'${uri}' does not run domains, and snapshot '${snapshot.name}' would leave the domain ${target.state}`,
       {
-        hint: "leave --running and --paused out, and revert to snapshots of a domain that was off",
+        hint: "Leave --running and --paused out, and revert to snapshots of a domain that was off.",
       },
     );
 }

@@ -67,7 +67,7 @@ async function assign(
     return {
       target,
       reason: `disk '${target}' is not in the domain that the snapshot describes`,
-      remedy: "redefine the snapshot with the domain that it was taken of",
+      remedy: "Redefine the snapshot with the domain that it was taken of.",
     };
   const backend = backends.keeperOf(domainDisk, disk);
   if (!backend) return { target, ...unclaimed(domainDisk, disk) };
@@ -97,8 +97,8 @@ function withoutDefinition({ name, source }: TakenDisk) {
   return {
     reason: `the snapshot holds no definition of its domain, and ${below} cannot be told`,
     remedy:
-      "bring that file back if it is gone, or redefine the snapshot with the domain that it was " +
-      "taken of; 'domsnap snapshot-delete --metadata' forgets it and leaves all files",
+      "Bring that file back if it is gone, or redefine the snapshot with the domain that it was " +
+      "taken of; 'domsnap snapshot-delete --metadata' forgets it and leaves all files.",
   };
 }
 
@@ -108,19 +108,20 @@ function unclaimed(domainDisk: DomainDisk, disk: AssignedDisk["disk"]) {
   if (disk.mode === "external" && disk.format !== undefined)
     return {
       reason: `external snapshot format for disk ${disk.name} is unsupported: ${disk.format}`,
-      remedy: "use driver type 'qcow2' for an overlay, or 'raw' for a copy of a raw disk",
+      remedy: "Use driver type 'qcow2' for an overlay, or 'raw' for a copy of a raw disk.",
     };
   return {
     reason: `no disk backend can take an ${disk.mode} snapshot of disk '${disk.name}' (${driver}, ${format})`,
-    remedy: "run 'domsnap capabilities DOMAIN' to see what each disk can do",
+    remedy: "Run 'domsnap capabilities DOMAIN' to see what each disk can do.",
   };
 }
 
 /** What several disks have in common is said once. */
 export function refused(refusals: readonly Refusal[]): DomsnapError {
   const reasons = new Set(refusals.map(({ reason }) => reason));
-  const hints = [...groupBy(refusals, ({ remedy }) => remedy)].map(
-    ([remedy, disks]) => `${disks.map(({ target }) => target).join(", ")}: ${remedy}`,
+  const groups = [...groupBy(refusals, ({ remedy }) => remedy)];
+  const hints = groups.map(([remedy, disks]) =>
+    groups.length === 1 ? remedy : `For ${disks.map(({ target }) => target).join(", ")}: ${remedy}`,
   );
-  return new DomsnapError("disk-unsupported", [...reasons].join("; "), { hint: hints.join("; ") });
+  return new DomsnapError("disk-unsupported", [...reasons].join("; "), { hint: hints.join(" ") });
 }

@@ -62,7 +62,7 @@ export function assertNoDamagedRecord({ problems }: Pick<Heads, "problems">, nam
   throw new DomsnapError(
     "record-unreadable",
     `the record '${problem.record}' of a snapshot '${name}' cannot be read: ${problem.reason}`,
-    { hint: problem.remedy ?? "repair it or move it away first, or choose another name" },
+    { hint: problem.remedy ?? "Repair it or move it away first, or choose another name." },
   );
 }
 
@@ -78,7 +78,7 @@ export function findHead(heads: Heads, name: string): SnapshotHead {
 function unknownReferences(
   record: string,
   reason: string,
-  remedy = "repair or remove that record first; images stay untouched until then",
+  remedy = "Repair or remove that record first; images stay untouched until then.",
 ): DomsnapError {
   return new DomsnapError(
     "record-unreadable",

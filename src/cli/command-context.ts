@@ -42,6 +42,7 @@ export function createContext(
       signal,
       onProgress,
       ...lockTimeout(common),
+      ...assumeLost(common),
     }),
     edit: (text) => editText(text, env),
     ask: ask ?? (() => Promise.resolve(undefined)),
@@ -56,6 +57,11 @@ async function findDomain(service: SnapshotService, reference: string): Promise<
     if (reason.code !== "no-domain") throw reason;
     throw new CommandError([`failed to get domain '${reference}'`], reason);
   }
+}
+
+function assumeLost(args: CommandArguments<ChangeOption>): Pick<ChangeOptions, "assumeLost"> {
+  const lost = args.list("assume-lost");
+  return lost.length === 0 ? {} : { assumeLost: lost };
 }
 
 function lockTimeout(args: CommandArguments<ChangeOption>): Pick<ChangeOptions, "lockTimeoutMs"> {

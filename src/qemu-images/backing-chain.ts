@@ -69,7 +69,10 @@ export async function readBacking(path: string): Promise<ImageInfo["backing"]> {
   const below = header.backing && localFileOf(header.backing.name, path);
   if (below === undefined) return undefined;
   const format = IMAGE_FORMATS.find((known) => known === header.backing?.format);
-  return { path: below, format: format ?? (await readImageHeader(below).catch(() => undefined))?.format ?? "raw" };
+  return {
+    path: below,
+    format: format ?? (await readImageHeader(below).catch(() => undefined))?.format ?? "raw",
+  };
 }
 
 /**

@@ -30,6 +30,13 @@ const CHANGE_OPTIONS = [
     literal: true,
     summary: "seconds to wait for another domsnap on the domain (default 30)",
   },
+  {
+    name: "assume-lost",
+    kind: "argv",
+    literal: true,
+    summary: "go on although this image, record or definition cannot be looked at: it is lost",
+    completes: "file",
+  },
 ] as const satisfies readonly OptionSpec[];
 
 /** What a command that changes something may read besides its own options. */

@@ -1,7 +1,12 @@
 import { QemuImg } from "../../clients/qemu-img.js";
 import { RANK, type ImageFormat, type ImageRef } from "../../core/model/index.js";
 import type { ImageInfo, ImageInspector } from "../../core/ports/index.js";
-import { findBackedBy, readBacking, readOwnHeader, realImagePath } from "../../qemu-images/backing-chain.js";
+import {
+  findBackedBy,
+  readBacking,
+  readOwnHeader,
+  realImagePath,
+} from "../../qemu-images/backing-chain.js";
 
 export interface QemuInspectorOptions {
   readonly qemuImg?: QemuImg;

@@ -25,7 +25,7 @@ export async function checkDomains(
     return [await checkOne(context, await toolstack.findDomain(reference))];
   const domains = await toolstack.listDomains();
   const everyone = toolstack.touchesImages
-    ? await gatherNeeds(context, undefined, [], {})
+    ? await gatherNeeds(context, { domains }, [], {})
     : undefined;
   const reports: CheckReport[] = [];
   for (const domain of domains) reports.push(await checkOne(context, domain, everyone));

@@ -21,7 +21,12 @@ export async function gatherTaken(
   );
   if (!freezes && reuseExternal !== true) return { needs: ImageNeeds.none, states: new Map() };
   const reused = reuseExternal === true ? disks.flatMap((disk) => reusedFile(context, disk)) : [];
-  const needs = await gatherNeeds(context, { domain }, reused, options);
+  const needs = await gatherNeeds(
+    context,
+    { domain, definitionsOnly: reuseExternal !== true },
+    reused,
+    options,
+  );
   return { needs, states: await lookInto(reused) };
 }
 

@@ -13,10 +13,16 @@ import type { ChangeOptions } from "./results.js";
 const STANDS_ALONE: ReadonlySet<ImageFormat> = new Set(["raw", "iso", "dir", "fat"]);
 const CONCURRENCY = 32;
 
-/** The domain that is worked on, with its records as they were read, if they were. */
-export interface OwnRecords {
-  readonly domain: Domain;
+/** What the caller knows already, and how far it has to be looked. */
+export interface KnownBefore {
+  /** The domain that is worked on. */
+  readonly domain?: Domain;
+  /** All its records, as they were read. */
   readonly records?: readonly DomainSnapshot[];
+  /** All domains of the connection. */
+  readonly domains?: readonly Domain[];
+  /** Whether it is enough to know what definitions need: no record is read then. */
+  readonly definitionsOnly?: boolean;
 }
 
 /**
@@ -26,11 +32,11 @@ export interface OwnRecords {
  */
 export async function gatherNeeds(
   context: ServiceContext,
-  own: OwnRecords | undefined,
+  before: KnownBefore,
   asked: readonly AskedImage[],
   { assumeLost = [] }: Pick<ChangeOptions, "assumeLost">,
 ): Promise<ImageNeeds> {
-  const { needs, listed, unread } = await everyNeed(context, own);
+  const { needs, listed, unread } = await everyNeed(context, before);
   const named = new Map([...listed, ...needs.map(({ image }) => image)].map(byPath));
   const needed = new Set(needs.map(({ image }) => image.path));
   const { things, below } = await walkImages(context, [...named.values()], needed);
@@ -50,8 +56,9 @@ export async function askWhatStandsOn(
   const strangers = await findDependents(asked, needs.names);
   const found = [...strangers.values()].flatMap((one) => (one.known ? one.value : []));
   const things = new Map<Locator, Answer<string | undefined>>();
+  const names = new Set(needs.names);
   for (const path of found)
-    if (!needs.names.includes(path)) things.set(path, await answer(() => files.thing(path)));
+    if (!names.has(path)) things.set(path, await answer(() => files.thing(path)));
   return needs.withStrangers(strangers, things);
 }
 
@@ -62,20 +69,20 @@ interface Everything {
   readonly unread: readonly Unread[];
 }
 
-async function everyNeed(
-  context: ServiceContext,
-  own: OwnRecords | undefined,
-): Promise<Everything> {
+async function everyNeed(context: ServiceContext, before: KnownBefore): Promise<Everything> {
   const { toolstack, store } = context.connection;
-  const domains = new Map((await toolstack.listDomains()).map((domain) => [domain.uuid, domain]));
-  if (own) domains.set(own.domain.uuid, own.domain);
+  const domains = new Map(
+    (before.domains ?? (await toolstack.listDomains())).map((domain) => [domain.uuid, domain]),
+  );
+  const { domain: own, definitionsOnly } = before;
+  if (own) domains.set(own.uuid, own);
   const problems = (await toolstack.listProblems?.()) ?? [];
   const unread: Unread[] = problems.map(({ definition: what, reason }) => ({ what, reason }));
   const needs = [...domains.values()].flatMap(needsOfDomain);
   const listed: ImageRef[] = [];
-  for (const uuid of await store.domains()) {
+  for (const uuid of definitionsOnly === true ? [] : await store.domains()) {
     const holder = { uuid, name: domains.get(uuid)?.name ?? uuid };
-    const read = uuid === own?.domain.uuid ? own.records : undefined;
+    const read = uuid === own?.uuid ? before.records : undefined;
     const { records, unread: more } = read
       ? { records: read, unread: [] }
       : await readThose(context, holder);

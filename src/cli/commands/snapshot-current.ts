@@ -42,7 +42,10 @@ async function setCurrent(
   const service = await context.service();
   const document = await service.getXml(domain.uuid, name, { secure: true });
   const flags = redefineFlags(document, true);
-  const result = await service.create(domain.uuid, document, flags, context.changeOptions());
+  const result = await service.create(domain.uuid, document, flags, {
+    ...context.changeOptions(),
+    original: { name, document },
+  });
   return changeOutput(result, `Snapshot ${name} set as current`, { name });
 }
 

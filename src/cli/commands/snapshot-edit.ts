@@ -1,5 +1,5 @@
 import { asDomsnapError, type DomsnapError } from "../../core/errors/index.js";
-import type { CreateResult } from "../../core/operations/shared/results.js";
+import type { CreateOptions, CreateResult } from "../../core/operations/shared/results.js";
 import type { Domain } from "../../core/model/index.js";
 import { asCommandError, CommandError, usageError } from "../command-error.js";
 import { defineCommand, type CommandContext, type CommandResult } from "../command-spec.js";
@@ -58,7 +58,7 @@ async function editSnapshot(
         data: { name, changed: false },
       };
     try {
-      return await redefine(context, domain, name, text);
+      return await redefine(context, domain, { name, document: original }, text);
     } catch (thrown) {
       const error = asCommandError(thrown);
       if (error.reason.code === "cancelled" || !(await wantsAnotherTry(context, error.reason)))
@@ -82,11 +82,12 @@ async function wantsAnotherTry(context: CommandContext, reason: DomsnapError): P
 async function redefine(
   context: EditContext,
   domain: Domain,
-  name: string,
+  original: NonNullable<CreateOptions["original"]>,
   text: string,
 ): Promise<CommandResult> {
   const service = await context.service();
-  const options = { ...context.changeOptions(), original: name };
+  const { name } = original;
+  const options = { ...context.changeOptions(), original };
   const makeCurrent = context.args.has("current") && context.args.has("snapshotname");
   const flags = redefineFlags(text, makeCurrent);
   // The trial run tells the name in the document, so that nothing has to be taken back.

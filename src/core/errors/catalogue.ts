@@ -108,6 +108,13 @@ export const ERROR_CATALOGUE = {
     summary: "The domain has no snapshot of this name.",
     advice: "Run 'domsnap snapshot-list DOMAIN' to see the names.",
   },
+  "record-changed": {
+    libvirtNumber: 55,
+    prefix: "Requested operation is not valid",
+    exitStatus: failed,
+    summary: "Somebody else has changed or deleted the record since it was read.",
+    advice: "Look at it again, and repeat the change if it is still wanted.",
+  },
   "argument-unsupported": {
     libvirtNumber: 74,
     prefix: "argument unsupported",

@@ -309,7 +309,7 @@ function severalOverlays(
 ): DomsnapError {
   const users = overlays.map((path) => {
     const [need] = facts.images.needs.knownNeedsOf(path);
-    return need ? `'${path}' (${tellNeed(need)})` : `'${path}'`;
+    return `'${path}' (${need ? tellNeed(need) : "nobody is known to need it: remove it yourself"})`;
   });
   return new DomsnapError(
     "config-unsupported",

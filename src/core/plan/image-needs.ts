@@ -80,6 +80,16 @@ export class ImageNeeds {
     });
   }
 
+  /** Every name of what somebody needs, or what stands below that. */
+  namesOfNeeded(): Locator[] {
+    const below = [...this.facts.below.values()].flatMap((one) =>
+      one.known && one.value !== undefined ? [one.value] : [],
+    );
+    return [...this.facts.needs.map(({ image }) => image.path), ...below].flatMap((path) =>
+      this.namesOf(path),
+    );
+  }
+
   /** Whether two names lead to the same image. */
   isSame(one: Locator, other: Locator): boolean {
     return one === other || this.#idOf(one) === this.#idOf(other);

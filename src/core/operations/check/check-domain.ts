@@ -11,7 +11,7 @@ import { heldDisks, lookAtFiles, lookAtImages, missingBackends } from "./check-f
 import { changeDomain, type ServiceContext } from "../shared/context.js";
 import { gatherNeeds } from "../shared/gather-needs.js";
 import { isOf, tellNeed } from "../../plan/needs.js";
-import type { ImageNeeds } from "../../plan/image-needs.js";
+import { ImageNeeds } from "../../plan/image-needs.js";
 import { readHeads } from "../shared/records.js";
 import type { ChangeOptions, CheckReport } from "../shared/results.js";
 
@@ -113,7 +113,9 @@ async function checkOne(
       ...(touches ? missingBackends(context, records) : []),
       ...(await checkViews(context, domain)),
       ...checkImages({ images, held, shared }),
-      ...checkFiles(await lookAtFiles(context, domain.uuid, images, held, records)),
+      ...checkFiles(
+        await lookAtFiles(context, domain.uuid, images, held, records, needs ?? ImageNeeds.none),
+      ),
     ],
   };
 }

@@ -147,6 +147,7 @@ export async function lookAtFiles(
   images: ReadonlyMap<string, ImageFact>,
   held: readonly HeldDisk[],
   records: readonly DomainSnapshot[],
+  needs: ImageNeeds,
 ): Promise<FileFacts> {
   const stateFiles: StateFile[] = [];
   // Snapshots may keep their files beside their records.
@@ -167,7 +168,11 @@ export async function lookAtFiles(
     missingMemory: memory.filter((_file, at) => lookedMemory[at] === undefined),
     neighbours: neighbours.flat(),
     stems: [...images.keys()].map(stemOf),
-    named: new Set([...ofRecords, ...[...images].flatMap(([path, { chain }]) => [path, ...chain])]),
+    named: new Set([
+      ...ofRecords,
+      ...[...images].flatMap(([path, { chain }]) => [path, ...chain]),
+      ...needs.namesOfNeeded(),
+    ]),
     rawImages: [...images].flatMap(([path, { image, info }]) =>
       image.format === "raw" && info
         ? [{ stem: stemOf(path), sizeBytes: info.virtualSizeBytes }]

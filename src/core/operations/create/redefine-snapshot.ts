@@ -1,4 +1,5 @@
-import type { CreateFlags, Domain } from "../../model/index.js";
+import { asDomsnapError, DomsnapError } from "../../errors/index.js";
+import type { CreateFlags, Domain, DomainSnapshot } from "../../model/index.js";
 import { planRedefine } from "../../plan/plan-create.js";
 import type { ParsedSnapshot } from "../../ports/index.js";
 import { prepareRedefine } from "../../rules/index.js";
@@ -18,12 +19,8 @@ export async function redefineSnapshot(
   const heads = await readHeads(context, domain.uuid);
   const exists = parsed.name !== undefined && heads.tree.byName.has(parsed.name);
   const existing = exists ? await store.read(domain.uuid, parsed.name) : undefined;
-  const { original } = options;
-  const source =
-    existing ??
-    (original !== undefined && heads.tree.byName.has(original)
-      ? await store.read(domain.uuid, original)
-      : undefined);
+  const edited = options.original && (await readOriginal(context, domain, options.original));
+  const source = existing ?? edited;
   const snapshot = prepareRedefine({
     parsed,
     flags,
@@ -45,4 +42,27 @@ export async function redefineSnapshot(
   });
   await runUnlessDry(context, plan, options);
   return { domain, snapshot, plans: [plan], executed: !options.dryRun, warnings: [] };
+}
+
+/**
+ * The record whose document was edited. Throws `record-changed` unless it is as it was then:
+ * whoever has changed or deleted it meanwhile meant that, too.
+ */
+async function readOriginal(
+  { connection: { store }, documents }: ServiceContext,
+  { uuid, name: domainName }: Domain,
+  { name, document }: NonNullable<CreateOptions["original"]>,
+): Promise<DomainSnapshot> {
+  const changed = (how: string) =>
+    new DomsnapError(
+      "record-changed",
+      `snapshot '${name}' of domain '${domainName}' has been ${how} since its document was read`,
+      { hint: `Look at it with 'domsnap snapshot-dumpxml ${domainName} ${name}', then repeat.` },
+    );
+  const record = await store.read(uuid, name).catch((thrown: unknown) => {
+    const error = asDomsnapError(thrown);
+    throw error.code === "no-domain-snapshot" ? changed("deleted") : error;
+  });
+  if (documents.formatSnapshot(record, { secure: true }) !== document) throw changed("changed");
+  return record;
 }

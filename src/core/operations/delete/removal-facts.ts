@@ -85,21 +85,18 @@ interface Neighbourhood {
   readonly isLive: boolean;
 }
 
-/**
- * What stands on frozen images, and on that in turn. Of several overlays on one image nothing more
- * is asked: none of them can be merged.
- */
+/** What stands on frozen images, and on that in turn. */
 async function lookAtFrozen(
   context: ServiceContext,
   frozen: readonly FrozenImage[],
   { known, needs, isLive }: Neighbourhood,
 ): Promise<ImageFacts> {
-  const overlays = frozen.flatMap(({ image, backend }): FrozenImage[] => {
-    const [sole, ...more] = needs
+  const overlays = frozen.flatMap(({ image, backend }): FrozenImage[] =>
+    needs
       .knownToStandOn(image.path)
-      .map((path) => needs.findAmong(known, path));
-    return sole && more.length === 0 ? [{ image: sole, backend }] : [];
-  });
+      .flatMap((path) => needs.findAmong(known, path) ?? [])
+      .map((overlay) => ({ image: overlay, backend })),
+  );
   const bases = frozen.filter(({ backend }) => isLive || backend.keepsPaths === true);
   return {
     needs: await askWhatStandsOn(context, needs, overlays),

@@ -32,15 +32,15 @@ export async function importSnapshots(
 ): Promise<ImportResult> {
   const told = await domainTold(context, request);
   const source = await findSource(context, request);
-  const material = await source.read(request.source, told, told ? undefined : request.domain);
-  const adapter = adapterFor(context, request, material);
-  const found: FoundDomain = told
-    ? { uuid: told.uuid }
-    : await domainOfSource(context, request, material, adapter);
+  const material = told ? undefined : await source.read(request.source, undefined, request.domain);
+  const found: FoundDomain = material
+    ? await domainOfSource(context, request, material, adapterFor(context, request, material))
+    : { uuid: told?.uuid ?? "" };
   return changeFoundDomain(context, found, options, async (domain, recording) => {
-    // A source whose snapshots do not tell their domain may know more of it now.
-    const again = told === undefined && material.domainUuid !== undefined;
-    const complete = again ? await source.read(request.source, domain) : material;
+    // What is in a domain's images is read while nobody else changes them; and a source whose
+    // snapshots do not tell their domain may know more of it now.
+    const isEnough = material !== undefined && material.domainUuid === undefined;
+    const complete = isEnough ? material : await source.read(request.source, domain);
     const warnings = [...(found.warnings ?? []), ...(complete.warnings ?? [])];
     const prepared = await prepareImport(context, domain, { ...complete, warnings }, request);
     const [plan] = prepared.plans;

@@ -43,10 +43,11 @@ export interface CreateOptions extends ChangeOptions {
    */
   readonly backends?: ReadonlyMap<string, string>;
   /**
-   * Of a redefinition: the snapshot whose document was edited, where the edited one has another
-   * name. What documents cannot tell is taken from its record.
+   * Of a redefinition: the snapshot whose document was edited, with the document that the editor
+   * began with (`getXml`, secure). What documents cannot tell is taken from its record, and
+   * `record-changed` is thrown when that is another by now, or gone.
    */
-  readonly original?: string;
+  readonly original?: { readonly name: string; readonly document: string };
 }
 
 /** What holds for all calls of a connection. */

@@ -1,3 +1,5 @@
+import { resolve } from "node:path";
+
 import { asDomsnapError } from "../core/errors/index.js";
 import type { ProgressEvent } from "../core/execute/progress-event.js";
 import type { Domain } from "../core/model/index.js";
@@ -43,6 +45,7 @@ export function createContext(
       onProgress,
       ...lockTimeout(common),
       ...assumeLost(common),
+      ...trustFolders(common),
     }),
     edit: (text) => editText(text, env),
     ask: ask ?? (() => Promise.resolve(undefined)),
@@ -62,6 +65,11 @@ async function findDomain(service: SnapshotService, reference: string): Promise<
 function assumeLost(args: CommandArguments<ChangeOption>): Pick<ChangeOptions, "assumeLost"> {
   const lost = args.list("assume-lost");
   return lost.length === 0 ? {} : { assumeLost: lost };
+}
+
+function trustFolders(args: CommandArguments<ChangeOption>): Pick<ChangeOptions, "trustFolders"> {
+  const folders = args.list("trust-folder");
+  return folders.length === 0 ? {} : { trustFolders: folders.map((folder) => resolve(folder)) };
 }
 
 function lockTimeout(args: CommandArguments<ChangeOption>): Pick<ChangeOptions, "lockTimeoutMs"> {

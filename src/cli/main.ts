@@ -52,9 +52,9 @@ async function loadPlugins(
   };
 }
 
-function optionsFor(uri: string, { backendFor }: Configuration): ServiceOptions {
+function optionsFor(uri: string, { backendFor, trustedFolders }: Configuration): ServiceOptions {
   const backend = backendFor(uri);
-  return backend === undefined ? {} : { backends: { default: backend } };
+  return { trustedFolders, ...(backend === undefined ? {} : { backends: { default: backend } }) };
 }
 
 function fromCommandLine(specifier: string): PluginRequest {

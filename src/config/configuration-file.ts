@@ -6,6 +6,7 @@ import {
   pipe,
   record,
   safeParse,
+  startsWith,
   strictObject,
   string,
   type BaseIssue,
@@ -16,12 +17,14 @@ import { DomsnapError } from "../core/errors/index.js";
 import { JsonDocument, JsonFault, type JsonPath, type TextPlace } from "./json-document.js";
 
 const Name = pipe(string(), nonEmpty("Expected a name"));
+const Folder = pipe(string(), startsWith("/", "Expected an absolute path"));
 const Connection = strictObject({ backend: optional(Name) });
 
 /** What a configuration file may say; each key as docs/configuration.md has it. */
 const ConfigurationSchema = strictObject({
   plugins: optional(array(Name)),
   backend: optional(Name),
+  trustedFolders: optional(array(Folder)),
   connections: optional(record(string(), Connection)),
 });
 
@@ -83,6 +86,7 @@ const KINDS: Readonly<Record<string, string>> = {
   Object: "an object",
   string: "a string",
   "!0": "a name",
+  '"/"': "an absolute path",
 };
 
 function knownKeys(path: JsonPath): string[] {

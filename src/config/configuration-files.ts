@@ -49,7 +49,9 @@ function merge(files: readonly ReadFile[]): Configuration {
       connections.set(plainUri(uri), { ...connections.get(plainUri(uri)), ...own });
   const naming = files.findLast(({ values }) => values.plugins !== undefined);
   const backend = files.findLast(({ values }) => values.backend !== undefined)?.values.backend;
+  const trusting = files.findLast(({ values }) => values.trustedFolders !== undefined);
   return {
+    trustedFolders: trusting?.values.trustedFolders ?? [],
     plugins: naming ? pluginsOf(naming) : [],
     backendFor: (uri) => connections.get(plainUri(uri))?.backend ?? backend,
   };

@@ -10,6 +10,8 @@ export interface ConfiguredPlugin {
 /** What the configuration files say together. */
 export interface Configuration {
   readonly plugins: readonly ConfiguredPlugin[];
+  /** Where files of every domain may be, with all below. */
+  readonly trustedFolders: readonly string[];
   /** The disk backend that the user prefers on a connection. */
   readonly backendFor: (uri: string) => string | undefined;
 }

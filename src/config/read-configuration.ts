@@ -8,7 +8,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const SYSTEM_FILE = "/etc/domsnap/config.json";
 
-const NOTHING: Configuration = { plugins: [], backendFor: () => undefined };
+const NOTHING: Configuration = { plugins: [], trustedFolders: [], backendFor: () => undefined };
 
 /**
  * Reads `/etc/domsnap/config.json` and the user's own file, which wins key by key, or in their place

@@ -1,6 +1,6 @@
 import { constants, type Stats } from "node:fs";
-import { lstat, open, readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { lstat, open, readdir, realpath, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
 import type { HostFile, HostFiles } from "../core/ports/index.js";
 import { unlinkDurably } from "./durable-files.js";
@@ -30,6 +30,12 @@ export const hostFiles: HostFiles = {
       if (errnoOf(thrown) === "ENOENT" || errnoOf(thrown) === "ENOTDIR") return undefined;
       throw systemError(thrown, `cannot stat file '${path}'`);
     }
+  },
+
+  async foldersOf(path) {
+    const places = [dirname(path), await realpath(path).then(dirname, () => dirname(path))];
+    const real = await Promise.all(places.map((place) => realpath(place).catch(() => undefined)));
+    return [...new Set(real.filter((folder) => folder !== undefined))];
   },
 
   async list(folder) {

@@ -90,7 +90,7 @@ describe("the configuration", () => {
 
   it("names the keys that there are for one that is not", async () => {
     const top = await expectError(readConfiguration(write('{"x": 1}')), "config-invalid");
-    expect(top.hint).to.equal("Use one of these: backend, connections, plugins.");
+    expect(top.hint).to.equal("Use one of these: backend, connections, plugins, trustedFolders.");
     const inner = write('{"connections": {"xen:///": {"x": 1}}}');
     const { hint } = await expectError(readConfiguration(inner), "config-invalid");
     expect(hint).to.equal("Use one of these: backend.");

@@ -37,6 +37,13 @@ const CHANGE_OPTIONS = [
     summary: "go on although this image, record or definition cannot be looked at: it is lost",
     completes: "file",
   },
+  {
+    name: "trust-folder",
+    kind: "argv",
+    literal: true,
+    summary: "files of the domain may be in this folder, too, and in all below",
+    completes: "file",
+  },
 ] as const satisfies readonly OptionSpec[];
 
 /** What a command that changes something may read besides its own options. */

@@ -188,6 +188,15 @@ export const ERROR_CATALOGUE = {
     advice:
       "Bring back what the message names (is its file system mounted?), or give it up with --assume-lost.",
   },
+  "path-untrusted": {
+    libvirtNumber: 55,
+    prefix: "Requested operation is not valid",
+    exitStatus: failed,
+    summary:
+      "A document or the header of an image names a file outside of the folders of the domain.",
+    advice:
+      "Look at the file. If it is the domain's, name its folder with --trust-folder or in the configuration.",
+  },
   "image-in-use": {
     libvirtNumber: 55,
     prefix: "Requested operation is not valid",

@@ -77,6 +77,11 @@ export interface SnapshotHead {
    */
   readonly consistency?: Consistency;
   /**
+   * Whether domsnap took this snapshot itself. What such a record names is known to be the domain's;
+   * what a document names that came from elsewhere is not. Kept beside the document, too.
+   */
+  readonly taken?: boolean;
+  /**
    * What images call this snapshot, where that is not its name: it has been renamed since, and an
    * image cannot rename what it holds. Kept beside the document, too.
    */

@@ -24,7 +24,10 @@ import type { ServiceOptions } from "./shared/results.js";
 import type { SnapshotService } from "./snapshot-service.js";
 
 /** What a service is made of. */
-export interface ServiceParts extends Omit<ServiceContext, "backends" | "inspectors"> {
+export interface ServiceParts extends Omit<
+  ServiceContext,
+  "backends" | "inspectors" | "trustedFolders"
+> {
   /** All that are registered, in any order. */
   readonly backends: readonly DiskBackend[];
   readonly inspectors: readonly ImageInspector[];
@@ -39,7 +42,12 @@ export function createSnapshotService(
   options: ServiceOptions = {},
 ): SnapshotService {
   const backends = new BackendRegistry(parts.backends, options.backends?.default);
-  return serviceOf({ ...parts, backends, inspectors: new ImageInspectors(parts.inspectors) });
+  return serviceOf({
+    ...parts,
+    backends,
+    inspectors: new ImageInspectors(parts.inspectors),
+    trustedFolders: options.trustedFolders ?? [],
+  });
 }
 
 function serviceOf(context: ServiceContext): SnapshotService {

@@ -38,7 +38,7 @@ export interface CreateDecisionFacts {
   /** What stands at the names of all files that are to be made. */
   readonly places: Places;
   /** Who needs the images that freeze, and the files that are reused. */
-  readonly images: ImageFacts;
+  readonly images: Omit<ImageFacts, "trust">;
 }
 
 /** What a create does. */
@@ -86,7 +86,9 @@ function asRecorded(
   { flags, guest }: CreateDecisionFacts,
 ): DomainSnapshot {
   const { parent: _parent, ...rootless } = snapshot;
-  const recorded = flags.noMetadata ? rootless : { ...snapshot, ...reusedDisks(snapshot, flags) };
+  const recorded = flags.noMetadata
+    ? rootless
+    : { ...snapshot, ...reusedDisks(snapshot, flags), taken: true };
   return guest ? { ...recorded, consistency: consistencyOf(snapshot, flags) } : recorded;
 }
 

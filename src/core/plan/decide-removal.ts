@@ -62,6 +62,7 @@ export interface Removal extends ImageRemoval {
  * Throws `config-unsupported` (several overlays on one frozen image, libvirt's rule),
  * `operation-unsupported` (an internal snapshot below the image that the guest writes to),
  * `image-in-use` (somebody else needs what would change, or internal snapshots would be lost),
+ * `path-untrusted` (a file that is nowhere near the domain's own),
  * `image-unreachable` (nobody can tell whether somebody does), and the reason where an image could
  * not be looked at.
  */
@@ -70,6 +71,7 @@ export function decideRemoval(facts: RemovalFacts): Removal {
   const { needs } = facts.images;
   const parts = removeDisks(facts);
   assertRemovable(parts.removals, facts);
+  assertAllTrusted(parts, facts);
   const images = { ...parts, ...withGarbage(parts, facts) };
   const present = domain.inactiveDefinition ?? domain.definition;
   const relocations = mergedAway(present, images.merges, needs);
@@ -90,6 +92,28 @@ export function decideRemoval(facts: RemovalFacts): Removal {
     records: followingRecords(after, { effect, merges: images.merges, before: others, needs }),
     ...memoryFileOf(facts),
   };
+}
+
+/** Throws `path-untrusted`. */
+function assertAllTrusted(
+  { removals, merges, discards }: Omit<ImageRemoval, "garbage">,
+  facts: RemovalFacts,
+): void {
+  const assert = (path: Locator, what: string) => {
+    facts.images.trust.assert(path, what, " To give up the record alone, use --metadata.");
+  };
+  for (const step of removals)
+    if (step.keeps === "copy") assert(step.copy.path, "removed");
+    else assert(step.image.path, "written to");
+  for (const step of merges) {
+    assert(step.base.path, "written to");
+    assert(step.overlay.path, "merged and removed");
+    for (const { path } of step.relink) assert(path, "put on another image");
+    if (step.into === "overlay") assert(step.onto.path, "read by the guest");
+  }
+  for (const { path } of discards) assert(path, "removed");
+  const { memory } = facts.snapshot;
+  if (memory?.mode === "external" && memory.file !== undefined) assert(memory.file, "removed");
 }
 
 function removeDisks(facts: RemovalFacts): Omit<ImageRemoval, "garbage"> {
@@ -118,13 +142,13 @@ function withGarbage(
   { discards }: Pick<ImageRemoval, "discards">,
   facts: RemovalFacts,
 ): Pick<ImageRemoval, "discards" | "garbage"> {
-  const { needs } = facts.images;
+  const { needs, trust } = facts.images;
   const garbage: Assigned<ImageRef>[] = [];
   const freed = [...discards];
   for (const overlay of leftOverlays(facts)) {
     const { path } = overlay;
     const isTaken = [...garbage, ...freed].some((one) => needs.isSame(one.path, path));
-    if (isTaken || needs.isAbsent(path)) continue;
+    if (isTaken || needs.isAbsent(path) || !trust.has(path)) continue;
     if (needs.isFree(path, () => false)) garbage.push(overlay);
     else if (needs.isFree(path, (need) => isOfSnapshot(need, facts))) freed.push(overlay);
   }

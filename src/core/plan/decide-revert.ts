@@ -56,7 +56,7 @@ export interface RevertDecision {
  * into the image itself, so nothing may stand on it; a frozen image gets a fresh overlay and stays
  * as it is.
  *
- * Throws `image-in-use` with the overlays that stand in the way, `image-missing` when the memory
+ * Throws `path-untrusted` for files that are nowhere near the domain's own, `image-in-use` with the overlays that stand in the way, `image-missing` when the memory
  * is gone, `config-unsupported` where an overlay has no place, and the reason where an image could
  * not be looked at.
  */
@@ -67,6 +67,7 @@ export function decideRevert(facts: RevertDecisionFacts): RevertDecision {
   const definition = withDisks(recordedDefinition(facts), overlays, facts);
   const current = records.find(({ name }) => name === facts.current);
   const left = leftOverlays(current, definition, facts);
+  assertAllTrusted(disks, definition, facts);
   return {
     disks,
     definition,
@@ -81,6 +82,29 @@ export function decideRevert(facts: RevertDecisionFacts): RevertDecision {
         }
       : {}),
   };
+}
+
+/** Throws `path-untrusted`. What the domain opens already it may go on to open. */
+function assertAllTrusted(
+  disks: readonly AssignedRevert[],
+  definition: DefinitionEdit,
+  { domain, snapshot, fromMemory, images: { needs, trust } }: RevertDecisionFacts,
+): void {
+  for (const step of disks) {
+    trust.assert(step.image.path, step.keeps === "overlay" ? "read by the guest" : "written to");
+    if (step.keeps === "copy") trust.assert(step.copy.path, "read by the guest");
+  }
+  const file =
+    fromMemory && snapshot.memory?.mode === "external" ? snapshot.memory.file : undefined;
+  if (file !== undefined) trust.assert(file, "given to the hypervisor");
+  const fresh = disks.flatMap((step) => (step.keeps === "overlay" ? step.overlay.path : []));
+  const present = [...imagesOf(domain.definition), ...imagesOf(domain.inactiveDefinition)];
+  for (const path of locatorsAfter(definition)) {
+    const isKnown = [...fresh, ...present.map((image) => image.path)].some((one) =>
+      needs.isSame(one, path),
+    );
+    if (!isKnown) trust.assert(path, "given to the guest");
+  }
 }
 
 function revertDisks(facts: RevertDecisionFacts): AssignedRevert[] {
@@ -200,7 +224,7 @@ function hintFor(overlays: readonly Locator[], { images, domain }: RevertDecisio
 function leftOverlays(
   current: DomainSnapshot | undefined,
   definition: DefinitionEdit,
-  { domain, images: { needs }, backends }: RevertDecisionFacts,
+  { domain, images: { needs, trust }, backends }: RevertDecisionFacts,
 ): Assigned<ImageRef>[] {
   const goesOn = locatorsAfter(definition);
   const isGivenUp = (need: Need) => need.use === "present" && isOf(need, domain);
@@ -208,7 +232,7 @@ function leftOverlays(
   return (current ? [...(current.revertDisks ?? []), ...current.disks] : []).flatMap((disk) => {
     const file = fileOfDiskSnapshot(disk);
     const backend = overlayBackend(backends, current, disk);
-    if (!file || backend === undefined || disk.reused === true) return [];
+    if (!file || backend === undefined || disk.reused === true || !trust.has(file.path)) return [];
     const isIn = (places: readonly Locator[]) =>
       places.some((place) => needs.isSame(place, file.path));
     if (!isIn(present) || isIn(goesOn) || !needs.isFree(file.path, isGivenUp)) return [];

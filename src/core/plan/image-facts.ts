@@ -3,6 +3,7 @@ import type { ImageRef } from "../model/index.js";
 import type { FileFact, ImageInfo } from "../ports/index.js";
 import { neverAsked, type Locator } from "./answer.js";
 import type { ImageNeeds } from "./image-needs.js";
+import type { Trust } from "./trust.js";
 
 /**
  * What was asked of images and of the host before a decision is made: decisions ask nobody. Each
@@ -12,6 +13,7 @@ import type { ImageNeeds } from "./image-needs.js";
 export interface ImageFacts {
   readonly needs: ImageNeeds;
   readonly states: ReadonlyMap<Locator, ImageState>;
+  readonly trust: Trust;
 }
 
 /** What an image is known to be. */
@@ -24,7 +26,7 @@ export type ImageState =
 export type Places = ReadonlyMap<Locator, FileFact>;
 
 /** What an image says of itself. Throws `image-missing`, and what has kept it from being read. */
-export function infoOf({ states }: ImageFacts, { path }: ImageRef): ImageInfo {
+export function infoOf({ states }: Pick<ImageFacts, "states">, { path }: ImageRef): ImageInfo {
   const state = states.get(path) ?? neverAsked(path);
   if (state.is === "seen") return state.info;
   throw state.error;

@@ -20,6 +20,7 @@ export function replaceDisks(
 /** The record without what its document has no place for: two that differ in it only are one. */
 export function asDocumentTells({
   consistency: _beside,
+  taken: _taken,
   imageTag: _tag,
   leftBehind: _left,
   unknownNotes: _notes,

@@ -15,7 +15,7 @@ interface TakenFacts {
   readonly domain: Domain;
   readonly flags: CreateFlags;
   readonly places: Places;
-  readonly images: ImageFacts;
+  readonly images: Omit<ImageFacts, "trust">;
 }
 
 /**

@@ -37,6 +37,11 @@ export interface HostFiles {
    * `system-error` where that cannot be told, which is not the same.
    */
   thing(path: string): Promise<string | undefined>;
+  /**
+   * The folders in which a name and what it leads to really are, all links resolved; of those that
+   * are there. Throws `system-error`.
+   */
+  foldersOf(path: string): Promise<readonly string[]>;
   /** Everything in a folder, not below; nothing for a folder that is not there. */
   list(folder: string): Promise<readonly HostFile[]>;
   /** Takes the permissions of group and others away. Follows no link. */

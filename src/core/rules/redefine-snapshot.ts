@@ -60,9 +60,31 @@ export function prepareRedefine(request: RedefineRequest): DomainSnapshot {
     ...(domain ? { domain } : {}),
     ...(consistency ? { consistency } : {}),
     ...imageTagOf(snapshot.name, request.source),
+    ...(namesNothingNew({ ...snapshot, disks, ...(domain && { domain }) }, request.source)
+      ? { taken: true }
+      : {}),
     ...(leftBehind ? { leftBehind } : {}),
     ...(unknownNotes ? { unknownNotes } : {}),
   };
+}
+
+/** Whether all files that a record names are those of one that domsnap took itself. */
+function namesNothingNew(snapshot: DomainSnapshot, source: DomainSnapshot | undefined): boolean {
+  if (source?.taken !== true) return false;
+  const known = new Set(filesNamedBy(source));
+  return filesNamedBy(snapshot).every((file) => known.has(file));
+}
+
+function filesNamedBy({
+  domain,
+  inactiveDomain,
+  memory,
+  disks,
+  revertDisks = [],
+}: DomainSnapshot): string[] {
+  const opened = [...(domain?.disks ?? []), ...(inactiveDomain?.disks ?? [])];
+  const paths = [...opened, ...disks, ...revertDisks].map(({ source }) => source?.path);
+  return [memory?.file, ...paths].filter((path) => path !== undefined);
 }
 
 /** What images call it stays what it is, whatever the record is called by now. */

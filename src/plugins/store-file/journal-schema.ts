@@ -98,6 +98,7 @@ const snapshot = strictObject({
   disks: array(diskSnapshot),
   revertDisks: exactOptional(array(diskSnapshot)),
   consistency: exactOptional(picklist(CONSISTENCIES)),
+  taken: exactOptional(boolean()),
   imageTag: exactOptional(string()),
   leftBehind: exactOptional(array(diskSnapshot)),
   unknownNotes: exactOptional(array(string())),

@@ -19,21 +19,25 @@ const KEEPERS = "Backends";
 const REVERT_KEEPERS = "Backends of revertDisks";
 /** `vda`: disks whose files were there before the snapshot. */
 const REUSED = "Reused";
+/** `taken`, for what domsnap took itself. */
+const ORIGIN = "Origin";
+const TAKEN = "taken";
 /** What images call the snapshot. */
 const TAG = "Tag";
 /** `vda=qcow2:qdisk:/var/x.qcow2`: overlays that reverts have left and that something is kept in. */
 const LEFT = "Left behind";
-const LABELS: readonly string[] = [CONSISTENCY, KEEPERS, REVERT_KEEPERS, REUSED, TAG, LEFT];
+const LABELS: readonly string[] = [CONSISTENCY, KEEPERS, REVERT_KEEPERS, REUSED, ORIGIN, TAG, LEFT];
 
 /** The lines for a record, each with its end; empty if there is nothing to say. */
 export function formatNotes(head: SnapshotHead): string {
   const { consistency = "", disks, revertDisks = [], unknownNotes = [] } = head;
-  const { imageTag = "", leftBehind = [] } = head;
+  const { imageTag = "", leftBehind = [], taken } = head;
   const notes = [
     [CONSISTENCY, consistency],
     [KEEPERS, formatKeepers(disks)],
     [REVERT_KEEPERS, formatKeepers(revertDisks)],
     [REUSED, formatReused(disks)],
+    [ORIGIN, taken === true ? TAKEN : ""],
     [TAG, escapeName(imageTag)],
     [LEFT, leftBehind.map(formatLeft).join(" ")],
   ] as const;
@@ -58,6 +62,8 @@ export function withNotes<Head extends SnapshotHead | DomainSnapshot>(
   const consistency = CONSISTENCIES.find((known) => known === level);
   if (consistency !== level) throw unclear(`${CONSISTENCY}: ${String(level)}`);
   const { revertDisks } = head;
+  const origin = values.get(ORIGIN);
+  if (origin !== undefined && origin !== TAKEN) throw unclear(`${ORIGIN}: ${origin}`);
   const tag = values.get(TAG);
   const left = values.get(LEFT);
   return {
@@ -65,6 +71,7 @@ export function withNotes<Head extends SnapshotHead | DomainSnapshot>(
     disks: withReused(withKeepers(head.disks, values.get(KEEPERS)), values.get(REUSED)),
     ...(revertDisks && { revertDisks: withKeepers(revertDisks, values.get(REVERT_KEEPERS)) }),
     ...(consistency && { consistency }),
+    ...(origin !== undefined && { taken: true }),
     ...(tag !== undefined && { imageTag: unescapeName(tag) }),
     ...(left !== undefined && { leftBehind: left.split(" ").map(readLeft) }),
     ...(unknownNotes.length > 0 && { unknownNotes }),

@@ -108,11 +108,12 @@ class BlindDecisions {
     return decide(facts);
   }
 
-  #without({ needs, states }: ImageFacts): ImageFacts {
+  #without({ needs, states, trust }: ImageFacts): ImageFacts {
     const paths = [...needs.facts.below.keys()];
     const path = paths[this.pick % paths.length] ?? "";
     const error = this.#reason;
     return {
+      trust,
       needs: new ImageNeeds({
         ...needs.facts,
         below: new Map([...needs.facts.below, [path, { known: false, error }]]),
@@ -170,8 +171,9 @@ describe("decisions without an answer", function () {
 describe("the account that decisions are judged by", function () {
   this.timeout(600_000);
 
-  const nobodyStandsOn = ({ needs, states }: ImageFacts): ImageFacts => ({
+  const nobodyStandsOn = ({ needs, states, trust }: ImageFacts): ImageFacts => ({
     states,
+    trust,
     needs: new ImageNeeds({ ...needs.facts, below: new Map() }),
   });
   const FAULTS: Readonly<Record<string, Partial<Decisions>>> = {

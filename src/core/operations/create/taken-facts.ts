@@ -15,7 +15,7 @@ export async function gatherTaken(
   disks: readonly AssignedDisk[],
   { reuseExternal }: CreateFlags,
   options: Pick<ChangeOptions, "assumeLost">,
-): Promise<ImageFacts> {
+): Promise<Omit<ImageFacts, "trust">> {
   const freezes = disks.some(
     ({ disk, backend }) => disk.mode === "external" && backend.externalKind === "overlay",
   );

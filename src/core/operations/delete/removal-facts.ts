@@ -15,6 +15,7 @@ import type { DeleteEffect } from "../../rules/index.js";
 import { assignBackends, type AssignedDisk } from "../shared/choose-backend.js";
 import type { ServiceContext } from "../shared/context.js";
 import { askWhatStandsOn, gatherNeeds } from "../shared/gather-needs.js";
+import { gatherTrust } from "../shared/gather-trust.js";
 import { lookInto, type AskedImage } from "../shared/image-facts.js";
 import { readAllRecords, type Heads } from "../shared/records.js";
 import type { ChangeOptions } from "../shared/results.js";
@@ -26,7 +27,7 @@ export async function gatherRemoval(
   heads: Heads,
   name: string,
   effect: DeleteEffect,
-  options: Pick<ChangeOptions, "assumeLost">,
+  options: Pick<ChangeOptions, "assumeLost" | "trustFolders">,
 ): Promise<RemovalFacts> {
   const { toolstack, store } = context.connection;
   const snapshot = await store.read(domain.uuid, name);
@@ -48,7 +49,9 @@ export async function gatherRemoval(
   const open =
     isActive(domain) && toolstack.live ? await findOpenImages(context, domain, needs) : undefined;
   const known = knownImages([snapshot, ...others], [domain.definition, domain.inactiveDefinition]);
-  const images = await lookAtFrozen(context, frozen, { known, needs, isLive: open !== undefined });
+  const looked = await lookAtFrozen(context, frozen, { known, needs, isLive: open !== undefined });
+  const trust = await gatherTrust(context, domain, records, looked.needs, options);
+  const images = { ...looked, trust };
   const managedMemory = toolstack.live?.memoryFile?.(domain, tagOf(snapshot));
   return {
     ...{ domain, snapshot, disks, others, tree: heads.tree, effect, images },
@@ -90,7 +93,7 @@ async function lookAtFrozen(
   context: ServiceContext,
   frozen: readonly FrozenImage[],
   { known, needs, isLive }: Neighbourhood,
-): Promise<ImageFacts> {
+): Promise<Omit<ImageFacts, "trust">> {
   const overlays = frozen.flatMap(({ image, backend }): FrozenImage[] =>
     needs
       .knownToStandOn(image.path)

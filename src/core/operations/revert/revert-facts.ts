@@ -8,6 +8,7 @@ import { externalFileName } from "../../rules/index.js";
 import { assignBackends, type AssignedDisk } from "../shared/choose-backend.js";
 import type { ServiceContext } from "../shared/context.js";
 import { gatherNeeds } from "../shared/gather-needs.js";
+import { gatherTrust } from "../shared/gather-trust.js";
 import { lookAtPlaces, type AskedImage } from "../shared/image-facts.js";
 import { readAllRecords, type Heads } from "../shared/records.js";
 import type { ChangeOptions } from "../shared/results.js";
@@ -19,7 +20,7 @@ export async function gatherRevert(
   snapshot: DomainSnapshot,
   heads: Heads,
   fromMemory: boolean,
-  options: Pick<ChangeOptions, "assumeLost">,
+  options: Pick<ChangeOptions, "assumeLost" | "trustFolders">,
 ): Promise<RevertDecisionFacts> {
   const records = await readAllRecords(context, domain.uuid, heads, options);
   const disks = await assignBackends(context.backends, snapshot.domain, snapshot.disks, {
@@ -29,13 +30,14 @@ export async function gatherRevert(
   });
   const asked = imagesToChange(disks, domain, snapshot);
   const needs = await gatherNeeds(context, { domain, records }, asked, options);
+  const trust = await gatherTrust(context, domain, records, needs, options);
   const { memory } = snapshot;
   const memoryFiles = fromMemory && memory?.mode === "external" ? [memory.file ?? ""] : [];
   return {
     ...{ domain, snapshot, disks, records, tree: heads.tree, fromMemory },
     current: heads.current?.name,
     backends: context.backends,
-    images: { needs, states: new Map() },
+    images: { needs, states: new Map(), trust },
     overlayNames: overlayNames(context, frozenImages(disks, snapshot)),
     places: lookAtPlaces(context.probe, memoryFiles),
   };

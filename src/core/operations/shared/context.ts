@@ -28,6 +28,8 @@ export interface ServiceContext {
   readonly files: HostFiles;
   /** Loaded when it is first asked for, as few calls need it. */
   readonly exchange: () => Promise<SnapshotExchange>;
+  /** Where files of every domain may be, with all below; see `Trust`. */
+  readonly trustedFolders: readonly string[];
   /** Seconds since the epoch. */
   readonly nowSeconds: () => bigint;
 }

@@ -30,6 +30,11 @@ export interface ChangeOptions {
    * names it: what cannot be looked at because of them counts as needed by nobody.
    */
   readonly assumeLost?: readonly string[];
+  /**
+   * Folders, with all below, in which files of this domain may be beside those that it is known to
+   * use; see `Trust`.
+   */
+  readonly trustFolders?: readonly string[];
   /** How long to wait for another domsnap on the same domain. Default 30 s. */
   readonly lockTimeoutMs?: number;
 }
@@ -59,6 +64,8 @@ export interface ServiceOptions {
      */
     readonly default?: string;
   };
+  /** Folders, with all below, in which files of every domain may be; see `Trust`. */
+  readonly trustedFolders?: readonly string[];
 }
 
 export interface RevertOptions extends ChangeOptions {

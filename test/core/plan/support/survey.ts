@@ -2,6 +2,7 @@ import { isActive, type Domain, type ImageRef } from "../../../../src/core/model
 import type { Answer, Locator } from "../../../../src/core/plan/answer.js";
 import type { ImageFacts, ImageState } from "../../../../src/core/plan/image-facts.js";
 import { ImageNeeds } from "../../../../src/core/plan/image-needs.js";
+import { Trust } from "../../../../src/core/plan/trust.js";
 import { needsOfDomain, needsOfRecord, type Need } from "../../../../src/core/plan/needs.js";
 import { imagesOf } from "../../../../src/core/plan/disk-images.js";
 import type { FileProbe } from "../../../../src/core/ports/index.js";
@@ -30,6 +31,7 @@ export function survey(world: World, foreign: ReadonlySet<Locator>): ImageFacts 
       unread: [],
     }),
     states: new Map(paths.map((path) => [path, stateOf(images, path)])),
+    trust: new Trust(named),
   };
 }
 

@@ -17,7 +17,7 @@ import { followingRecords, mergedAway, settleParent } from "./following-records.
 import { infoOf, type ImageFacts } from "./image-facts.js";
 import { knownImages, listedDisks, madeFor } from "./image-references.js";
 import type { KeeperProfile, KeptDisk } from "./kept-disk.js";
-import { keepListed } from "./left-behind.js";
+import { keepListed, unlistedOverlays } from "./left-behind.js";
 import { cheaperDirection, type Direction } from "./merge-direction.js";
 import { isOf, releaseOf, tellNeed, type Need } from "./needs.js";
 import type { RecordedFacts } from "./recorded-facts.js";
@@ -50,6 +50,8 @@ export interface Removal extends ImageRemoval {
   /** The stored definition, where it names an image that is merged away. */
   readonly definition?: DefinitionEdit;
   readonly records: readonly RecordEdit[];
+  /** The records without the garbage, which goes first. */
+  readonly swept: readonly DomainSnapshot[];
   /** The snapshot's memory, if it is kept in a file that no other record names. */
   readonly memoryFile?: string;
 }
@@ -89,9 +91,22 @@ export function decideRemoval(facts: RemovalFacts): Removal {
   return {
     ...images,
     ...(relocations.length > 0 ? { definition: { definition: present, relocations } } : {}),
+    swept: sweptRecords(images.garbage, facts),
     records: followingRecords(after, { effect, merges: images.merges, before: others, needs }),
     ...memoryFileOf(facts),
   };
+}
+
+/** The records that list garbage, without it. */
+function sweptRecords(
+  garbage: readonly ImageRef[],
+  { snapshot, others, images: { needs }, backends }: RemovalFacts,
+): DomainSnapshot[] {
+  const before = [snapshot, ...others];
+  const removed = garbage.map(({ path }) => path);
+  return keepListed({ before, after: before, removed, needs, backends }).filter(
+    (record) => !before.includes(record),
+  );
 }
 
 /** Throws `path-untrusted`. */
@@ -155,15 +170,16 @@ function withGarbage(
   return { garbage, discards: freed };
 }
 
-/** What earlier changes have left behind, with the backends that made it. */
-function leftOverlays({ snapshot, others, backends }: RemovalFacts): Assigned<ImageRef>[] {
-  return [snapshot, ...others]
-    .flatMap(({ leftBehind = [] }) => leftBehind)
-    .flatMap((disk) => {
-      const file = fileOfDiskSnapshot(disk);
-      const backend = backends.find(disk.backend ?? "");
-      return file && backend ? [{ ...file, backend: backend.id }] : [];
-    });
+/** Overlays of ours that no record has as a disk any more, once the snapshot is gone. */
+function leftOverlays({
+  snapshot,
+  others,
+  tree,
+  backends,
+  images: { needs },
+}: RemovalFacts): Assigned<ImageRef>[] {
+  const after = settleParent(others, snapshot, tree);
+  return unlistedOverlays([snapshot, ...others], after, { needs, backends });
 }
 
 /** What becomes of one disk. */

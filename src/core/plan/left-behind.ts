@@ -1,5 +1,6 @@
-import type { DiskSnapshot, DomainSnapshot } from "../model/index.js";
+import type { DiskSnapshot, DomainSnapshot, ImageRef } from "../model/index.js";
 import type { Locator } from "./answer.js";
+import type { Assigned } from "./assigned.js";
 import type { BackendRegistry } from "./backend-registry.js";
 import { fileOfDiskSnapshot, findDisk } from "./disk-images.js";
 import type { ImageNeeds } from "./image-needs.js";
@@ -43,13 +44,36 @@ export function keepListed(facts: ListedBefore): DomainSnapshot[] {
   });
 }
 
+/** Overlays that some records list, and that none of others has as a disk of its own. */
+export function unlistedOverlays(
+  before: readonly DomainSnapshot[],
+  after: readonly DomainSnapshot[],
+  facts: Pick<ListedBefore, "needs" | "backends">,
+): Assigned<ImageRef>[] {
+  const listed = after
+    .flatMap(({ disks, revertDisks = [] }) => [...disks, ...revertDisks])
+    .flatMap(pathOf);
+  const found: Assigned<ImageRef>[] = [];
+  for (const { disk, path } of before.flatMap((record) => overlaysOf(record, facts))) {
+    const file = fileOfDiskSnapshot(disk);
+    const isKnown = [...listed, ...found.map((one) => one.path)].some((one) =>
+      facts.needs.isSame(one, path),
+    );
+    if (file && !isKnown) found.push({ ...file, backend: disk.backend ?? "" });
+  }
+  return found;
+}
+
 interface ListedOverlay {
   readonly name: string;
   readonly disk: DiskSnapshot;
   readonly path: Locator;
 }
 
-function overlaysOf(record: DomainSnapshot, { backends }: ListedBefore): ListedOverlay[] {
+function overlaysOf(
+  record: DomainSnapshot,
+  { backends }: Pick<ListedBefore, "backends">,
+): ListedOverlay[] {
   return listedDisks(record).flatMap((disk): ListedOverlay[] => {
     const [path] = pathOf(disk);
     if (path === undefined || disk.reused === true) return [];

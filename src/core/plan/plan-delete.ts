@@ -21,8 +21,6 @@ export interface DeleteFacts {
   readonly merges: readonly Assigned<MergeStep>[];
   /** Images that a merge leaves without use, and that stay. */
   readonly staying?: readonly string[];
-  /** Overlays that earlier changes have left, free already: they would stand in the way of a merge. */
-  readonly garbage?: readonly Assigned<ImageRef>[];
   /** Frozen images of an abandoned branch that nothing refers to afterwards. */
   readonly discards: readonly Assigned<ImageRef>[];
   /** The definition afterwards, when the domain ran on a merged overlay. */
@@ -68,7 +66,6 @@ export function planDelete(facts: DeleteFacts): Plan {
     snapshot,
     before: [],
     after: [
-      ...discard(facts.garbage ?? []),
       ...liveOperation<MergeStep>(liveMerges, (disks) => ({
         kind: "domain.merge",
         snapshot: tag,
@@ -112,6 +109,30 @@ export function planDelete(facts: DeleteFacts): Plan {
         : [{ kind: "domain.discard-memory", file: memoryFile } as const]),
     ],
     warnings: facts.warnings,
+  };
+}
+
+/** What is swept away before a snapshot is deleted: it would stand in the way of a merge. */
+export interface SweepFacts extends Pick<DeleteFacts, "domain" | "snapshot"> {
+  /** Overlays that earlier changes have left, and that nobody needs. */
+  readonly garbage: readonly Assigned<ImageRef>[];
+  /** The records that listed them, without them. */
+  readonly swept: readonly DomainSnapshot[];
+}
+
+/** A plan of its own, as everything of a plan is rehearsed before its first deed; none for nothing. */
+export function planSweep({ domain, snapshot, garbage, swept }: SweepFacts): Plan | undefined {
+  if (garbage.length === 0) return undefined;
+  return {
+    verb: "delete",
+    domain: { name: domain.name, uuid: domain.uuid },
+    snapshot,
+    before: [],
+    after: [
+      ...swept.map((record) => ({ kind: "record.write", snapshot: record }) as const),
+      ...discard(garbage),
+    ],
+    warnings: [],
   };
 }
 

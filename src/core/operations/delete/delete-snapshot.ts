@@ -2,7 +2,7 @@ import { tagOf, type DeleteFlags, type Domain, type Plan } from "../../model/ind
 import { decideRemoval, type ImageRemoval } from "../../plan/decide-removal.js";
 import type { RecordEdit } from "../../plan/document-edits.js";
 import { followingRecords } from "../../plan/following-records.js";
-import { planDelete } from "../../plan/plan-delete.js";
+import { planDelete, planSweep } from "../../plan/plan-delete.js";
 import { deleteEffect } from "../../rules/index.js";
 import {
   changeDomain,
@@ -35,9 +35,10 @@ export function deleteSnapshot(
     const plans: Plan[] = [];
     for (const victim of whole.removed) {
       const present = options.dryRun ? domain : await refetch(context, domain);
-      const plan = await planOne(context, present, victim, flags, options);
-      await runUnlessDry(context, plan, options);
-      plans.push(plan);
+      for (const plan of await planOne(context, present, victim, flags, options)) {
+        await runUnlessDry(context, plan, options);
+        plans.push(plan);
+      }
     }
     return {
       domain,
@@ -63,7 +64,7 @@ async function planOne(
   name: string,
   flags: DeleteFlags,
   options: ChangeOptions,
-): Promise<Plan> {
+): Promise<Plan[]> {
   const { toolstack, store } = context.connection;
   const heads = await readHeads(context, domain.uuid);
   const effect = deleteEffect({
@@ -80,18 +81,21 @@ async function planOne(
       effect.reparented.map((child) => store.read(domain.uuid, child.name)),
     );
     const records = followingRecords(children, { effect, merges: [], needs: NO_IMAGE_MOVES });
-    return planDelete({
-      domain,
-      snapshot: name,
-      ...NO_IMAGES,
-      updatedRecords: written(records),
-      current,
-    });
+    return [
+      planDelete({
+        domain,
+        snapshot: name,
+        ...NO_IMAGES,
+        updatedRecords: written(records),
+        current,
+      }),
+    ];
   }
   const facts = await gatherRemoval(context, domain, heads, name, effect, options);
-  const { records, definition, warnings, ...removal } = decideRemoval(facts);
+  const { records, definition, warnings, garbage, swept, ...removal } = decideRemoval(facts);
+  const sweep = planSweep({ domain, snapshot: name, garbage, swept });
   const { openImages } = facts;
-  return planDelete({
+  const plan = planDelete({
     domain,
     snapshot: name,
     tag: tagOf(facts.snapshot),
@@ -100,15 +104,15 @@ async function planOne(
     current,
     ...(definition ? { definition: writeDefinition(context.documents, definition) } : {}),
     ...(openImages ? { openImages } : {}),
-    warnings: warnings,
+    warnings,
   });
+  return [...(sweep ? [sweep] : []), plan];
 }
 
-const NO_IMAGES: ImageRemoval = {
+const NO_IMAGES: Omit<ImageRemoval, "garbage"> = {
   removals: [],
   merges: [],
   staying: [],
-  garbage: [],
   discards: [],
   warnings: [],
 };

@@ -18,7 +18,7 @@ import { decideRevert } from "../../../../src/core/plan/decide-revert.js";
 import { findDisk, imageOf, isTaken } from "../../../../src/core/plan/disk-images.js";
 import type { KeptDisk } from "../../../../src/core/plan/kept-disk.js";
 import { planCreate } from "../../../../src/core/plan/plan-create.js";
-import { planDelete } from "../../../../src/core/plan/plan-delete.js";
+import { planDelete, planSweep } from "../../../../src/core/plan/plan-delete.js";
 import { planRevert } from "../../../../src/core/plan/plan-revert.js";
 import { deleteEffect, prepareCreate } from "../../../../src/core/rules/index.js";
 import { libvirtDocuments } from "../../../../src/xml/index.js";
@@ -114,7 +114,7 @@ export function planOfDelete(
   { remove }: Decisions,
   { world, foreign }: Situation,
   snapshot: DomainSnapshot,
-): Plan {
+): Plan[] {
   const domain = domainOf(world);
   const { name } = snapshot;
   const tree = treeOf(world);
@@ -122,20 +122,22 @@ export function planOfDelete(
     ...{ name, flags: {}, tree, current: world.current, rules: domsnapRules },
   });
   const open = openImages(world);
-  const { records, definition, ...removal } = remove({
+  const { records, definition, garbage, swept, ...removal } = remove({
     ...{ domain, snapshot, tree, effect, backends: BACKENDS },
     disks: keptDisks(snapshot),
     others: [...world.records.values()].filter((record) => record !== snapshot),
     images: survey(world, foreign),
     ...(open ? { openImages: open } : {}),
   });
-  return planDelete({
+  const sweep = planSweep({ domain, snapshot: name, garbage, swept });
+  const plan = planDelete({
     ...{ domain, snapshot: name, tag: tagOf(snapshot), ...removal },
     updatedRecords: records.map((record) => writeRecord(libvirtDocuments, record)),
     current: world.current === name ? { name: effect.current } : "keep",
     ...(definition ? { definition: writeDefinition(libvirtDocuments, definition) } : {}),
     ...(open ? { openImages: open } : {}),
   });
+  return [...(sweep ? [sweep] : []), plan];
 }
 
 function treeOf({ records }: World) {

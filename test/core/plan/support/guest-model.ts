@@ -223,10 +223,10 @@ export class GuestModel {
 
   #delete(number: number): void {
     const record = this.#choose(number);
-    const plan = record && this.#plan((now) => planOfDelete(this.decisions, now, record));
-    if (!plan) return;
+    const plans = record && this.#plan((now) => planOfDelete(this.decisions, now, record));
+    if (!plans) return;
     this.#held.delete(record.name);
-    this.#execute(plan);
+    for (const plan of plans) this.#execute(plan);
   }
 
   /** Another domain gets an image of its own on one that is frozen, or that was left. */
@@ -253,7 +253,7 @@ export class GuestModel {
     this.#foreign.set(path, contentOf(this.#world.images, path));
   }
 
-  #plan(decide: (situation: Situation) => Plan | undefined): Plan | undefined {
+  #plan<Made>(decide: (situation: Situation) => Made | undefined): Made | undefined {
     const foreign = new Set(this.#foreign.keys());
     const situation: Situation = { world: this.#world, foreign, nowSeconds: this.#clock };
     try {

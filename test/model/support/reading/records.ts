@@ -48,12 +48,14 @@ function recordOf(text: string): SnapshotRecord {
   if (name === undefined || !domain) throw new Error(`not a whole record: ${text}`);
   const images = disksOf(domain);
   const keepers = keepersIn(text);
+  // An image cannot rename what it holds: the record tells what it calls a snapshot.
+  const tag = decodeURIComponent(/^Tag: (.*)$/m.exec(text)?.[1] ?? name);
   return {
     name,
     ...(parent === undefined ? {} : { parent }),
     states: new Map(
       disks.flatMap((disk) => {
-        const state = stateOf(disk, images.get(disk.name), keepers.get(disk.name), name);
+        const state = stateOf(disk, images.get(disk.name), keepers.get(disk.name), tag);
         return state ? [[disk.name, state] as const] : [];
       }),
     ),

@@ -2,19 +2,32 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 const KEY = Symbol.for("domsnap.heldLock");
 
+/** A lock that is held by an open file. */
+export interface HeldLock {
+  /** Of the locked file; programs that inherit it keep the lock. */
+  readonly descriptor: number;
+  /** Called and awaited when the holder is done, right before it lets go of the file. */
+  readonly atRelease: Set<() => Promise<void>>;
+}
+
 /** One for the process: a plugin runs its programs by its own copy of this package. */
-const shared = globalThis as { [KEY]?: AsyncLocalStorage<number> };
-const held = (shared[KEY] ??= new AsyncLocalStorage<number>());
+const shared = globalThis as { [KEY]?: AsyncLocalStorage<HeldLock> };
+const held = (shared[KEY] ??= new AsyncLocalStorage<HeldLock>());
 
 /** Runs `work` with the descriptor of a locked file, which programs started meanwhile can inherit. */
-export function whileHolding<Result>(
+export async function whileHolding<Result>(
   descriptor: number,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  return held.run(descriptor, work);
+  const lock = { descriptor, atRelease: new Set<() => Promise<void>>() };
+  try {
+    return await held.run(lock, work);
+  } finally {
+    for (const callback of lock.atRelease) await callback();
+  }
 }
 
-/** The descriptor of the lock that the present call works under; undefined outside of one. */
-export function heldLock(): number | undefined {
+/** The lock that the present call works under; undefined outside of one. */
+export function heldLock(): HeldLock | undefined {
   return held.getStore();
 }

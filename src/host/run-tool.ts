@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import type { Writable } from "node:stream";
 
 import { DomsnapError } from "../core/errors/index.js";
 import { heldLock } from "./held-lock.js";
@@ -21,6 +22,8 @@ export interface ToolOptions {
   readonly keepsLock?: boolean;
   /** An open file that the program gets as its descriptor 3. Not together with `keepsLock`. */
   readonly descriptor?: number;
+  /** The end of a pipe, which is open as long as the program lives. */
+  readonly keepsOpen?: Writable | undefined;
   /** Exit statuses that are an answer and no failure. Default: 0 only. */
   readonly answerStatuses?: readonly number[];
 }
@@ -64,9 +67,10 @@ export async function runTool(
   if (options.signal?.aborted) throw cancelled(program);
   // Loaded on first use: most commands of the CLI run no program, and execa takes long to load.
   const { execa } = await import("execa");
-  const descriptor = options.keepsLock ? heldLock() : options.descriptor;
+  const descriptor = options.keepsLock ? heldLock()?.descriptor : options.descriptor;
   // execa takes any descriptor; its types only know small ones.
-  const inherited = descriptor === undefined ? [] : [descriptor as 3];
+  const files = descriptor === undefined ? [] : [descriptor as 3];
+  const inherited = options.keepsOpen ? [...files, options.keepsOpen] : files;
   const child = execa(program, args, {
     reject: false,
     env: { LC_ALL: "C" },

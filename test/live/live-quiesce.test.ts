@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { expect } from "chai";
@@ -87,13 +88,30 @@ describe("file systems that the guest's agent freezes", function () {
       await writes();
     });
 
-    it("are thawed by the next command when domsnap was killed", async () => {
+    /** Kills domsnap, and perhaps its guardian, while the file systems are frozen. */
+    const dieAt = (kind: string, who: "guardian" | "alone") => {
+      const document = lab.document("s", { mode: "external" });
+      const flags = JSON.stringify(QUIESCE);
+      const args = [lab.uri, "create", "s", document, "operation-finished", kind, flags, who];
+      const { signal } = spawnSync(process.execPath, [child, ...args]);
+      expect(signal).to.equal("SIGKILL");
+    };
+
+    it("are thawed within two seconds when domsnap was killed", async () => {
       for (const kind of ["domain.quiesce", "domain.capture"]) {
-        const document = lab.document("s", { mode: "external" });
-        const flags = JSON.stringify(QUIESCE);
-        const args = [lab.uri, "create", "s", document, "operation-finished", kind, flags];
-        const { signal } = spawnSync(process.execPath, [child, ...args]);
-        expect(signal).to.equal("SIGKILL");
+        dieAt(kind, "alone");
+        const diedMs = performance.now();
+        while ((await status()) === "frozen") await sleep(20);
+        expect(performance.now() - diedMs, kind).to.be.below(patience(2000));
+        await writes();
+        expect((await lab.service.list("guest")).heads).to.deep.equal([]);
+        expect(existsSync(lab.guest.run.frozen)).to.equal(false);
+      }
+    });
+
+    it("are thawed by the next command when domsnap and its guardian were killed", async () => {
+      for (const kind of ["domain.quiesce", "domain.capture"]) {
+        dieAt(kind, "guardian");
         expect(await status(), kind).to.equal("frozen");
         expect((await lab.service.list("guest")).heads).to.deep.equal([]);
         expect(await status(), kind).to.equal("thawed");

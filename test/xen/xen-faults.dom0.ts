@@ -11,6 +11,7 @@ import { expect } from "chai";
 import { patience } from "../../scripts/test-run/patience.cjs";
 import { Xl } from "../../src/clients/xl/index.js";
 import { expectError } from "../../src/testing/expect-error.js";
+import { guardiansOf } from "../support/guardians.mjs";
 import { LabGuest, run } from "./support/lab-guest.js";
 import { useWrittenGuest } from "./support/written-guest.js";
 
@@ -18,6 +19,8 @@ const STATE = "/var/lib/xen/snapshots";
 const PROGRAM = join(process.cwd(), "bin/domsnap.cjs");
 const DOCUMENT = "/var/lib/xen/images/faults.xml";
 const WINDOW_TIMEOUT_MS = patience(40_000);
+/** The longest that a guest stays paused when whoever paused it has died. */
+const PROMISED_MS = patience(2000);
 
 const snapshot = (name: string, mode: string) => `<domainsnapshot><name>${name}</name><disks>
   <disk name='xvda' snapshot='${mode}'/><disk name='xvdb' snapshot='${mode}'/></disks></domainsnapshot>`;
@@ -80,8 +83,32 @@ describe("a running Xen guest when something fails", function () {
     await expectUntouched();
   });
 
-  for (const mode of ["internal", "external"] as const)
-    it(`goes on after a domsnap that was killed within the pause (${mode})`, async () => {
+  const goesOn = () =>
+    until(
+      "the guest's going on",
+      async () => (await xl.find(guest.id))?.state.paused === false,
+      PROMISED_MS,
+    );
+
+  it("goes on when the save ends whose domsnap was killed", async () => {
+    const words = ["--memspec", "/var/lib/xen/images/killed.mem"];
+    const child = start(["node", PROGRAM, "snapshot-create-as", name, "over", ...words]);
+    const finished = ended(child);
+    await until("xl save", () => saves());
+    child.kill("SIGKILL");
+    await finished;
+    await until("the end of xl save", () => !saves());
+    await goesOn();
+    await expectUntouched();
+    expect(existsSync("/var/lib/xen/images/killed.mem")).to.equal(false);
+  });
+
+  for (const [mode, who] of [
+    ["internal", "domsnap"],
+    ["external", "domsnap"],
+    ["external", "domsnap and its guardian"],
+  ] as const)
+    it(`goes on after ${who} was killed within the pause (${mode})`, async () => {
       const file = mode === "internal" ? "in" : "over";
       writeFileSync(DOCUMENT, snapshot(file, mode));
       const memory = mode === "external" ? ["--memspec", "/var/lib/xen/images/killed.mem"] : [];
@@ -95,10 +122,13 @@ describe("a running Xen guest when something fails", function () {
       const stored = `/var/lib/xen/userdata-d.${guest.id}.${guest.uuid}.libxl-json`;
       if (mode === "external")
         await until("libxl's configuration", () => readFileSync(stored, "utf8").includes(".over"));
+      if (who !== "domsnap")
+        for (const pid of guardiansOf(child.pid ?? 0)) process.kill(pid, "SIGKILL");
       child.kill("SIGKILL");
       await finished;
+      if (who === "domsnap") await goesOn();
       holder.destroy();
-      expect((await xl.find(guest.id))?.state.paused).to.equal(true);
+      expect((await xl.find(guest.id))?.state.paused).to.equal(who !== "domsnap");
       const { status, stderr } = await ended(start(["node", PROGRAM, "recover", name]));
       expect(status, stderr).to.equal(0);
       expect(existsSync("/var/lib/xen/images/killed.mem")).to.equal(false);
@@ -171,8 +201,12 @@ async function hold(path: string): Promise<Socket> {
   return socket;
 }
 
-async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + WINDOW_TIMEOUT_MS;
+async function until(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  timeoutMs = WINDOW_TIMEOUT_MS,
+): Promise<void> {
+  const deadlineMs = performance.now() + timeoutMs;
   for (;;) {
     try {
       if (await isSo()) return;

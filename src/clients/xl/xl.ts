@@ -14,7 +14,7 @@ import {
 import { xlFailure } from "./xl-failure.js";
 
 /** xl cannot be stopped on the way: a guest whose save is cut off stays suspended. */
-export type XlRunOptions = Pick<ToolOptions, "onOutput">;
+export type XlRunOptions = Pick<ToolOptions, "onOutput" | "keepsOpen">;
 
 /** For questions; a guest's QEMU that hangs costs libxl ten seconds. */
 const QUESTION_TIMEOUT_MS = 60_000;
@@ -58,9 +58,9 @@ export class Xl {
   }
 
   /** Adds one to the domain's count of pauses, unless it is paused already. */
-  async pause(id: number): Promise<void> {
+  async pause(id: number, options: Pick<ToolOptions, "keepsOpen"> = {}): Promise<void> {
     if ((await this.#existing(id)).state.paused) return;
-    const stderr = await this.#change(["pause", `${id}`]);
+    const stderr = await this.#change(["pause", `${id}`], options);
     if (!(await this.#existing(id)).state.paused) throw xlFailure("pause", stderr);
   }
 
@@ -158,8 +158,8 @@ export class Xl {
   }
 
   /** What xl said on the way; a good exit status alone proves nothing. */
-  async #change(args: readonly string[]): Promise<string> {
-    const { exitStatus, stderr } = await this.#run(args);
+  async #change(args: readonly string[], options: ToolOptions = {}): Promise<string> {
+    const { exitStatus, stderr } = await this.#run(args, options);
     if (exitStatus !== 0) throw xlFailure(args[0] ?? "", stderr);
     return stderr;
   }

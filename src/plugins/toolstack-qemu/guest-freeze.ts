@@ -9,21 +9,28 @@ export class GuestFreeze {
   readonly #frozenAtMs = new Map<string, number>();
 
   async quiesce(guest: Guest, { domain, signal }: OperationContext): Promise<void> {
+    await watchFrozen(guest);
     this.#frozenAtMs.set(domain.uuid, await this.#freeze.freeze(placeOf(guest), signal));
   }
 
   async thaw(guest: Guest, { domain, report }: OperationContext): Promise<void> {
     if (guest.alive) await this.#freeze.thaw(placeOf(guest));
     else await this.#freeze.forget(placeOf(guest));
+    const thawedAtMs = performance.now();
+    await guest.watch.end("thaw");
     const frozenAtMs = this.#frozenAtMs.get(domain.uuid);
     this.#frozenAtMs.delete(domain.uuid);
-    if (frozenAtMs !== undefined) report?.({ frozenMs: performance.now() - frozenAtMs });
+    if (frozenAtMs !== undefined) report?.({ frozenMs: thawedAtMs - frozenAtMs });
   }
 
   /** Whether the guest may be frozen by us. */
   isFrozen(guest: Guest): boolean {
     return guest.alive && this.#freeze.mayBeFrozen(placeOf(guest));
   }
+}
+
+async function watchFrozen({ watch, qemu, run }: Guest): Promise<void> {
+  if (qemu) await watch.begin({ thaw: { qemu, agent: run.agent } });
 }
 
 function placeOf({ run }: Guest): FreezePlace {

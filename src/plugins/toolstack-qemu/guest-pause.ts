@@ -7,8 +7,11 @@ export class GuestPause {
   readonly #pausedAtUs = new Map<string, number>();
 
   async begin(guest: Guest, { domain }: OperationContext): Promise<void> {
+    await guest.guard.begin();
     const pausedAtUs = await guest.pause();
-    if (pausedAtUs !== undefined) this.#pausedAtUs.set(domain.uuid, pausedAtUs);
+    // Somebody else was faster: it is for them to let it go on.
+    if (pausedAtUs === undefined) await guest.guard.end();
+    else this.#pausedAtUs.set(domain.uuid, pausedAtUs);
   }
 
   /** Since when the guest is paused; whoever asks tells the measure in our place. */
@@ -22,10 +25,12 @@ export class GuestPause {
   async end(guest: Guest, context: OperationContext): Promise<void> {
     const pausedAtUs = this.takeStart(context);
     if (guest.pid === undefined) {
+      await guest.guard.end();
       context.warn(`domain '${context.domain.name}' is off: it ended while it was paused`);
       return;
     }
     const resumedAtUs = await guest.resume();
+    await guest.guard.end();
     if (pausedAtUs !== undefined && resumedAtUs !== undefined)
       context.report?.({ downtimeMs: (resumedAtUs - pausedAtUs) / 1000 });
   }

@@ -12,8 +12,10 @@ import {
 import type { StartMemory } from "../../core/model/operation.js";
 import { parseDomain, relocateDisks } from "../../xml/index.js";
 import { assertSafeChain } from "../../qemu-images/backing-chain.js";
-import { loadInternal, type LiveGuest } from "../../qemu-images/live/index.js";
+import { loadInternal, type LiveGuest, type PauseGuard } from "../../qemu-images/live/index.js";
+import { GuestWatches, type GuestWatch } from "../../clients/guardian/index.js";
 import { assertSocketPath, withQmp, type QmpClient } from "../../clients/qmp/index.js";
+import type { ProcessIdentity } from "../../host/process-facts.js";
 import { ensureStateFolder, readStateFile, writeStateFile } from "../../host/state-files.js";
 import { systemError } from "../../host/system-error.js";
 import { formatCommandLine } from "./command-line.js";
@@ -42,6 +44,7 @@ export class Guest implements LiveGuest {
     folder: string,
     /** The stored definition: what the next start uses. */
     readonly stored: DomainDefinition,
+    private readonly watches = new GuestWatches(),
   ) {
     this.run = runFolder(folder, stored.name);
   }
@@ -54,9 +57,31 @@ export class Guest implements LiveGuest {
     return this.run.path;
   }
 
+  /** Its QEMU while it lives. */
+  get qemu(): ProcessIdentity | undefined {
+    return findGuestProcess(this.run);
+  }
+
   /** QEMU's process number while it lives. */
   get pid(): number | undefined {
-    return findGuestProcess(this.run)?.pid;
+    return this.qemu?.pid;
+  }
+
+  /** Lets the guest go on, or thaws it, should we die meanwhile. */
+  get watch(): GuestWatch {
+    return this.watches.of(this.stored.uuid);
+  }
+
+  get guard(): PauseGuard {
+    return {
+      begin: async ({ saving } = { saving: false }) => {
+        const { qemu, run } = this;
+        const { monitor } = run;
+        if (qemu) await this.watch.begin({ cont: { qemu, monitor, saving } });
+      },
+      hold: () => this.watch.suspend("cont"),
+      end: () => this.watch.end("cont"),
+    };
   }
 
   /**

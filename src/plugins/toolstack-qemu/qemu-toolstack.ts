@@ -1,5 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { Domain } from "../../core/model/index.js";
+import type { Domain, DomainDefinition } from "../../core/model/index.js";
 import type {
   DefinitionProblem,
   DomainOperations,
@@ -9,6 +9,7 @@ import type {
   Toolstack,
 } from "../../core/ports/index.js";
 import { domsnapRules } from "../../core/model/driver-rules.js";
+import { GuestWatches } from "../../clients/guardian/index.js";
 import { readXml } from "../../xml/index.js";
 import type { DefinitionFolder } from "../../plugin-kit/definition-folder.js";
 import { hasAgentChannel } from "./command-line.js";
@@ -31,6 +32,7 @@ export class QemuToolstack implements Toolstack {
   readonly registry: DomainRegistry;
   readonly operations: DomainOperations;
   readonly power: DomainPower;
+  readonly #watches = new GuestWatches();
 
   constructor(
     readonly uri: string,
@@ -66,11 +68,15 @@ export class QemuToolstack implements Toolstack {
     const byId = /^[1-9]\d*$/.test(reference)
       ? this.#guests().find(({ pid }) => pid === Number(reference))
       : undefined;
-    return byId ?? new Guest(this.folder, this.definitions.find(reference));
+    return byId ?? this.#guest(this.definitions.find(reference));
   }
 
   #guests(): Guest[] {
-    return this.definitions.list().map((definition) => new Guest(this.folder, definition));
+    return this.definitions.list().map((definition) => this.#guest(definition));
+  }
+
+  #guest(definition: DomainDefinition): Guest {
+    return new Guest(this.folder, definition, this.#watches);
   }
 
   async #undefine(domainUuid: string): Promise<void> {

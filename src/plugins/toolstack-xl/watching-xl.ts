@@ -8,6 +8,8 @@ import {
   readSync,
 } from "node:fs";
 
+import { identifyProcess, type ProcessIdentity } from "../../host/process-facts.js";
+
 const LOG = /^\/var\/log\/xen\/xl-.*\.log/;
 /** What xl writes when it begins to watch a domain, also when it has made it anew. */
 const WATCHES = /Waiting for domain .* \(domid (\d+)\) to die \[pid (\d+)\]/g;
@@ -28,6 +30,11 @@ export async function unseenByXl<Result>(id: number, work: () => Promise<Result>
   } finally {
     wakeWatchers(id);
   }
+}
+
+/** The processes that `unseenByXl` puts to sleep. */
+export function watchersOf(id: number): ProcessIdentity[] {
+  return findWatchers(id).flatMap((pid) => identifyProcess(pid) ?? []);
 }
 
 /** Wakes those whom a killed process has put to sleep. */

@@ -1,3 +1,5 @@
+import type { Writable } from "node:stream";
+
 import { DomsnapError } from "../../core/errors/index.js";
 import type { Capture, OperationOf } from "../../core/model/index.js";
 import type { Evidence, OperationContext } from "../../core/ports/index.js";
@@ -11,13 +13,14 @@ import {
 import { beginFile, continueFile, isMade, unmakeFile, type NewFile } from "../../host/new-file.js";
 import { probeFile } from "../../host/probe-file.js";
 import { QemuImg } from "../../clients/qemu-img.js";
+import { GuestWatches } from "../../clients/guardian/index.js";
 import type { XlListRow } from "../../clients/xl/index.js";
 import { disksOfQemu, findOpenTwice } from "./assessed-guest.js";
 import { drainDisks } from "./drain-disks.js";
 import { StoredConfig } from "./stored-config.js";
 import type { XenDomains } from "./xen-domains.js";
 import { awaitQemuEnd, monitorOf, noMonitor } from "./xen-guest-monitor.js";
-import { wakeWatchers } from "./watching-xl.js";
+import { wakeWatchers, watchersOf } from "./watching-xl.js";
 import { XenMemory, type MemoryFile, type MemoryRequest } from "./xen-memory.js";
 
 /**
@@ -31,6 +34,7 @@ export class XenCapture {
   readonly #images = new GuestImages();
   readonly #internal = new InternalSnapshots(new QemuImg());
   readonly #memory: XenMemory;
+  readonly #watches = new GuestWatches();
   /** Since when guests are paused that this process has paused. */
   readonly #pausedAtMs = new Map<string, number>();
 
@@ -64,10 +68,12 @@ export class XenCapture {
   async pause(save: MemoryRequest | undefined, context: OperationContext): Promise<void> {
     const row = await this.#existing(context);
     const memory = save && this.#memory.fileOf(save, context);
+    const keepsOpen = await this.#watch(row, context);
     this.#pausedAtMs.set(context.domain.uuid, performance.now());
-    if (memory)
-      await this.#memory.save((await begin(memory, context.evidence)).partial, row, context);
-    else await this.domains.xl.pause(row.id);
+    if (memory) {
+      const { partial } = await begin(memory, context.evidence);
+      await this.#memory.save(partial, row, context, keepsOpen);
+    } else await this.domains.xl.pause(row.id, { keepsOpen });
     const { definition } = await this.domains.find(context.domain.uuid);
     await drainDisks(row.id, definition.disks);
   }
@@ -86,11 +92,13 @@ export class XenCapture {
     const pausedAtMs = this.#takePause(domain);
     const row = await this.domains.findRow(domain.uuid);
     if (!row) {
+      await this.#endWatch(domain);
       warn(`domain '${domain.name}' is off: it ended while it was paused`);
       return;
     }
     await this.domains.xl.unpause(row.id);
     if (pausedAtMs !== undefined) report?.({ downtimeMs: performance.now() - pausedAtMs });
+    await this.#endWatch(domain);
   }
 
   /** The guest goes on whatever happens, if it is to. */
@@ -99,13 +107,15 @@ export class XenCapture {
     const memory = this.#memory.fileOf(capture, context);
     const saved = capture.memorySaved === true;
     const file = memory && (await (saved ? continueMemory : begin)(memory, context.evidence));
+    const keepsOpen = capture.resume ? await this.#watch(row, context) : undefined;
     const beganMs = this.#takePause(context.domain) ?? performance.now();
     try {
-      if (file && !saved) await this.#memory.save(file.partial, row, context);
-      else if (!file) await this.domains.xl.pause(row.id);
+      if (file && !saved) await this.#memory.save(file.partial, row, context, keepsOpen);
+      else if (!file) await this.domains.xl.pause(row.id, { keepsOpen });
       await this.#takeDisks(capture, row, context);
       if (capture.resume) await this.domains.xl.unpause(row.id);
       const downtimeMs = performance.now() - beganMs;
+      await this.#endWatch(context.domain);
       const written = file ? probeFile(file.partial) : undefined;
       // The guest need not wait until its memory is on the disk.
       await file?.publish();
@@ -117,6 +127,7 @@ export class XenCapture {
     } catch (thrown) {
       if (capture.resume && (await this.domains.xl.find(row.id)))
         await this.domains.xl.unpause(row.id);
+      await this.#endWatch(context.domain);
       throw thrown;
     } finally {
       await file?.discard();
@@ -135,6 +146,7 @@ export class XenCapture {
       if (memory) await unmakeFile(memory.path, memory.before, context.evidence);
     } finally {
       if (row && capture.resume) await this.domains.xl.unpause(row.id);
+      await this.#endWatch(context.domain);
     }
   }
 
@@ -229,6 +241,17 @@ export class XenCapture {
     await this.#disks.take(guest, { ...withoutMemory(capture), resume: false }, quiet);
   }
 
+  /** To be called before a guest is paused that is to go on. */
+  async #watch(row: XlListRow, { domain }: OperationContext): Promise<Writable | undefined> {
+    const watch = this.#watches.of(domain.uuid);
+    await watch.begin({ unpause: { id: row.id, sleepers: watchersOf(row.id) } });
+    return watch.pipe;
+  }
+
+  #endWatch({ uuid }: OperationContext["domain"]): Promise<void> {
+    return this.#watches.of(uuid).end("unpause");
+  }
+
   #takePause({ uuid }: OperationContext["domain"]): number | undefined {
     const pausedAtMs = this.#pausedAtMs.get(uuid);
     this.#pausedAtMs.delete(uuid);
@@ -240,7 +263,15 @@ export class XenCapture {
     if (!row) return noMonitor(folder);
     const { xl } = this.domains;
     return monitorOf(row.id, folder, {
-      processors: { stop: () => xl.pause(row.id), resume: () => xl.unpause(row.id) },
+      processors: {
+        stop: () => xl.pause(row.id, { keepsOpen: this.#watches.of(context.domain.uuid).pipe }),
+        resume: () => xl.unpause(row.id),
+      },
+      guard: {
+        begin: async () => void (await this.#watch(row, context)),
+        hold: () => this.#watches.of(context.domain.uuid).suspend("unpause"),
+        end: () => this.#endWatch(context.domain),
+      },
       follow: (moves) => storedConfig(row, context).move(moves),
     });
   }

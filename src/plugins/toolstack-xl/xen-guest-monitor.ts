@@ -19,7 +19,7 @@ const END_POLL_MS = 100;
 export function monitorOf(
   id: number,
   folder: string,
-  host: Required<Pick<LiveGuest, "processors" | "follow">>,
+  host: Required<Pick<LiveGuest, "processors" | "follow" | "guard">>,
 ): LiveGuest {
   return {
     ...host,

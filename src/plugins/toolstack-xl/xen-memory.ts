@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Writable } from "node:stream";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import type { Capture, DomainDefinition, FileBefore, OperationOf } from "../../core/model/index.js";
@@ -76,11 +77,16 @@ export class XenMemory {
    * Writes the memory and leaves the guest paused at that instant; gives the bytes written. When
    * this fails the guest goes on.
    */
-  async save(path: string, { id }: XlListRow, { progress }: OperationContext): Promise<number> {
+  async save(
+    path: string,
+    { id }: XlListRow,
+    { progress }: OperationContext,
+    keepsOpen?: Writable,
+  ): Promise<number> {
     const onOutput = (text: string) => {
       tellProgress(text, progress);
     };
-    await unseenByXl(id, () => this.domains.xl.saveAndPause(id, path, { onOutput }));
+    await unseenByXl(id, () => this.domains.xl.saveAndPause(id, path, { onOutput, keepsOpen }));
     await assertCompleteSaveFile(path);
     const written = probeFile(path);
     return written.kind === "regular" ? written.sizeBytes : 0;

@@ -128,6 +128,7 @@ export class GuestCapture {
       const takeDisks = await diskTransaction(client, capture, disks);
       const running = capture.resume && (pausedAtUs !== undefined || (await isRunning(client)));
       const watch = watchDowntime(client, pausedAtUs);
+      if (sink && running) await guest.guard?.begin({ saving: true });
       try {
         if (sink) await saveMemory(client, { ...capture, sink, running, takeDisks }, context);
         else if (capture.memory)
@@ -151,7 +152,10 @@ export class GuestCapture {
   async undo(guest: LiveGuest, capture: Capture, context: OperationContext): Promise<void> {
     if (guest.alive)
       await guest.withMonitor((client) => this.#undoLive(guest, client, capture, context));
-    else await this.#undoOffline(capture, context);
+    else {
+      await guest.guard?.end();
+      await this.#undoOffline(capture, context);
+    }
     const { memory } = capture;
     if (memory?.mode !== "external") return;
     await unmakeFile(memory.file, memory.before, context.evidence);

@@ -25,12 +25,27 @@ export interface LiveGuest {
     readonly stop: () => Promise<void>;
     readonly resume: () => Promise<void>;
   };
+  /** Sees to it that the guest goes on when we die; missing where nobody does. */
+  readonly guard?: PauseGuard;
   /**
    * Keeps up what the host has stored about the guest beside its definition, for its next reboot:
    * disks that are on `from` there are on `to` afterwards. Called while the guest is paused;
    * idempotent.
    */
   readonly follow?: (moves: readonly ImageMove[]) => Promise<void>;
+}
+
+/** The time during which a guest is paused by us. */
+export interface PauseGuard {
+  /**
+   * To be called while the guest runs: from when this returns it goes on within two seconds of our
+   * death. `saving`: its memory is saved meanwhile. Repeatable.
+   */
+  begin(how?: { readonly saving: boolean }): Promise<void>;
+  /** From now on only we or a recovery may let it run: `begin` ends this, too. */
+  hold(): Promise<void>;
+  /** The guest runs. Repeatable. */
+  end(): Promise<void>;
 }
 
 /** A disk that goes on in another image. */
@@ -56,13 +71,14 @@ export async function pauseGuest({ processors }: LiveGuest, client: QmpClient): 
 
 /** Lets the guest run, if it is to and does not. */
 export async function goOn(
-  { processors }: LiveGuest,
+  { processors, guard }: LiveGuest,
   client: QmpClient,
   resume: boolean,
 ): Promise<void> {
   if (!resume) return;
   if (processors) await processors.resume();
   else if (!(await isRunning(client))) await client.execute("cont");
+  await guard?.end();
 }
 
 /** The same for two paths of one file. */

@@ -47,7 +47,8 @@ export async function mergeOpenOverlay(
   try {
     if (!(await findJob(client, id)) && (await isInChain(client, emptied)))
       await startJob(client, requestFor(id, step, await queryBlockGraph(client)));
-    if (await findJob(client, id)) bytesWritten = await finishJob(guest, client, id, step, context);
+    if (await findJob(client, id))
+      bytesWritten = await finishJob(guest, client, id, { step, resume }, context);
     if (await isInChain(client, emptied)) throw notMerged(step, emptied);
     if (step.into !== "overlay") await followDown(guest, step, qemuImg, context);
   } finally {
@@ -126,12 +127,16 @@ async function finishJob(
   guest: LiveGuest,
   client: QmpClient,
   id: string,
-  step: MergeStep,
+  { step, resume }: { readonly step: MergeStep; readonly resume: boolean },
   context: OperationContext,
 ): Promise<number> {
   const job = await awaitReady(client, id, step, context);
   if (job.status === "ready") {
+    // Most of it, while the guest still runs.
+    await syncFile(step.base.path);
+    if (resume) await guest.guard?.begin();
     await pauseGuest(guest, client);
+    await guest.guard?.hold();
     await completeJob(client, id);
     await waitForJob(client, id, ["concluded"]);
   }

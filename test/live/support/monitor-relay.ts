@@ -10,6 +10,8 @@ export interface Fault {
   /** Lets this many such commands pass before. */
   readonly skip?: number;
   readonly instead?: () => void;
+  /** QEMU gets it, and then this is done. */
+  readonly after?: () => void;
   /** QEMU does not get it, and seems to refuse it. */
   readonly refuse?: boolean;
   /** Nothing goes wrong, but QEMU gets other arguments. */
@@ -23,6 +25,8 @@ export interface MonitorRelay {
   /** Whether the fault has happened. */
   readonly happened: boolean;
   arm(fault: Fault): void;
+  /** From now on QEMU does not get messages with these words, and seems to refuse them. */
+  forbid(words: string): void;
   close(): void;
 }
 
@@ -33,6 +37,7 @@ export async function relayMonitor(path: string): Promise<MonitorRelay> {
   let fault: Fault | undefined;
   let skip = 0;
   let happened = false;
+  let forbidden: string | undefined;
   const server = createServer((client) => {
     const qemu = connect(real);
     const end = (socket: Socket) => () => socket.destroy();
@@ -46,16 +51,24 @@ export async function relayMonitor(path: string): Promise<MonitorRelay> {
       for (const line of lines) {
         const { execute, id } = JSON.parse(line) as { execute: string; id?: string };
         commands.push(execute);
+        if (forbidden !== undefined && line.includes(forbidden)) {
+          client.write(refusal(id));
+          continue;
+        }
         if (fault?.command !== execute || skip-- > 0) {
           qemu.write(`${line}\n`);
           continue;
         }
-        const { instead, rewrite, refuse = false } = fault;
+        const { instead, after, rewrite, refuse = false } = fault;
         fault = undefined;
         happened = true;
         if (refuse) {
-          const error = { class: "GenericError", desc: "refused for a test" };
-          client.write(`${JSON.stringify({ error, id })}\r\n`);
+          client.write(refusal(id));
+          continue;
+        }
+        if (after) {
+          qemu.write(`${line}\n`);
+          after();
           continue;
         }
         if (rewrite) {
@@ -84,10 +97,18 @@ export async function relayMonitor(path: string): Promise<MonitorRelay> {
       skip = next.skip ?? 0;
       happened = false;
     },
+    forbid(words) {
+      forbidden = words;
+    },
     close() {
       server.close();
       rmSync(path, { force: true });
       rmSync(real, { force: true });
     },
   };
+}
+
+function refusal(id: string | undefined): string {
+  const error = { class: "GenericError", desc: "refused for a test" };
+  return `${JSON.stringify({ error, id })}\r\n`;
 }

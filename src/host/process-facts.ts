@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-import { errnoOf, systemError } from "../../host/system-error.js";
+import { errnoOf, systemError } from "./system-error.js";
 
 /** A process that is told from a later one with the same number by when it started. */
 export interface ProcessIdentity {

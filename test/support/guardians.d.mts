@@ -1,0 +1,1 @@
+export function guardiansOf(parent: number): number[];

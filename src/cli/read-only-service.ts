@@ -33,6 +33,7 @@ export function readOnlyService(service: SnapshotService): SnapshotService {
     repair: refuse("repair"),
     prune: refuse("virDomainSnapshotDelete"),
     recover: refuse("recovery"),
+    abandon: refuse("recovery"),
     locks: () => service.locks(),
     export: (...args) => service.export(...args),
     import: refuse("the import of snapshots"),

@@ -60,7 +60,9 @@ export async function unlinkDurably(path: string): Promise<boolean> {
   try {
     await unlink(path);
   } catch (error) {
-    if (NOT_THERE.has(errnoOf(error) ?? "")) return false;
+    const code = errnoOf(error) ?? "";
+    // A file system that is read-only says so before it looks for the file.
+    if (NOT_THERE.has(code) || (code === "EROFS" && (await isVacant(path)))) return false;
     throw systemError(error, `cannot unlink file '${path}'`);
   }
   await syncFolder(dirname(path));

@@ -110,6 +110,17 @@ export function describeJournal(name: string, open: () => Promise<JournalUnderTe
       expect((await subject.reopened().read(SAMPLE_UUID))?.started).to.deep.equal(new Set());
     });
 
+    it("does not read a plan any more that was given up", async () => {
+      expect(await subject.journal.abandon(SAMPLE_UUID)).to.equal(undefined);
+      await subject.journal.begin(beginningOf());
+      await subject.journal.started(SAMPLE_UUID, 0);
+      expect(await subject.journal.abandon(SAMPLE_UUID)).to.be.a("string");
+      expect(await subject.reopened().read(SAMPLE_UUID)).to.equal(undefined);
+      expect(await subject.reopened().list()).to.deep.equal([]);
+      await subject.journal.begin(beginningOf());
+      expect((await subject.reopened().read(SAMPLE_UUID))?.started).to.deep.equal(new Set());
+    });
+
     it("does not lose a plan to another one", async () => {
       await subject.journal.begin(beginningOf());
       await subject.journal.started(SAMPLE_UUID, 0);

@@ -61,6 +61,7 @@ export function stubService(calls: Partial<SnapshotService> = {}): SnapshotServi
     repair: unexpected,
     prune: unexpected,
     recover: unexpected,
+    abandon: unexpected,
     locks: unexpected,
     export: unexpected,
     import: unexpected,

@@ -11,6 +11,7 @@ import {
   unlinkDurably,
 } from "../../src/host/durable-files.js";
 import { expectError } from "../../src/testing/expect-error.js";
+import { exec } from "../support/images/qemu-images.js";
 import { testFolder } from "../support/images/folder.js";
 
 const modeOf = async (path: string) => ((await stat(path)).mode & 0o7777).toString(8);
@@ -40,6 +41,19 @@ describe("durable files", () => {
         `cannot create file '${folder.file(name)}': File exists`,
       );
     expect(await readdir(folder.path)).to.have.members(["there", "link"]);
+  });
+
+  it("says that a file is not there where nothing can be removed", async () => {
+    await mkdir(folder.file("still"));
+    await exec("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder.file("still"));
+    try {
+      await writeFile(folder.file("still/there"), "x");
+      await exec("mount", "-o", "remount,ro", folder.file("still"));
+      expect(await unlinkDurably(folder.file("still/gone"))).to.equal(false);
+      await expectError(unlinkDurably(folder.file("still/there")), "system-error", /Read-only/);
+    } finally {
+      await exec("umount", folder.file("still"));
+    }
   });
 
   it("gives a file its name without replacing another", async () => {

@@ -99,13 +99,13 @@ function toMicroseconds(ms: number | undefined): number | undefined {
 export function planJson({ before, after, ...plan }: Plan): unknown {
   return {
     ...plan,
-    operations: [...before, ...after].map(operationJson),
+    operations: [...before, ...after].map(planOperationJson),
     commitAt: before.length,
   };
 }
 
 /** Definitions may hold passwords; of them only the disks are told. */
-function operationJson(operation: Operation): unknown {
+export function planOperationJson(operation: Operation): unknown {
   switch (operation.kind) {
     case "domain.define":
       return { kind: operation.kind, disks: diskSources(operation) };

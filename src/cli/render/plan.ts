@@ -51,7 +51,7 @@ function formatWarning(warning: string): string {
 }
 
 /** One operation: a line, and one more for each disk. */
-function describe(operation: Operation): string[] {
+export function describe(operation: Operation): string[] {
   switch (operation.kind) {
     case "disks.snapshot":
       return [

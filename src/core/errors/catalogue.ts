@@ -264,7 +264,8 @@ export const ERROR_CATALOGUE = {
     prefix: "operation failed",
     exitStatus: EXIT.unfinished,
     summary: "An interrupted operation could not be finished or rolled back.",
-    advice: "Remove the cause that the message names and run any command on the domain again.",
+    advice:
+      "Remove the cause that the message names and run any command on the domain again, or give the change up: 'domsnap recover DOMAIN --abandon'.",
   },
   unfinished: {
     libvirtNumber: 9,

@@ -1,2 +1,3 @@
 export * from "./catalogue.js";
 export * from "./domsnap-error.js";
+export * from "./way-out.js";

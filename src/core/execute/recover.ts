@@ -1,4 +1,4 @@
-import { asDomsnapError, DomsnapError } from "../errors/index.js";
+import { asDomsnapError, DomsnapError, wayOut } from "../errors/index.js";
 import type { JournalEntry } from "../ports/index.js";
 import { Execution, type ExecutionEnvironment } from "./execute-plan.js";
 
@@ -46,8 +46,15 @@ async function settleEntry(
       {
         cause: error,
         effect: "partial",
-        ...(error.hint === undefined ? {} : { hint: error.hint }),
+        hint: [
+          ...(error.hint === undefined ? [] : [endSentence(error.hint)]),
+          wayOut(plan.domain),
+        ].join(" "),
       },
     );
   }
+}
+
+function endSentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -4,6 +4,7 @@ import type { DiskBackend, DomainRegistry, ImageInspector } from "../ports/index
 import { readDomain, type ServiceContext } from "./shared/context.js";
 import { checkDomains, repairDomain } from "./check/check-domain.js";
 import { createSnapshot, takeSnapshot } from "./create/create-snapshot.js";
+import { abandonChange } from "./domain/abandon-change.js";
 import { defineDomain } from "./domain/define-domain.js";
 import { deleteSnapshot } from "./delete/delete-snapshot.js";
 import { diskCapabilities } from "./look/disk-capabilities.js";
@@ -77,6 +78,7 @@ function serviceOf(context: ServiceContext): SnapshotService {
     repair: (...args) => repairDomain(context, ...args),
     prune: (...args) => pruneSnapshots(context, ...args),
     recover: (...args) => recoverDomains(context, ...args),
+    abandon: (...args) => abandonChange(context, ...args),
     locks: () => listLocks(context),
     undefine: (...args) => undefineDomain(context, ...args),
     export: (...args) => exportSnapshots(context, ...args),

@@ -9,6 +9,7 @@ import type { BackendProfile, DefinitionProblem, DomainRegistry } from "../ports
 import type { Finding } from "../rules/index.js";
 import type { PowerAction } from "./domain/power-action.js";
 import type {
+  Abandonment,
   ChangeOptions,
   ChangeResult,
   CheckReport,
@@ -103,6 +104,13 @@ export interface SnapshotService {
    * told in its `error` and keeps its journal. Waits for a process that is still at work.
    */
   recover(domain?: string, options?: ChangeOptions): Promise<readonly Recovery[]>;
+  /**
+   * Gives up an interrupted change without settling it, readable or not: its journal is kept where
+   * nobody reads it, and images, records and files stay as they are. A dry run tells what that would
+   * leave behind. The domain may be named by the uuid that the journal has. Throws
+   * `operation-invalid` when nothing was interrupted.
+   */
+  abandon(domain: string, options?: ChangeOptions): Promise<Abandonment>;
   /** The domains that are being changed, and those whose last change was interrupted. */
   locks(): Promise<readonly LockInfo[]>;
   /**

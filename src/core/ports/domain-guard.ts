@@ -35,6 +35,11 @@ export interface Journal {
   /** See `Evidence.record`. */
   made(domainUuid: string, place: string, identity: Identity): Promise<void>;
   end(domainUuid: string): Promise<void>;
+  /**
+   * Ends a plan that is given up, readable or not, without settling it. It is kept where nobody
+   * reads it as a journal, and the place is given; undefined when there was none.
+   */
+  abandon(domainUuid: string): Promise<string | undefined>;
 }
 
 /** How a lock is waited for. */

@@ -2,9 +2,9 @@ import { constants, existsSync } from "node:fs";
 import { open, rm, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
 
-import { DomsnapError } from "../../core/errors/index.js";
+import { DomsnapError, wayOut } from "../../core/errors/index.js";
 import type { Journal, JournalBeginning, JournalEntry } from "../../core/ports/index.js";
-import { unlinkDurably } from "../../host/durable-files.js";
+import { isVacant, publishDurably, unlinkDurably } from "../../host/durable-files.js";
 import {
   assertRealFolder,
   ensureStateFolder,
@@ -39,7 +39,7 @@ export class FileJournal implements Journal {
       const { parseJournal } = await import("./parse-journal.js");
       return parseJournal(bytes, folder.journal);
     } catch (thrown) {
-      throw asRecoveryFailure(thrown);
+      throw asRecoveryFailure(thrown, domainUuid);
     }
   }
 
@@ -87,6 +87,16 @@ export class FileJournal implements Journal {
     await unlinkDurably(folder.journal);
   }
 
+  async abandon(domainUuid: string): Promise<string | undefined> {
+    const folder = domainFolder(this.stateFolder, domainUuid);
+    assertRealFolder(folder.path);
+    if (await isVacant(folder.journal)) return undefined;
+    const kept = folder.abandonedJournal(new Date());
+    // To replace one that was given up in the same millisecond would lose it.
+    await publishDurably(folder.journal, kept);
+    return kept;
+  }
+
   async #append(domainUuid: string, mark: JournalMark): Promise<void> {
     const { journal } = domainFolder(this.stateFolder, domainUuid);
     try {
@@ -115,8 +125,14 @@ async function endOfLines(handle: FileHandle): Promise<number> {
   return end;
 }
 
-function asRecoveryFailure(thrown: unknown): DomsnapError {
-  if (thrown instanceof DomsnapError && thrown.code === "recovery-failed") return thrown;
-  const { detail } = systemError(thrown, "cannot read the journal");
-  return new DomsnapError("recovery-failed", detail, { cause: thrown, effect: "partial" });
+function asRecoveryFailure(thrown: unknown, uuid: string): DomsnapError {
+  const { detail, hint } =
+    thrown instanceof DomsnapError && thrown.code === "recovery-failed"
+      ? thrown
+      : systemError(thrown, "cannot read the journal");
+  return new DomsnapError("recovery-failed", detail, {
+    cause: thrown,
+    effect: "partial",
+    hint: hint === undefined ? wayOut({ uuid }) : `${hint} ${wayOut({ uuid })}`,
+  });
 }

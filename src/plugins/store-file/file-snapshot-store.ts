@@ -23,7 +23,12 @@ import { errnoOf, strerror, systemError } from "../../host/system-error.js";
 import { SnapshotReader } from "../../xml/index.js";
 import { formatRecord, readRecord, readRecordHead } from "./read-record.js";
 import { assertRecordName, RECORD_SUFFIX, recordNameProblem } from "./record-name.js";
-import { domainFolder, domainsBelow, type DomainFolder } from "./state-folder.js";
+import {
+  domainFolder,
+  domainsBelow,
+  isAbandonedJournal,
+  type DomainFolder,
+} from "./state-folder.js";
 
 /** A snapshot's name is at most as long as a file's, and its checksum goes before it. */
 const CURRENT_LIMIT_BYTES = 4096;
@@ -93,9 +98,11 @@ export class FileSnapshotStore implements SnapshotStore {
     const own = new Set([folder.current, folder.journal, folder.lock]);
     return [
       { path: folder.path, known: true },
-      ...listNames(folder.path)
-        .map((name) => join(folder.path, name))
-        .map((path) => ({ path, known: own.has(path) || path.endsWith(RECORD_SUFFIX) })),
+      ...listNames(folder.path).map((name) => {
+        const path = join(folder.path, name);
+        const isOurs = own.has(path) || name.endsWith(RECORD_SUFFIX) || isAbandonedJournal(name);
+        return { path, known: isOurs };
+      }),
     ];
   }
 

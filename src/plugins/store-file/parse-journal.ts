@@ -81,9 +81,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null;
 }
 
-const SET_ASIDE =
-  "Bring the file back as it was, or move it away: the images then stay as the interrupted command " +
-  "left them, and 'domsnap check' tells what is left to do.";
+const SET_ASIDE = "Bring the file back as it was.";
 
 function damaged(path: string, line: number): never {
   throw unreadable(path, `its line ${line} is damaged`, SET_ASIDE);

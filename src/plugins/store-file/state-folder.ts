@@ -15,6 +15,15 @@ export interface DomainFolder {
   readonly journal: string;
   readonly lock: string;
   record(name: string): string;
+  /** Where a journal is kept that was given up; nobody reads it as one. */
+  abandonedJournal(when: Date): string;
+}
+
+const ABANDONED = /^journal\.abandoned-\d{8}T\d{9}Z$/;
+
+/** Whether a file of a domain's folder is a journal that was given up. */
+export function isAbandonedJournal(name: string): boolean {
+  return ABANDONED.test(name);
 }
 
 /**
@@ -32,6 +41,8 @@ export function domainFolder(stateFolder: string, domainUuid: string): DomainFol
     journal: join(path, "journal"),
     lock: join(path, "lock"),
     record: (name) => join(path, name + RECORD_SUFFIX),
+    abandonedJournal: (when) =>
+      join(path, `journal.abandoned-${when.toISOString().replace(/[-:.]/g, "")}`),
   };
 }
 

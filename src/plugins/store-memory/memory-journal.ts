@@ -63,6 +63,11 @@ export class MemoryJournal implements Journal {
     return Promise.resolve();
   }
 
+  abandon(domainUuid: string): Promise<string | undefined> {
+    const isKept = this.#entries.delete(domainUuid);
+    return Promise.resolve(isKept ? "nowhere: it was in memory" : undefined);
+  }
+
   #entry(domainUuid: string): OpenEntry {
     const entry = this.#entries.get(domainUuid);
     if (!entry)

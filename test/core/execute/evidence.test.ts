@@ -122,6 +122,7 @@ async function dieWithin(host: Host, plan: Plan): Promise<void> {
     finished: () => new Promise<never>((_resolve, reject) => reject(new Error("killed"))),
     made: (domain, place, identity) => journal.made(domain, place, identity),
     end: () => new Promise<never>((_resolve, reject) => reject(new Error("killed"))),
+    abandon: (domain) => journal.abandon(domain),
   };
   const disks = (): DiskOperations => {
     const table = environment.handlers.disks("b");

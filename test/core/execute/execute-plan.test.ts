@@ -107,6 +107,7 @@ class World {
         journal.made(uuid, place, identity),
       ),
       end: guard((uuid: string) => journal.end(uuid)),
+      abandon: (uuid) => journal.abandon(uuid),
     };
   }
 }

@@ -187,7 +187,7 @@ describe("FileJournal", () => {
       const error = await expectError(journal.read(SAMPLE_UUID), "recovery-failed");
       expect(error.effect).to.equal("partial");
       expect(error.detail).to.equal(`the journal '${file}' cannot be used: its line 2 is damaged`);
-      expect(error.hint).to.contain("domsnap check");
+      expect(error.hint).to.contain("--abandon");
     });
 
   describe("of one bit that flipped", () => {
@@ -210,7 +210,7 @@ describe("FileJournal", () => {
         `the journal '${file}' cannot be used: its line ${line} is damaged`,
       );
       expect(error.effect).to.equal("partial");
-      expect(error.hint).to.contain("domsnap check");
+      expect(error.hint).to.contain("--abandon");
     };
 
     it("is refused in whatever byte it is, with the names of the file and the line", async () => {
@@ -322,7 +322,7 @@ describe("FileJournal", () => {
         expect(error.effect).to.equal("partial");
         const start = `the journal '${file}' cannot be used: ${path}: expected `;
         expect(error.detail.slice(0, start.length)).to.equal(start);
-        expect(error.hint).to.contain("domsnap check");
+        expect(error.hint).to.contain("--abandon");
         expect(readFileSync(file, "utf8")).to.equal(content);
       });
 

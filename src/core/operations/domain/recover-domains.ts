@@ -1,13 +1,13 @@
 import { asDomsnapError } from "../../errors/index.js";
 import { recoverDomain } from "../../execute/recover.js";
-import type { JournalEntry } from "../../ports/index.js";
 import {
   awaitSettled,
   environmentFor,
   lockOptionsOf,
   type ServiceContext,
 } from "../shared/context.js";
-import type { ChangeOptions, LockInfo, OpenOperation, Recovery } from "../shared/results.js";
+import type { ChangeOptions, LockInfo, Recovery } from "../shared/results.js";
+import { openOperation } from "./open-operation.js";
 
 /** See `SnapshotService.recover`. */
 export async function recoverDomains(
@@ -75,15 +75,4 @@ async function lockState(
   } catch (thrown) {
     return { ...held, error: asDomsnapError(thrown) };
   }
-}
-
-function openOperation({ plan, owner, started, finished }: JournalEntry): OpenOperation {
-  return {
-    verb: plan.verb,
-    snapshot: plan.snapshot,
-    owner,
-    finished: finished.size,
-    total: plan.before.length + plan.after.length,
-    next: started.has(plan.before.length) ? "completed" : "rolled-back",
-  };
 }

@@ -8,7 +8,7 @@ import type {
   QuiesceMode,
   SnapshotHead,
 } from "../../model/index.js";
-import type { Plan, Verb } from "../../model/operation.js";
+import type { Operation, Plan, Verb } from "../../model/operation.js";
 import type { Finding, PathMapping, RetentionChoice, RetentionPolicy } from "../../rules/index.js";
 import type {
   DiskVerdict,
@@ -114,6 +114,27 @@ export interface Recovery {
   /** Missing for a dry run, and when it failed. */
   readonly outcome?: RecoveryOutcome;
   readonly error?: DomsnapError;
+}
+
+/** How far one operation of an interrupted change came. */
+export interface OperationState {
+  readonly operation: Operation;
+  /** One that has begun may have happened in part. */
+  readonly state: "done" | "begun" | "not-begun";
+}
+
+/** An interrupted change that is given up, and what it leaves behind. */
+export interface Abandonment {
+  readonly domain: Pick<Domain, "name" | "uuid">;
+  /** Missing when the journal cannot be read. */
+  readonly operation?: OpenOperation;
+  readonly operations: readonly OperationState[];
+  /** Files that the change has made and that are there, by their present names. They stay. */
+  readonly files: readonly string[];
+  /** Why the journal cannot be read. */
+  readonly error?: DomsnapError;
+  /** Where the journal is kept; missing for a dry run. */
+  readonly keptAt?: string;
 }
 
 /** A domain that is being changed, or whose last change was interrupted. */

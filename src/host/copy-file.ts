@@ -6,7 +6,7 @@ import { DomsnapError } from "../core/errors/index.js";
 import type { OperationProgress } from "../core/ports/index.js";
 import { availableBytes, noSpace, syncFile } from "./durable-files.js";
 import { runTool } from "./run-tool.js";
-import { errnoOf, inaccessibleImage, systemError } from "./system-error.js";
+import { errnoOf, inaccessibleImage, noImageFile, systemError } from "./system-error.js";
 
 /** What a copy needs to know of a file or block device. */
 export interface CopySource {
@@ -42,8 +42,7 @@ export async function readCopySource(path: string): Promise<CopySource> {
   const stats = await stat(path, { bigint: true }).catch((error: unknown) => {
     throw inaccessibleImage(error, path);
   });
-  if (!stats.isFile() && !stats.isBlockDevice())
-    throw new DomsnapError("image-missing", `'${path}' is neither a file nor a block device`);
+  if (!stats.isFile() && !stats.isBlockDevice()) throw noImageFile(path);
   const sizeBytes = stats.isFile() ? Number(stats.size) : await deviceSizeBytes(path, stats);
   return {
     path,

@@ -69,6 +69,11 @@ export function inaccessibleImage(thrown: unknown, path: string): DomsnapError {
   return new DomsnapError("image-missing", `${what}: ${strerror(thrown)}`, { cause: thrown });
 }
 
+/** The error for a FIFO, a socket or the like under the name of an image. */
+export function noImageFile(path: string): DomsnapError {
+  return new DomsnapError("image-missing", `'${path}' is neither a file nor a block device`);
+}
+
 function libuvText(code: string): string | undefined {
   for (const [name, text] of getSystemErrorMap().values())
     if (name === code) return text.charAt(0).toUpperCase() + text.slice(1);

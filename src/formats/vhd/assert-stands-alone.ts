@@ -1,6 +1,6 @@
-import { peekParent } from "./chain.js";
 import { damaged } from "./damage.js";
 import { hostImageFiles } from "./host-image-files.js";
+import { peekParent } from "./parent-link.js";
 
 /**
  * Keeps VHDs that stand on others away from QEMU, whose driver (`vpc`) takes them for whole disks:

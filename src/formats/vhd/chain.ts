@@ -1,11 +1,11 @@
 import { damaged } from "./damage.js";
 import { DomsnapError } from "../../core/errors/index.js";
-import type { ImageFile, ImageFiles } from "./image-files.js";
+import { noImageFile } from "../../host/system-error.js";
+import type { FileIdentity, ImageFiles } from "./image-files.js";
 import { FlatLayer } from "./layer.js";
-import { HEADER_BYTES, NO_UUID } from "./layout.js";
-import { openVhd, readFooters, type Vhd } from "./open-vhd.js";
-import { decodeLocator, MAX_LOCATOR_BYTES } from "./parent-locator.js";
-import { parseSparseHeader, type SparseHeader } from "./sparse-header.js";
+import { unixSeconds, vhdTime } from "./layout.js";
+import { openVhd, type Vhd } from "./open-vhd.js";
+import { parentOf, type ParentLink } from "./parent-link.js";
 
 /** A raw image: the bottom of a chain. */
 export interface RawImage {
@@ -19,6 +19,8 @@ export type ChainFormat = "vhd" | "raw";
 
 /** A chain longer than this is a mistake or an attack; reading one file needs all of them open. */
 const LONGEST_CHAIN = 256;
+/** File systems that keep times coarsely round them. */
+const TIME_SLACK_SECONDS = 1;
 
 /** Opens one image of a chain without looking at its parent. Throws as `openVhd`. */
 export async function openChainImage(
@@ -31,55 +33,6 @@ export async function openChainImage(
   if (format === "vhd") return openVhd(files, path, access);
   const file = await files.open(path, access);
   return { kind: "raw", layer: new FlatLayer(file, await file.sizeBytes()) };
-}
-
-/** A differencing image's parent, as its header tells it. */
-export interface ParentLink {
-  /** Absolute path. */
-  readonly path: string;
-  /** `undefined`: the parent is raw and has none. */
-  readonly uuid: string | undefined;
-}
-
-/** Who the parent is; `undefined` for images that have none. Throws `disk-unsupported`. */
-export async function parentOf(
-  files: ImageFiles,
-  image: ChainImage,
-): Promise<ParentLink | undefined> {
-  if (image.kind !== "sparse" || image.footer.type !== "differencing") return undefined;
-  return linkOf(files, image.layer.file, image.layer.layout.header);
-}
-
-/** The same from the headers alone, for looking through a folder; never reads the tables. */
-export async function peekParent(files: ImageFiles, path: string): Promise<ParentLink | undefined> {
-  const file = await files.open(path, "read");
-  try {
-    const { copy, trailing } = await readFooters(file);
-    const footer = copy?.type === "differencing" ? copy : trailing;
-    if (footer?.type !== "differencing" || trailing?.type === "fixed") return undefined;
-    const bytes = Buffer.alloc(HEADER_BYTES);
-    await file.read(bytes, footer.headerAt ?? 0);
-    const header = parseSparseHeader(bytes);
-    return header && (await linkOf(files, file, header));
-  } finally {
-    await file.close();
-  }
-}
-
-async function linkOf(
-  files: ImageFiles,
-  file: ImageFile,
-  { locators, parentUuid }: SparseHeader,
-): Promise<ParentLink> {
-  const childPath = await files.realPath(file.path);
-  for (const locator of locators) {
-    if (locator.lengthBytes > MAX_LOCATOR_BYTES) continue;
-    const bytes = Buffer.alloc(locator.lengthBytes);
-    await file.read(bytes, locator.offset);
-    const path = decodeLocator(locator, bytes, childPath);
-    if (path !== undefined) return { path, uuid: parentUuid === NO_UUID ? undefined : parentUuid };
-  }
-  throw damaged(file.path, "it does not say where its parent is");
 }
 
 /** An image with everything below it, top first. */
@@ -101,37 +54,62 @@ export class VhdChain {
   }
 }
 
+/** How a chain is looked at. */
+export interface ChainView {
+  /** A merge was begun in it, which writes to the parent: a raw one may have another time. */
+  readonly amidMerge?: boolean;
+}
+
 /**
- * Opens an image and all images below it. Refuses loops, chains that are too long, missing
- * parents, and a parent that is another file than the child was made of (by UUID). The caller
- * closes the chain. Throws `image-missing`, `disk-unsupported`, `system-error`.
+ * Opens an image and all images below it, and holds them to everything that is known of a whole
+ * chain: what `openVhd` checks of each, no change of an identity that was not finished, no loop, not
+ * too many, and each parent is who it was when its child was made (by UUID, a raw one by the time of
+ * its last change). The caller closes the chain. Throws `image-missing`, `disk-unsupported`,
+ * `system-error`.
  */
 export async function openChain(
   files: ImageFiles,
   path: string,
   format: ChainFormat,
+  view: ChainView = {},
 ): Promise<VhdChain> {
   const images: ChainImage[] = [];
   try {
     const seen = new Set<string>();
-    let next: { path: string; format: ChainFormat; uuid?: string | undefined } | undefined;
+    let next: { path: string; format: ChainFormat; link?: ParentLink } | undefined;
     for (next = { path, format }; next;) {
-      const { id } = await assertImageFile(files, next.path);
-      if (seen.has(id)) throw damaged(next.path, "it is its own ancestor");
+      const identity = await assertImageFile(files, next.path);
+      if (seen.has(identity.id)) throw damaged(next.path, "it is its own ancestor");
       if (seen.size >= LONGEST_CHAIN)
         throw damaged(path, `more than ${LONGEST_CHAIN} images stand on one another`);
-      seen.add(id);
+      seen.add(identity.id);
       const image = await openChainImage(files, next.path, next.format);
       images.push(image);
-      if (next.uuid !== undefined) assertUuid(image, next.uuid, images.at(-2)?.layer.path ?? path);
-      const parent = await parentOf(files, image);
-      next = parent && { ...parent, format: parent.uuid === undefined ? "raw" : "vhd" };
+      assertSettled(image);
+      const child = images.at(-2);
+      if (next.link && child) assertSameParent(child, image, next.link, { identity, ...view });
+      const link = await parentOf(files, image);
+      next = link && { path: link.path, link, format: link.uuid === undefined ? "raw" : "vhd" };
     }
     return new VhdChain(images);
   } catch (error) {
     await new VhdChain(images).close();
     throw error;
   }
+}
+
+/**
+ * Throws `disk-unsupported` for an image whose footers give it two identities: a merge, or a program
+ * that marked the file, was interrupted in it.
+ */
+export function assertSettled(image: ChainImage): void {
+  if (image.kind !== "sparse" || image.footerMissing || !image.copy) return;
+  if (image.copy.uuid === image.footer.uuid) return;
+  throw damaged(
+    image.layer.path,
+    "its two footers have different UUIDs, as when a merge was interrupted",
+    "Run 'domsnap recover'; if there is nothing to recover, restore the file from a backup.",
+  );
 }
 
 /** The UUID of a VHD; `undefined` of a raw image. */
@@ -146,16 +124,37 @@ async function assertImageFile(files: ImageFiles, path: string) {
       "image-missing",
       `cannot access image '${path}': No such file or directory`,
     );
-  if (identity.kind === "other")
-    throw new DomsnapError("image-missing", `'${path}' is neither a file nor a block device`);
+  if (identity.kind === "other") throw noImageFile(path);
   return identity;
 }
 
-function assertUuid(parent: ChainImage, expected: string, childPath: string): void {
-  if (uuidOf(parent) === expected) return;
+function assertSameParent(
+  child: ChainImage,
+  parent: ChainImage,
+  link: ParentLink,
+  { identity, amidMerge = false }: ChainView & { readonly identity: FileIdentity },
+): void {
+  if (link.uuid === undefined && !amidMerge) assertUnchanged(child, link, identity);
+  if (link.uuid !== undefined && uuidOf(parent) !== link.uuid)
+    throw damaged(
+      child.layer.path,
+      `its parent '${parent.layer.path}' is another image than it was made of`,
+      "Bring the right file back: somebody replaced or restored one of the two.",
+    );
+}
+
+/** A raw parent has no UUID. What was written to it shows through its child wherever that is empty. */
+function assertUnchanged(
+  { layer: { path } }: ChainImage,
+  link: ParentLink,
+  { kind, changedMs }: FileIdentity,
+): void {
+  if (kind !== "file" || link.changedAt === 0) return;
+  if (Math.abs(vhdTime(changedMs) - link.changedAt) <= TIME_SLACK_SECONDS) return;
+  const then = new Date(unixSeconds(link.changedAt) * 1000).toISOString();
   throw damaged(
-    childPath,
-    `its parent '${parent.layer.path}' is another image than it was made of`,
-    "Bring the right file back: somebody replaced or restored one of the two.",
+    path,
+    `its raw parent '${link.path}' was written to since, or is another file: it was of ${then}, it is of ${new Date(changedMs).toISOString()}`,
+    `Bring the right file back. If its content is the same and only its time was lost: touch -d ${then} '${link.path}'`,
   );
 }

@@ -1,8 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isTemporaryName } from "../../core/model/index.js";
-import { peekParent } from "./chain.js";
 import type { ImageFiles } from "./image-files.js";
+import { mayStandOn } from "./parent-link.js";
 
 /**
  * Absolute paths of the VHDs that stand on an image, sorted: found in its folder and in those of
@@ -22,13 +22,8 @@ export async function findChildren(
   const found: string[] = [];
   for (const folder of folders)
     for (const file of await listImages(folder))
-      if (await standsOn(files, file, target)) found.push(file);
+      if (await mayStandOn(files, file, target).catch(() => false)) found.push(file);
   return found.sort();
-}
-
-async function standsOn(files: ImageFiles, path: string, target: string): Promise<boolean> {
-  const parent = await peekParent(files, path).catch(() => undefined);
-  return parent !== undefined && (await files.realPath(parent.path)) === target;
 }
 
 async function listImages(folder: string): Promise<string[]> {

@@ -24,6 +24,8 @@ export interface VhdFooter {
 }
 
 export const FOOTER_COOKIE = "conectix";
+/** What vhd-util writes instead while it changes the size, so that nobody opens the file meanwhile. */
+const DISABLED_COOKIE = "v_poison";
 const CHECKSUM_AT = 64;
 const UUID_AT = 68;
 const HIDDEN_AT = 85;
@@ -57,6 +59,18 @@ export function parseFooter(found: Buffer): VhdFooter | undefined {
     hidden: bytes[HIDDEN_AT] !== 0,
     bytes,
   };
+}
+
+/** Whether this is the footer of a file that `vhd-util resize` has not finished with. */
+export function isDisabledFooter(bytes: Buffer): boolean {
+  return bytes.toString("latin1", 0, DISABLED_COOKIE.length) === DISABLED_COOKIE;
+}
+
+/** Whether two footers of one file tell of the same disk; identity and marks may be in change. */
+export function tellOneDisk(one: VhdFooter, other: VhdFooter): boolean {
+  return (
+    one.type === other.type && one.sizeBytes === other.sizeBytes && one.headerAt === other.headerAt
+  );
 }
 
 export interface NewFooter {

@@ -8,7 +8,7 @@ import {
   unlinkDurably,
 } from "../../host/durable-files.js";
 import { identityOf } from "../../host/file-identity.js";
-import { errnoOf, systemError } from "../../host/system-error.js";
+import { errnoOf, noImageFile, systemError } from "../../host/system-error.js";
 import type { FileIdentity, ImageFile, ImageFiles } from "./image-files.js";
 
 /** The files of this host. */
@@ -47,10 +47,15 @@ const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "EOPNOTSUPP", "ENOTSUP",
 
 async function openFile(path: string, access: "read" | "write"): Promise<ImageFile> {
   const flags = access === "read" ? constants.O_RDONLY : constants.O_RDWR;
+  let handle: FileHandle | undefined;
   try {
     // Without waiting: a FIFO under the name of an image must not stop the program.
-    return new HostImageFile(path, await open(path, flags | constants.O_NONBLOCK));
+    handle = await open(path, flags | constants.O_NONBLOCK | constants.O_NOCTTY);
+    const stats = await handle.stat();
+    if (!stats.isFile() && !stats.isBlockDevice()) throw noImageFile(path);
+    return new HostImageFile(path, handle);
   } catch (error) {
+    await handle?.close();
     throw systemError(error, `cannot open image '${path}'`);
   }
 }

@@ -1,7 +1,9 @@
-import { BlockTable } from "./block-table.js";
 import { parseBatmap, type Batmap } from "./batmap.js";
+import { assertBatmap, assertBlocks } from "./block-rules.js";
+import { BlockTable } from "./block-table.js";
 import { damaged } from "./damage.js";
-import { parseFooter, type VhdFooter } from "./footer.js";
+import { isDisabledFooter, parseFooter, tellOneDisk, type VhdFooter } from "./footer.js";
+import type { DomsnapError } from "../../core/errors/index.js";
 import type { ImageFile, ImageFiles } from "./image-files.js";
 import { FlatLayer } from "./layer.js";
 import {
@@ -42,10 +44,12 @@ export interface SparseVhd {
 export type Vhd = FixedVhd | SparseVhd;
 
 /**
- * Opens a VHD and checks everything that later steps rely on: checksums, sizes, and that table and
- * blocks lie inside of the file without touching each other. Nothing is allocated for a size that
- * the file only claims. The caller closes `layer`. Throws `disk-unsupported` with the reason, and
- * `system-error`.
+ * Opens a VHD and checks everything that later steps rely on: checksums, sizes, that its footers tell
+ * of one disk, and that table, blocks and all sectors that are present lie inside of the file without
+ * touching each other. A file that is open in a tapdisk, or that a crash of its user has left, passes;
+ * one that an interrupted resize has left does not. Nothing is allocated for a size that the file only
+ * claims. The caller closes `layer`. Throws `disk-unsupported` with the reason, `image-missing` for
+ * what is neither a file nor a device, and `system-error`.
  */
 export async function openVhd(
   files: ImageFiles,
@@ -62,7 +66,8 @@ export async function openVhd(
 }
 
 async function readVhd(file: ImageFile): Promise<Vhd> {
-  const { trailing, copy, fileBytes } = await readFooters(file);
+  const { trailing, copy, fileBytes, disabled } = await readFooters(file);
+  if (disabled) throw resizing(file.path);
   if (trailing?.type === "fixed") {
     await assertOneMeaning(file, copy, fileBytes);
     if (trailing.sizeBytes > fileBytes - SHORTEST_FOOTER_BYTES)
@@ -81,6 +86,7 @@ async function readVhd(file: ImageFile): Promise<Vhd> {
   const footerMissing = !trailing || layer.dataEnd() > fileBytes - SHORTEST_FOOTER_BYTES;
   const valid = footerMissing ? claimed : footer;
   if (!valid) throw damaged(file.path, "its footers are damaged");
+  if (trailing && copy && !footerMissing) assertOneDisk(file.path, trailing, copy);
   return {
     kind: "sparse",
     footer: valid,
@@ -100,7 +106,26 @@ export async function readFooters(file: ImageFile) {
   const footerAt = fileBytes - end.length;
   if (footerAt < 0) return { fileBytes };
   await file.read(end, footerAt);
-  return { trailing: parseFooter(end), copy: parseFooter(start), fileBytes };
+  const disabled = isDisabledFooter(start) || (isDisabledFooter(end) && !parseFooter(start));
+  return { trailing: parseFooter(end), copy: parseFooter(start), fileBytes, disabled };
+}
+
+/** A flipped bit fails a checksum: footers that are sound and differ are the work of a program. */
+function assertOneDisk(path: string, trailing: VhdFooter, copy: VhdFooter): void {
+  if (tellOneDisk(trailing, copy)) return;
+  throw damaged(
+    path,
+    "its two footers tell of different disks, as when a change of its size was interrupted",
+    "Restore the file from a backup.",
+  );
+}
+
+function resizing(path: string): DomsnapError {
+  return damaged(
+    path,
+    "'vhd-util resize' was interrupted in it",
+    `Take it back with the journal that was named to it: vhd-util revert -n '${path}' -j JOURNAL`,
+  );
 }
 
 /**
@@ -113,12 +138,24 @@ async function assertOneMeaning(
   fileBytes: number,
 ): Promise<void> {
   if (!copy || copy.type === "fixed") return;
-  const sparse = await readSparse(file, copy, fileBytes).catch(() => undefined);
+  const sparse = await readLayout(file, copy, fileBytes).catch(() => undefined);
   if (sparse && sparse.dataEnd() > fileBytes - SHORTEST_FOOTER_BYTES)
     throw damaged(file.path, "it can be read as a fixed VHD and as a dynamic one");
 }
 
 async function readSparse(
+  file: ImageFile,
+  footer: VhdFooter,
+  fileBytes: number,
+): Promise<SparseLayer> {
+  const layer = await readLayout(file, footer, fileBytes);
+  await assertBlocks(layer, footer, fileBytes);
+  await assertBatmap(layer);
+  return layer;
+}
+
+/** Where everything is, as the headers say; the blocks are not looked at. */
+async function readLayout(
   file: ImageFile,
   footer: VhdFooter,
   fileBytes: number,
@@ -133,14 +170,12 @@ async function readSparse(
   const batmap = await readBatmap(file, footer, tableEnd, fileBytes);
   const table = Buffer.alloc(tableBytes);
   await file.read(table, header.tableAt);
-  const layer = new SparseLayer(file, footer.sizeBytes, {
+  return new SparseLayer(file, footer.sizeBytes, {
     header,
     table: new BlockTable(table, header.tableEntries),
     metadataEnd: metadataEnd(header, footer, tableEnd, batmap),
     ...(batmap ? { batmap } : {}),
   });
-  assertBlocks(layer, fileBytes);
-  return layer;
 }
 
 function assertHeader(
@@ -192,22 +227,4 @@ function metadataEnd(
       alignUp(offset + Math.max(lengthBytes, Math.min(spaceBytes, SECTOR_BYTES)), SECTOR_BYTES),
     ),
   );
-}
-
-function assertBlocks(layer: SparseLayer, fileBytes: number): void {
-  const blockBytes = layer.bitmapBytes + layer.layout.header.blockBytes;
-  const { metadataEnd } = layer.layout;
-  let free = metadataEnd;
-  for (const offset of layer.layout.table.sortedOffsets()) {
-    if (offset < metadataEnd)
-      throw damaged(
-        layer.path,
-        "a block lies in the same place as its tables, which is how QEMU leaves a VHD that stands on another when it writes to it",
-        "Go back to a snapshot, which makes a new overlay, or restore the file from a backup.",
-      );
-    if (offset < free) throw damaged(layer.path, "two of its parts lie in the same place");
-    if (offset + layer.bitmapBytes > fileBytes)
-      throw damaged(layer.path, "a block lies outside of the file");
-    free = offset + blockBytes;
-  }
 }

@@ -84,7 +84,11 @@ export class SparseSink implements SectorSink {
     const { layout } = this.image.layer;
     await file.sync();
     const change = layout.table.changed();
-    if (change) await file.write(change.bytes, layout.header.tableAt + change.at);
+    if (change) {
+      await file.write(change.bytes, layout.header.tableAt + change.at);
+      // Neither a batmap nor a footer may tell of blocks that the table does not have yet.
+      await file.sync();
+    }
     if (layout.batmap && this.#newlyFull.length > 0) await this.#writeBatmap(layout.batmap);
     if (change || this.image.footerMissing) {
       await file.truncate(this.#end);

@@ -18,6 +18,8 @@ export interface SparseHeader {
   readonly blockBytes: number;
   /** `NO_UUID` in a differencing file: the parent is raw. */
   readonly parentUuid: string;
+  /** When the parent was last written to as the file was made, in seconds since 2000; 0: not told. */
+  readonly parentChangedAt: number;
   /** File name of the parent, as written: hostile until resolved. */
   readonly parentName: string;
   readonly locators: readonly LocatorEntry[];
@@ -27,6 +29,7 @@ export interface SparseHeader {
 const COOKIE = "cxsparse";
 const CHECKSUM_AT = 36;
 const PARENT_UUID_AT = 40;
+const PARENT_CHANGED_AT = 56;
 const NAME_AT = 64;
 const NAME_BYTES = 512;
 const LOCATORS_AT = 576;
@@ -46,6 +49,7 @@ export function parseSparseHeader(bytes: Buffer): SparseHeader | undefined {
     tableEntries: bytes.readUInt32BE(28),
     blockBytes: bytes.readUInt32BE(32),
     parentUuid: bytes.toString("hex", PARENT_UUID_AT, PARENT_UUID_AT + 16),
+    parentChangedAt: bytes.readUInt32BE(PARENT_CHANGED_AT),
     parentName: decodeName(bytes.subarray(NAME_AT, NAME_AT + NAME_BYTES)),
     locators: parseLocators(bytes),
     bytes,
@@ -75,7 +79,7 @@ export function formatSparseHeader(header: NewSparseHeader): Buffer {
   bytes.writeUInt32BE(header.blockBytes, 32);
   if (header.parent) {
     bytes.write(header.parent.uuid, PARENT_UUID_AT, "hex");
-    bytes.writeUInt32BE(header.parent.changedAt, 56);
+    bytes.writeUInt32BE(header.parent.changedAt, PARENT_CHANGED_AT);
     encodeName(header.parent.name).copy(bytes, NAME_AT);
     header.parent.locators.forEach((locator, slot) => writeLocator(bytes, slot, locator));
   }

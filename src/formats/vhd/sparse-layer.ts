@@ -19,6 +19,8 @@ export interface SparseLayout {
 export class SparseLayer implements Layer {
   readonly blockSectors: number;
   readonly bitmapBytes: number;
+  /** What a block takes in the file: its bitmap and its data. */
+  readonly storedBytes: number;
 
   constructor(
     readonly file: ImageFile,
@@ -27,6 +29,7 @@ export class SparseLayer implements Layer {
   ) {
     this.blockSectors = layout.header.blockBytes / SECTOR_BYTES;
     this.bitmapBytes = alignUp(Math.ceil(this.blockSectors / 8), SECTOR_BYTES);
+    this.storedBytes = this.bitmapBytes + layout.header.blockBytes;
   }
 
   get path(): string {
@@ -74,8 +77,7 @@ export class SparseLayer implements Layer {
   /** The end of the last block. */
   dataEnd(): number {
     const last = this.layout.table.sortedOffsets().at(-1);
-    const blockBytes = this.bitmapBytes + this.layout.header.blockBytes;
-    return last === undefined ? this.layout.metadataEnd : last + blockBytes;
+    return last === undefined ? this.layout.metadataEnd : last + this.storedBytes;
   }
 
   close(): Promise<void> {

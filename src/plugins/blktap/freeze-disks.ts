@@ -2,7 +2,12 @@ import { DomsnapError } from "../../core/errors/index.js";
 import type { FileBefore, ImageRef, SnapshotStep } from "../../core/model/index.js";
 import type { Evidence, OperationContext } from "../../core/ports/index.js";
 import { fileExists } from "../../host/new-file.js";
-import { isPortableParent, mergeIntoParent, type ImageFiles } from "../../formats/vhd/index.js";
+import {
+  isPortableParent,
+  mergeIntoParent,
+  type ChainView,
+  type ImageFiles,
+} from "../../formats/vhd/index.js";
 import type { ImageUsers } from "./image-users.js";
 import {
   assertExtensible,
@@ -27,6 +32,7 @@ export class DiskFreezer {
   constructor(
     private readonly files: ImageFiles,
     private readonly users: ImageUsers,
+    private readonly view: ChainView = {},
   ) {}
 
   /**
@@ -78,7 +84,7 @@ export class DiskFreezer {
       );
     assertTapdiskPath(disk.overlay.path);
     assertTapdiskPath(disk.frozen.path);
-    if (state === "untouched") await assertExtensible(this.files, disk.present);
+    if (state === "untouched") await assertExtensible(this.files, disk.present, this.view);
   }
 
   async #prepare(disk: FrozenDisk, context: OperationContext): Promise<void> {
@@ -93,7 +99,7 @@ export class DiskFreezer {
     const like = await this.#ownerFor(disk, base);
     await writeOverlay(
       this.files,
-      { path: overlay.path, base, baseName: frozen.path, like },
+      { path: overlay.path, base, baseName: frozen.path, like, view: this.view },
       context.evidence,
     );
   }

@@ -6,6 +6,7 @@ import {
   changeIdentity,
   findChildren,
   formatFixedFooter,
+  openChain,
   openChainImage,
   openVhd,
   parentOf,
@@ -65,6 +66,7 @@ export class OverlayMerger {
     await this.#assertOverlayOf(step);
     await this.users.assertOnlyTapdisks([overlay.path, base.path]);
     if (await this.#hasIdentityOf(base, overlay)) return;
+    await this.#assertWhole(overlay);
     await this.#assertSoleChild(base, overlay);
     await this.#assertRoom(base, overlay);
     await this.engine.assertReady(overlay.path, targetOf(base));
@@ -171,6 +173,12 @@ export class OverlayMerger {
     } finally {
       await upper.layer.close();
     }
+  }
+
+  /** Only before anything is merged: a merge changes the times that this goes by. */
+  async #assertWhole({ path }: ImageRef): Promise<void> {
+    const chain = await openChain(this.files, path, "vhd");
+    await chain.close();
   }
 
   async #assertSoleChild(base: ImageRef, overlay: ImageRef): Promise<void> {

@@ -13,6 +13,7 @@ import {
   SECTOR_BYTES,
   uuidOf,
   type ChainFormat,
+  type ChainView,
   type FileIdentity,
   type ImageFiles,
 } from "../../formats/vhd/index.js";
@@ -26,6 +27,7 @@ export interface NewOverlay {
   readonly baseName?: string;
   /** Owner and mode. */
   readonly like: FileIdentity;
+  readonly view?: ChainView;
 }
 
 /** Longer names are cut by tapdisk without a word; `vhd:` goes before them. */
@@ -69,8 +71,12 @@ export function chainFormat({ path, format }: Pick<ImageRef, "path" | "format">)
  * Checks that an overlay can be put above an image: its chain is whole and not too long, and its
  * size is one that tapdisk can serve. Returns the depth of the chain. Throws `disk-unsupported`.
  */
-export async function assertExtensible(files: ImageFiles, image: ImageRef): Promise<void> {
-  const chain = await openChain(files, image.path, chainFormat(image));
+export async function assertExtensible(
+  files: ImageFiles,
+  image: ImageRef,
+  view?: ChainView,
+): Promise<void> {
+  const chain = await openChain(files, image.path, chainFormat(image), view);
   try {
     if (chain.images.length >= MAX_CHAIN_DEPTH)
       throw damaged(
@@ -106,7 +112,7 @@ export async function writeOverlay(
   const temporary = temporaryPath(path, evidence);
   await dropTemporary(files, path, evidence);
   if (base.format === "vhd") await repairVhd(files, base.path);
-  const chain = await openChain(files, base.path, chainFormat(base));
+  const chain = await openChain(files, base.path, chainFormat(base), overlay.view);
   const baseFile = await files.identify(base.path);
   const uuid = uuidOf(chain.top);
   const { sizeBytes } = chain;

@@ -33,7 +33,7 @@ export class OverlayParts {
     private readonly users: ImageUsers,
     private readonly stallLimitBytes = DEFAULT_STALL_LIMIT_BYTES,
   ) {
-    this.#freezer = new DiskFreezer(files, users);
+    this.#freezer = new DiskFreezer(files, users, { amidMerge: true });
   }
 
   /**

@@ -1,6 +1,7 @@
 import { RANK, type ImageFormat, type ImageRef } from "../../core/model/index.js";
 import type { ImageInfo, ImageInspector } from "../../core/ports/index.js";
 import {
+  assertSettled,
   findChildren,
   hostImageFiles,
   openChainImage,
@@ -28,6 +29,7 @@ export class VhdInspector implements ImageInspector {
   async inspect(image: ImageRef): Promise<ImageInfo> {
     const opened = await openChainImage(this.files, image.path, chainFormat(image));
     try {
+      assertSettled(opened);
       const parent = await parentOf(this.files, opened);
       return {
         path: image.path,

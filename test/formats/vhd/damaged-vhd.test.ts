@@ -1,9 +1,11 @@
-import { writeFileSync, readFileSync, symlinkSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { writeFileSync, readFileSync, symlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect } from "chai";
 
 import {
+  findChildren,
   hostImageFiles as files,
   openChain,
   openVhd,
@@ -160,6 +162,67 @@ describe("damaged VHDs", () => {
     expect(kept.subarray(2 * MIB, 4 * MIB).equals(full)).to.equal(true);
   });
 
+  it("are refused when they were cut off in the last block", async () => {
+    await makeDynamic(at("cut.vhd"), SIZE);
+    writeAsGuest(at("cut.vhd"), "vhd", 0, Buffer.alloc(2 * MIB, 7), { dies: true });
+    const good = readFileSync(at("cut.vhd"));
+    await refuses(good.subarray(0, good.length - 512), /cut off/);
+    await refuses(good.subarray(0, good.length - MIB), /cut off/);
+  });
+
+  it("are read when the guest has not written to the end of the last block yet", async () => {
+    await makeDynamic(at("short.vhd"), SIZE);
+    writeAsGuest(at("short.vhd"), "vhd", 0, Buffer.alloc(4096, 7), { dies: true });
+    const good = readFileSync(at("short.vhd"));
+    const image = await openVhd(
+      files,
+      write("short.vhd", good.subarray(0, good.length - 2 * MIB + 4096)),
+    );
+    await image.layer.close();
+    expect(image.kind === "sparse" && image.footerMissing).to.equal(true);
+  });
+
+  it("are refused when the table has lost a block, or names one where none can be", async () => {
+    const blocks = [
+      { index: 0, bitmap: Buffer.alloc(512, 0xff), data: Buffer.alloc(2 * MIB, 5) },
+      { index: 1, bitmap: Buffer.alloc(512, 0xff), data: Buffer.alloc(2 * MIB, 6) },
+    ];
+    const whole = goldenSparse({ ...golden, blocks });
+    whole[2560] = 0xc0;
+    whole.writeUInt32BE(~0xc0 >>> 0, 2048 + 24);
+    const lost = Buffer.from(whole);
+    lost.writeUInt32BE(0xffffffff, 1536);
+    await refuses(lost, /has lost a block/);
+    const beside = Buffer.from(whole);
+    beside.writeUInt32BE(whole.readUInt32BE(1540) - 1, 1540);
+    await refuses(beside, /where tapdisk places none/);
+    const behind = Buffer.from(whole);
+    behind.writeUInt32BE(whole.readUInt32BE(1540) + 8, 1540);
+    await refuses(behind, /where its footer is/);
+  });
+
+  it("are refused while a change of their size is not finished", async () => {
+    const other = goldenSparse(golden);
+    goldenFooter({ ...golden, sizeBytes: 4 * MIB }).copy(other, other.length - 512);
+    await refuses(other, /tell of different disks/);
+    for (const place of ["start", "both"]) {
+      const disabled = goldenSparse(golden);
+      const places = place === "start" ? [0] : [0, disabled.length - 512];
+      for (const from of places) {
+        disabled.write("v_poison", from);
+        resum(disabled, from, from + 512, 64);
+      }
+      await refuses(disabled, /'vhd-util resize' was interrupted/);
+    }
+  });
+
+  it("are refused when no regular file has their name, and are not waited for", async () => {
+    execFileSync("mkfifo", [at("fifo.vhd")]);
+    for (const access of ["read", "write"] as const)
+      await expectError(openVhd(files, at("fifo.vhd"), access), "image-missing", /neither a file/);
+    await expectError(openVhd(files, "/dev/null"), "image-missing", /neither a file/);
+  });
+
   it("lose what an interrupted merge left behind their last block", async () => {
     await makeDynamic(at("base.vhd"), SIZE);
     writeAsGuest(at("base.vhd"), "vhd", 0, Buffer.alloc(512, 3), { dies: true });
@@ -253,7 +316,50 @@ describe("damaged VHDs", () => {
       bytes.writeUInt16BE("X".charCodeAt(0), 512 + 64);
       write("child.vhd", resum(bytes, 512, 1536, 36));
       expect((await checkVhd(files, at("child.vhd"))).join()).to.match(
-        /names its parent 'Xase.vhd'/,
+        /calls its parent 'Xase.vhd'/,
+      );
+    });
+
+    it("are refused when their paths lead to two parents", async () => {
+      await makeDynamic(at("base.vhd"), SIZE);
+      await makeDynamic(at("bass.vhd"), SIZE);
+      await makeChild("child.vhd", "base.vhd");
+      const bytes = readFileSync(at("child.vhd"));
+      const name = bytes.indexOf(Buffer.from("base.vhd", "utf16le"), 1536);
+      bytes.write("bass.vhd", name, "utf16le");
+      write("child.vhd", bytes);
+      await expectError(
+        openChain(files, at("child.vhd"), "vhd"),
+        "disk-unsupported",
+        /two parents/,
+      );
+      expect(await findChildren(files, at("base.vhd"))).to.deep.equal([at("child.vhd")]);
+      expect(await findChildren(files, at("bass.vhd"))).to.deep.equal([at("child.vhd")]);
+    });
+
+    it("are refused when the raw parent was written to since, until its time is put right", async () => {
+      write("base.raw", Buffer.alloc(SIZE));
+      const { changedMs = 0 } = (await files.identify(at("base.raw"))) ?? {};
+      const parent = { path: at("base.raw"), changedMs };
+      write("child.vhd", formatEmptyVhd({ sizeBytes: SIZE, finalPath: at("child.vhd"), parent }));
+      await (await openChain(files, at("child.vhd"), "vhd")).close();
+      utimesSync(at("base.raw"), new Date(), new Date(changedMs + 60_000));
+      const { hint } = await expectError(
+        openChain(files, at("child.vhd"), "vhd"),
+        "disk-unsupported",
+        /written to since/,
+      );
+      execFileSync("sh", ["-c", /touch .*/.exec(hint ?? "")?.[0] ?? "false"]);
+      await (await openChain(files, at("child.vhd"), "vhd")).close();
+    });
+
+    it("are refused when an image has two identities", async () => {
+      const bytes = goldenSparse(golden);
+      goldenFooter({ ...golden, uuid: "34".repeat(16) }).copy(bytes, 0);
+      await expectError(
+        openChain(files, write("two.vhd", bytes), "vhd"),
+        "disk-unsupported",
+        /different UUIDs/,
       );
     });
 

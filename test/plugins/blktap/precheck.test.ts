@@ -5,7 +5,9 @@ import {
   openSync,
   readdirSync,
   statSync,
+  truncateSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { spawn, type ChildProcess } from "node:child_process";
@@ -93,6 +95,29 @@ describe("blktap, before and beside its changes", function () {
         await hold(name);
         await expectError(handler().precheck(merge()), "image-in-use", /sleep \(process \d+\)/);
       });
+
+    it("finds an overlay that was cut off, which holds what its base has older states of", async () => {
+      const size = statSync(at("a")).size;
+      truncateSync(at("a"), size - 2 * 1024 * 1024);
+      const before = hashOf(at("a.s"));
+      await expectError(handler().precheck(merge()), "disk-unsupported", /cut off/);
+      await expectError(handler().run(merge()), "disk-unsupported", /cut off/);
+      expect(hashOf(at("a.s"))).to.equal(before);
+    });
+
+    it("finds a raw base that was written to since", async () => {
+      writeFileSync(at("r"), Buffer.alloc(SIZE));
+      const raw = { ...image(at("r")), format: "raw" } as const;
+      await handlerOf(new BlktapBackend()).run(operations.snapshot("s", [freeze(raw, at("r.s"))]));
+      const later = new Date(Date.now() + 60_000);
+      utimesSync(at("r.s"), later, later);
+      const step = mergeStep({ ...raw, path: at("r.s") }, at("r"));
+      await expectError(
+        handler().precheck(operations.merge([step])),
+        "disk-unsupported",
+        /raw parent .* written to since/,
+      );
+    });
 
     it("finds another branch", async () => {
       const base = await openVhd(hostImageFiles, at("a.s"));

@@ -1,4 +1,6 @@
 // Compiled by `npm run types`, never run: what outside users may rely on, and what they may not do.
+import type { Writable } from "node:stream";
+
 import type * as plugin from "../../src/plugin.js";
 import type * as api from "../../src/plugin-kit.js";
 import { same } from "./support/same.js";
@@ -272,6 +274,7 @@ same<
     readonly maxOutputChars?: number;
     readonly keepsLock?: boolean;
     readonly descriptor?: number;
+    readonly keepsOpen?: Writable | undefined;
     readonly answerStatuses?: readonly number[];
   }
 >(true);

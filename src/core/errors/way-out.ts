@@ -4,7 +4,7 @@ const PLAIN_WORD = /^[A-Za-z0-9][\w.-]*$/;
 export function wayOut({ name, uuid }: { readonly name?: string; readonly uuid: string }): string {
   const domain = name !== undefined && PLAIN_WORD.test(name) ? name : uuid;
   return (
-    `To give the change up instead, run 'domsnap recover ${domain} --abandon': it shows what would ` +
+    `Run 'domsnap recover ${domain} --abandon' to give the change up instead: it shows what would ` +
     "stay behind, and asks."
   );
 }

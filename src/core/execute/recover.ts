@@ -46,15 +46,9 @@ async function settleEntry(
       {
         cause: error,
         effect: "partial",
-        hint: [
-          ...(error.hint === undefined ? [] : [endSentence(error.hint)]),
-          wayOut(plan.domain),
-        ].join(" "),
+        hint:
+          error.hint === undefined ? wayOut(plan.domain) : `${error.hint} ${wayOut(plan.domain)}`,
       },
     );
   }
-}
-
-function endSentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -115,7 +115,7 @@ function assertAllTrusted(
   facts: RemovalFacts,
 ): void {
   const assert = (path: Locator, what: string) => {
-    facts.images.trust.assert(path, what, " To give up the record alone, use --metadata.");
+    facts.images.trust.assert(path, what, { isRecordOnly: true });
   };
   for (const step of removals)
     if (step.keeps === "copy") assert(step.copy.path, "removed");

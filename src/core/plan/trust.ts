@@ -19,15 +19,17 @@ export class Trust {
     return this.#trusted.has(locator);
   }
 
-  /** Throws `path-untrusted` with what would happen to the file; `otherwise`: one more way out. */
-  assert(locator: Locator, what: string, otherwise = ""): void {
+  /** Throws `path-untrusted` with what would happen to the file; `isRecordOnly`: whether
+   * it is enough to give up a record. */
+  assert(locator: Locator, what: string, { isRecordOnly = false } = {}): void {
     if (this.has(locator)) return;
     const folder = locator.slice(0, locator.lastIndexOf("/")) || "/";
+    const trusting = `Look at it: a document or the header of an image has named it. If it is the domain's, repeat with --trust-folder '${folder}'.`;
     throw new DomsnapError(
       "path-untrusted",
       `'${locator}' would be ${what}, and lies outside of the folders of this domain`,
       {
-        hint: `Look at it: a document or the header of an image has named it. If it is the domain's, repeat with --trust-folder '${folder}'.${otherwise}`,
+        hint: isRecordOnly ? `${trusting} To give up the record alone, use --metadata.` : trusting,
       },
     );
   }

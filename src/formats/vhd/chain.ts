@@ -155,6 +155,6 @@ function assertUnchanged(
   throw damaged(
     path,
     `its raw parent '${link.path}' was written to since, or is another file: it was of ${then}, it is of ${new Date(changedMs).toISOString()}`,
-    `Bring the right file back. If its content is the same and only its time was lost: touch -d ${then} '${link.path}'`,
+    `Bring the right file back. If its content is the same and only its time was lost, run 'touch -d ${then} ${link.path}'.`,
   );
 }

@@ -124,7 +124,7 @@ function resizing(path: string): DomsnapError {
   return damaged(
     path,
     "'vhd-util resize' was interrupted in it",
-    `Take it back with the journal that was named to it: vhd-util revert -n '${path}' -j JOURNAL`,
+    `Run 'vhd-util revert -n ${path} -j JOURNAL' with the journal that was named to it.`,
   );
 }
 

@@ -1,9 +1,8 @@
 import { damaged } from "./damage.js";
 import type { DomsnapError } from "../../core/errors/index.js";
-import type { ChainImage } from "./chain.js";
 import type { ImageFile, ImageFiles } from "./image-files.js";
 import { HEADER_BYTES, NO_UUID } from "./layout.js";
-import { readFooters } from "./open-vhd.js";
+import { readFooters, type Vhd } from "./open-vhd.js";
 import { decodeLocator, MAX_LOCATOR_BYTES } from "./parent-locator.js";
 import { parseSparseHeader, type SparseHeader } from "./sparse-header.js";
 
@@ -20,7 +19,7 @@ export interface ParentLink {
 /** Who the parent is; `undefined` for images that have none. Throws `disk-unsupported`. */
 export async function parentOf(
   files: ImageFiles,
-  image: ChainImage,
+  image: Vhd | { readonly kind: "raw" },
 ): Promise<ParentLink | undefined> {
   if (image.kind !== "sparse" || image.footer.type !== "differencing") return undefined;
   return linkOf(files, image.layer.file, image.layer.layout.header);
@@ -132,6 +131,6 @@ function relinking(path: string, what: string): DomsnapError {
   return damaged(
     path,
     `${what}, as when giving it another parent was interrupted`,
-    `Give it the parent whose name is right: vhd-util modify -n '${path}' -p PARENT`,
+    `Run 'vhd-util modify -n ${path} -p PARENT' with the parent whose name is right.`,
   );
 }

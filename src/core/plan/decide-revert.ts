@@ -60,7 +60,8 @@ export interface RevertDecision {
  * is gone, `config-unsupported` where an overlay has no place, and the reason where an image could
  * not be looked at.
  */
-export function decideRevert(facts: RevertDecisionFacts): RevertDecision {
+export function decideRevert(gathered: RevertDecisionFacts): RevertDecision {
+  const facts = leavingPresent(gathered);
   const { records } = facts;
   const disks = revertDisks(facts);
   const overlays = disks.flatMap(overlayDisk);
@@ -82,6 +83,13 @@ export function decideRevert(facts: RevertDecisionFacts): RevertDecision {
         }
       : {}),
   };
+}
+
+/** A revert leaves the present state of the disks that it covers: that may be damaged, or gone. */
+function leavingPresent(facts: RevertDecisionFacts): RevertDecisionFacts {
+  const { domain, images } = facts;
+  const needs = images.needs.leaving((need) => isOf(need, domain) && isLeft(need, true, facts));
+  return { ...facts, images: { ...images, needs } };
 }
 
 /** Throws `path-untrusted`. What the domain opens already it may go on to open. */

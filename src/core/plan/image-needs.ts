@@ -64,6 +64,19 @@ export class ImageNeeds {
     );
   }
 
+  /**
+   * The same, when present states are left: where every need of an image ends with that, it makes no
+   * difference what the image stands on, so that nobody has to look at it.
+   */
+  leaving(isLeft: (need: Need) => boolean): ImageNeeds {
+    const left = this.names.filter((name) => {
+      const needs = this.knownNeedsOf(name);
+      const isPresent = needs.some(({ use }) => use === "present");
+      return isPresent && needs.every(isLeft) && this.knownToStandOn(name).length === 0;
+    });
+    return new ImageNeeds(this.facts, new Set([...this.#givenUp, ...left]));
+  }
+
   /** Every name that is known. */
   get names(): Locator[] {
     return [...this.facts.things.keys()];

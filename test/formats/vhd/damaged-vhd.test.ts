@@ -349,7 +349,7 @@ describe("damaged VHDs", () => {
         "disk-unsupported",
         /written to since/,
       );
-      execFileSync("sh", ["-c", /touch .*/.exec(hint ?? "")?.[0] ?? "false"]);
+      execFileSync("sh", ["-c", /touch [^']*/.exec(hint ?? "")?.[0] ?? "false"]);
       await (await openChain(files, at("child.vhd"), "vhd")).close();
     });
 

@@ -115,10 +115,11 @@ describe("blktap while the guest runs", function () {
       world.order("pause");
       const first = world.tapCtl;
       let pauses = 0;
-      const tapCtl = Object.assign(Object.create(first) as TapCtl, {
+      const pause = first.pause.bind(first);
+      const tapCtl = Object.assign(first, {
         pause: (tapdisk: Parameters<TapCtl["pause"]>[0]) => {
           if (++pauses === 2) world.order("pause", fault);
-          return first.pause(tapdisk);
+          return pause(tapdisk);
         },
       });
       const failing = handler(new BlktapBackend({ tapCtl }));

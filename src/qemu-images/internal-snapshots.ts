@@ -113,6 +113,7 @@ export class InternalSnapshots {
       context.warn(`image '${step.image.path}' held no snapshot '${tag}'`);
       return;
     }
+    await context.commit();
     await this.qemuImg.deleteSnapshot(step.image, tag, { signal: context.signal });
     await syncFile(step.image.path);
   }

@@ -37,6 +37,7 @@ export class OverlayMerger {
     if (probeFile(step.overlay.path).kind === "absent" && (await this.#allLinked(step))) return;
     await this.#assertMergeable(step);
     const { allocatedBytes: bytesTotal } = await readCopySource(step.overlay.path);
+    await context.commit();
     await this.qemuImg.commit(step.overlay, {
       signal: context.signal,
       onFraction: (fraction) =>

@@ -14,6 +14,7 @@ export function removeCopies(
   imageFolders: readonly string[],
 ): OperationWork<OperationOf<"disks.remove">> {
   return {
+    commits: true,
     async run({ disks }, context) {
       for (const { copy, image, target } of copySteps(disks)) {
         if (isGone(copy)) {

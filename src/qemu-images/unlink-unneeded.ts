@@ -29,12 +29,16 @@ export async function isUnlinkedOrNeeded(
 export async function unlinkUnneeded(
   file: ImageRef,
   folders: readonly string[],
-  context: Known & Pick<OperationContext, "warn">,
+  context: Known & Pick<OperationContext, "warn" | "commit">,
 ): Promise<void> {
   if (isGone(file)) return;
   const reason = await reasonToKeep(file, folders, context);
-  if (reason === undefined) await unlinkKnown(file.path, knownAt(file.path, context.evidence));
-  else context.warn(`file '${file.path}' is left: ${reason}`);
+  if (reason !== undefined) {
+    context.warn(`file '${file.path}' is left: ${reason}`);
+    return;
+  }
+  await context.commit();
+  await unlinkKnown(file.path, knownAt(file.path, context.evidence));
 }
 
 /**

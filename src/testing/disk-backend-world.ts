@@ -314,6 +314,7 @@ export class World {
     return {
       domain: { name: "guest", uuid: SAMPLE_UUID },
       evidence: this.#evidence,
+      commit: () => Promise.resolve(),
       signal,
       progress: NO_PROGRESS,
       warn: (message) => this.warnings.push(message),

@@ -238,6 +238,7 @@ function contextOf({ name, uuid }: Domain): OperationContext {
   return {
     domain: { name, uuid },
     evidence,
+    commit: () => Promise.resolve(),
     signal: new AbortController().signal,
     progress: () => undefined,
     warn: () => undefined,

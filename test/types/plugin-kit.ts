@@ -170,7 +170,10 @@ same<
   (
     file: plugin.ImageRef,
     folders: readonly string[],
-    context: { readonly evidence: plugin.Evidence } & Pick<plugin.OperationContext, "warn">,
+    context: { readonly evidence: plugin.Evidence } & Pick<
+      plugin.OperationContext,
+      "warn" | "commit"
+    >,
   ) => Promise<void>
 >(true);
 same<

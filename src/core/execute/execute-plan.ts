@@ -22,6 +22,9 @@ export interface ExecutionEnvironment {
  * commit point decides: whoever finds the journal without it undoes, with it carries on. A failure
  * is handled by the same rule, so a crash and an error end alike.
  *
+ * An operation that commits itself is marked right before its first change that cannot be taken back,
+ * so that a merge that never wrote a byte is given up.
+ *
  * Right before that point the handlers of all that is left are asked whether anything stands in the
  * way, so that an image that is in use fails a delete while nothing has changed.
  *
@@ -56,6 +59,8 @@ export class Execution {
   readonly #operations: readonly Operation[];
   readonly #commitAt: number;
   readonly #evidence: PlanEvidence;
+  /** Operations that the journal says have begun, or may say so. */
+  readonly #begun = new Set<number>();
 
   constructor(
     entry: Pick<JournalEntry, "plan" | "token" | "found" | "made">,
@@ -76,13 +81,16 @@ export class Execution {
   async carryOut({ started, finished }: Marks): Promise<void> {
     const { journal, signal } = this.environment;
     const { uuid } = this.#plan.domain;
+    for (const index of started) this.#begun.add(index);
     for (const [index] of this.#operations.entries()) {
       if (finished.has(index)) continue;
       if (index === this.#commitAt && !started.has(index)) await this.#precheckRest();
       try {
         if (index < this.#commitAt) throwIfCancelled(signal);
-        await journal.started(uuid, index);
+        if (!this.#commitsItself(index)) await this.#begin(index);
         await this.#run(index);
+        // What found nothing to do has begun, too.
+        await this.#begin(index);
         await journal.finished(uuid, index);
       } catch (thrown) {
         await this.#fail(index, asDomsnapError(thrown, "operation-failed"));
@@ -106,6 +114,25 @@ export class Execution {
       this.environment.emit({ type: "undo-finished", ...event });
     }
     await this.environment.journal.end(this.#plan.domain.uuid);
+  }
+
+  /** Durable when this returns: it is written before anything is done. */
+  async #begin(index: number): Promise<void> {
+    if (this.#begun.has(index)) return;
+    this.#begun.add(index);
+    await this.environment.journal.started(this.#plan.domain.uuid, index);
+  }
+
+  /** Whether an operation at the commit point tells itself when that is passed. */
+  #commitsItself(index: number): boolean {
+    return index === this.#commitAt && this.#work(index).commits;
+  }
+
+  /** See `OperationContext.commit`. Until then an abort counts. */
+  async #commit(index: number): Promise<void> {
+    if (!this.#commitsItself(index) || this.#begun.has(index)) return;
+    throwIfCancelled(this.environment.signal);
+    await this.#begin(index);
   }
 
   /** The last moment at which everything can be taken back. */
@@ -139,6 +166,7 @@ export class Execution {
 
   async #fail(index: number, error: DomsnapError): Promise<never> {
     if (index < this.#commitAt) return this.#giveUp(error, index);
+    if (index === this.#commitAt && !this.#begun.has(index)) return this.#giveUp(error, index - 1);
     if (index === this.#commitAt && (await this.#hasNotHappened(index)))
       return this.#giveUp(error, index - 1);
     throw unfinished(error);
@@ -174,6 +202,7 @@ export class Execution {
     return {
       domain: this.#plan.domain,
       evidence: this.#evidence,
+      commit: () => this.#commit(index),
       signal,
       progress: (progress) => {
         emit({ type: "operation-progress", ...event, ...progress });

@@ -18,6 +18,8 @@ export interface Handlers {
 
 /** The work on one operation, bound to it. */
 export interface BoundWork {
+  /** See `OperationWork.commits`. */
+  readonly commits: boolean;
   precheck(context: OperationContext): Promise<void>;
   run(context: OperationContext): Promise<void>;
   settle(context: OperationContext): Promise<Settled>;
@@ -27,6 +29,7 @@ export interface BoundWork {
 
 /** As the tables have it, without the operation's type: `bindWork` is the place where they meet. */
 interface AnyWork {
+  readonly commits?: true;
   precheck?(operation: Operation, context: OperationContext): Promise<void>;
   run(operation: Operation, context: OperationContext): Promise<void>;
   settle(operation: Operation, context: OperationContext): Promise<Settled>;
@@ -41,6 +44,7 @@ export function bindWork(handlers: Handlers, operation: Operation | UndoableOper
   const work = tableOf(handlers, operation)[operation.kind];
   if (!work) throw nobody(operation);
   return {
+    commits: work.commits === true,
     precheck: async (context) => work.precheck?.(operation, context),
     run: (context) => work.run(operation, context),
     settle: (context) => work.settle(operation, context),

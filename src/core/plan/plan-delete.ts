@@ -38,7 +38,7 @@ export interface DeleteFacts {
 
 /**
  * Plans the delete of one snapshot. It only goes forward: once the first byte of a state is given
- * up there is nothing to go back to. Until the record is removed the snapshot stays listed, and
+ * up, which its first operation tells, there is nothing to go back to. Until the record is removed the snapshot stays listed, and
  * files are unlinked last, when neither a record nor a definition names them.
  */
 export function planDelete(facts: DeleteFacts): Plan {

@@ -37,6 +37,12 @@ export interface OperationContext {
   readonly domain: Pick<Domain, "name" | "uuid">;
   /** What the plan has found and made on the host: the only licence to remove or replace a file. */
   readonly evidence: Evidence;
+  /**
+   * Called by work that `commits`, right before its first change that cannot be taken back. When this
+   * returns, the plan is past its commit point, durably; when it throws, nothing may be changed.
+   * Does nothing in all other places. Repeatable.
+   */
+  readonly commit: () => Promise<void>;
   /** Aborted when the caller gives up; a handler stops at the next safe point and throws. */
   readonly signal: AbortSignal;
   readonly progress: (progress: OperationProgress) => void;
@@ -51,6 +57,11 @@ export interface OperationContext {
  * any point of an earlier call.
  */
 export interface OperationWork<Op extends Operation> {
+  /**
+   * It tells by `OperationContext.commit` when it begins to change anything. A plan whose second half
+   * begins with it can be given up until then; else the commit point is before it begins.
+   */
+  readonly commits?: true;
   /**
    * Throws what would stop `run` as the world stands: an image that another program has open, a
    * missing file. Changes nothing. Asked of all operations behind the commit point before that point

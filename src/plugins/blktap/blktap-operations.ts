@@ -46,6 +46,7 @@ export function blktapOperations(tools: BlktapTools): DiskOperations {
         settled(await reverter.isReverted(disks, evidence)),
     },
     "disks.merge": {
+      commits: true,
       async precheck({ disks }, { evidence }) {
         for (const step of disks) await merger.assertReady(step, evidence);
       },

@@ -49,6 +49,8 @@ export class OverlayMerger {
    */
   async merge(step: MergeStep, context: OperationContext): Promise<void> {
     if (await this.isMerged(step, context.evidence)) return;
+    // What could keep it from its work was asked right before; see `assertReady`.
+    await context.commit();
     const mergePart = (part: MergeStep) => this.#mergeOne(part, context);
     const rest = await this.#parts.shrink(step, mergePart, context);
     await this.#mergeOne(rest, context);

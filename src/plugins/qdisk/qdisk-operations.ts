@@ -126,6 +126,7 @@ function removeSnapshots(
       ? !(await internal.isHeld(step, tag))
       : isUnlinkedOrNeeded(step.copy, imageFolders, context);
   return {
+    commits: true,
     async precheck({ disks, snapshot }) {
       for (const step of disks)
         if (step.keeps === "inside") await internal.assertRemovable(step, snapshot);
@@ -142,6 +143,7 @@ function removeSnapshots(
 
 function mergeOverlays(merger: OverlayMerger): OperationWork<OperationOf<"disks.merge">> {
   return {
+    commits: true,
     async precheck({ disks }) {
       for (const step of disks) await merger.assertReady(step);
     },

@@ -93,11 +93,13 @@ function captureOperations(guestOf: GuestOf, pause: GuestPause) {
 function imageOperations(guestOf: GuestOf) {
   const images = new GuestImages();
   const merge: OperationWork<OperationOf<"domain.merge">> = {
+    commits: true,
     run: (operation, context) => images.merge(guestOf(context), operation, context),
     settle: async (operation, context) =>
       settled(await images.isMerged(guestOf(context), operation)),
   };
   const remove: OperationWork<OperationOf<"domain.remove">> = {
+    commits: true,
     run: (operation, context) => images.remove(guestOf(context), operation, context),
     settle: async (operation, context) =>
       settled(await images.isRemoved(guestOf(context), operation)),

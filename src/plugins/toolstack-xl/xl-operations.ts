@@ -48,12 +48,14 @@ export function xlOperations(domains: XenDomains, stateFolder: string): DomainOp
       settle: async (operation, context) => settled(await capture.isTaken(operation, context)),
     },
     "domain.merge": {
+      commits: true,
       // A QEMU that cannot be reached keeps its images as they are.
       precheck: (_operation, context) => capture.assertReachable(context),
       run: (operation, context) => capture.merge(operation, context),
       settle: async (operation, context) => settled(await capture.isMerged(operation, context)),
     },
     "domain.remove": {
+      commits: true,
       precheck: (_operation, context) => capture.assertReachable(context),
       run: (operation, context) => capture.remove(operation, context),
       settle: async (operation, context) => settled(await capture.isRemoved(operation, context)),

@@ -58,6 +58,7 @@ export class GuestImages {
     const { overlay, onto, target } = step;
     if (await backsOn(overlay.path, onto.path)) return;
     await assertSafeChain(overlay);
+    await context.commit();
     const { bytes = 0 } = step;
     await this.qemuImg.rebase(overlay, onto, {
       signal: context.signal,
@@ -83,6 +84,7 @@ export class GuestImages {
       const holding = new Set(await disksWith(client, disks, snapshot));
       for (const disk of disks.filter((one) => !holding.has(one)))
         context.warn(`image '${disk.image.path}' held no snapshot '${snapshot}'`);
+      await context.commit();
       await removeInternal(client, disks, snapshot);
     });
   }

@@ -45,8 +45,11 @@ export async function mergeOpenOverlay(
   const watch = watchDowntime(client);
   let bytesWritten = 0;
   try {
-    if (!(await findJob(client, id)) && (await isInChain(client, emptied)))
-      await startJob(client, requestFor(id, step, await queryBlockGraph(client)));
+    if (!(await findJob(client, id)) && (await isInChain(client, emptied))) {
+      const request = requestFor(id, step, await queryBlockGraph(client));
+      await context.commit();
+      await startJob(client, request);
+    }
     if (await findJob(client, id))
       bytesWritten = await finishJob(guest, client, id, { step, resume }, context);
     if (await isInChain(client, emptied)) throw notMerged(step, emptied);

@@ -187,6 +187,11 @@ describe("a guardian of a guest of Xen", () => {
     await watch.end("unpause");
   });
 
+  const unpaused = () => {
+    const log = folder.file("unpaused");
+    return existsSync(log) ? readFileSync(log, "utf8") : "";
+  };
+
   /** Dies while xl says this of the guest; gives the domains that were let go on. */
   const dieAt = async (row: string) => {
     writeFileSync(folder.file("row"), row);
@@ -197,11 +202,8 @@ describe("a guardian of a guest of Xen", () => {
     await watch.begin({ unpause: { id: 7, sleepers: identity ? [identity] : [] } });
     watch.pipe?.end();
     while (guardiansOf(process.pid).length > 0) await sleep(5);
-    const unpaused = existsSync(folder.file("unpaused"))
-      ? readFileSync(folder.file("unpaused"), "utf8")
-      : "";
     const stat = readFileSync(`/proc/${sleeper.pid}/stat`, "utf8");
-    return { unpaused, isAwake: !stat.includes(") T ") };
+    return { unpaused: unpaused(), isAwake: !stat.includes(") T ") };
   };
 
   it("unpauses it, and wakes who was not to see its suspension", async () => {
@@ -232,10 +234,10 @@ describe("a guardian of a guest of Xen", () => {
     const [, signal] = (await once(began, "exit")) as [unknown, string];
     expect(signal).to.equal("SIGKILL");
     await sleep(300);
-    expect(existsSync(folder.file("unpaused"))).to.equal(false);
+    expect(unpaused()).to.equal("");
     const deadlineMs = performance.now() + patience(10_000);
-    while (!existsSync(folder.file("unpaused")) && performance.now() < deadlineMs) await sleep(20);
-    expect(readFileSync(folder.file("unpaused"), "utf8")).to.equal("7\n");
+    while (unpaused() === "" && performance.now() < deadlineMs) await sleep(20);
+    expect(unpaused()).to.equal("7\n");
   });
 });
 

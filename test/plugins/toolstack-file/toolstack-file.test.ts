@@ -150,6 +150,7 @@ describe("toolstack-file", () => {
     const context = {
       domain: previous,
       evidence,
+      commit: () => Promise.resolve(),
       signal: new AbortController().signal,
       progress: () => undefined,
       warn: () => undefined,

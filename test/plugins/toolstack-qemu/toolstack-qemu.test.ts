@@ -323,6 +323,7 @@ describe("toolstack-qemu", () => {
         {
           domain: { uuid, name },
           evidence,
+          commit: () => Promise.resolve(),
           signal: new AbortController().signal,
           progress: () => undefined,
           warn: (message) => warnings.push(message),

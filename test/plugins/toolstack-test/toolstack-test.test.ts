@@ -175,6 +175,7 @@ describe("toolstack-test", () => {
       const context = {
         domain,
         evidence,
+        commit: () => Promise.resolve(),
         signal,
         progress: () => undefined,
         warn: () => undefined,

@@ -17,6 +17,7 @@ export function testContext(
   const context: OperationContext = {
     domain: { name: "guest", uuid: "8c1d6b5e-7f0a-4a52-9d4c-3c2f4f1f6f11" },
     evidence: new TestEvidence(),
+    commit: () => Promise.resolve(),
     signal,
     progress: ({ subject }) => subjects.add(subject ?? ""),
     warn: (message) => warnings.push(message),

@@ -83,6 +83,7 @@ export function contextOf(warnings: string[] = []): OperationContext {
   return {
     domain: { name: "guest", uuid: "d1ab0f3c-7a52-4c1e-9a3b-0d6f5e8c2b71" },
     evidence: new TestEvidence(),
+    commit: () => Promise.resolve(),
     signal: new AbortController().signal,
     progress: () => undefined,
     warn: (message) => warnings.push(message),

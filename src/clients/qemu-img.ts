@@ -1,11 +1,21 @@
 import { isAbsolute } from "node:path";
 
-import { array, number, object, optional, parse, string, type InferOutput } from "valibot";
+import {
+  array,
+  number,
+  object,
+  optional,
+  parse,
+  string,
+  type GenericSchema,
+  type InferOutput,
+} from "valibot";
 
 import { DomsnapError } from "../core/errors/index.js";
 import { IMAGE_FORMATS, type ImageRef } from "../core/model/index.js";
 import type { ImageInfo, ImageSnapshot } from "../core/ports/index.js";
 import { plainBackingPath } from "../formats/qcow2/backing-name.js";
+import { probeFile } from "../host/probe-file.js";
 import { runTool, type ToolOutput } from "../host/run-tool.js";
 
 /** An image with its format. What it is made of does not matter to qemu-img. */
@@ -19,6 +29,23 @@ export interface LongCallOptions extends CallOptions {
   /** Told from 0 to 1 while the call works. */
   readonly onFraction?: (fraction: number) => void;
 }
+
+/** What `qemu-img check` has found. */
+export interface ImageCheck {
+  /** Places that contradict one another: what is written next may hit what something else needs. */
+  readonly corruptions: number;
+  /** Places that could not be looked at. */
+  readonly errors: number;
+  /** Clusters that take room and belong to nothing; harmless. */
+  readonly leaks: number;
+  /** Where the last cluster in use ends. */
+  readonly endOffset: number;
+  /** The first complaint in qemu-img's words. */
+  readonly complaint?: string;
+}
+
+/** Exit statuses of `qemu-img check`. */
+const CHECK = { sound: 0, failed: 1, corrupt: 2, leaks: 3 } as const;
 
 /** QEMU keeps a tag in 256 bytes with its final zero and cuts longer ones without a word. */
 const MAX_TAG_BYTES = 255;
@@ -48,6 +75,32 @@ export class QemuImg {
     } catch (error) {
       throw refusedImage(error, image.path);
     }
+  }
+
+  /**
+   * Holds what the image says of its clusters against itself; only for qcow2 and qed. The image must
+   * not be in use (`image-in-use`): what a guest is writing looks like damage.
+   */
+  async check(image: FormattedImage, options?: CallOptions): Promise<ImageCheck> {
+    const { stdout, stderr, exitStatus } = await this.#call(
+      "check",
+      ["--output=json"],
+      image,
+      options,
+      { answerStatuses: [CHECK.sound, CHECK.failed, CHECK.corrupt, CHECK.leaks] },
+    );
+    if (exitStatus !== CHECK.failed || stdout.trim() !== "") return parseCheck(stdout, stderr);
+    throw knownFailure(new DomsnapError("tool-failed", `qemu-img: ${stderr.trim()}`), image.path);
+  }
+
+  /**
+   * Frees clusters that nothing refers to, and puts right what a program that was killed at its work
+   * leaves beside them. Changes no content that anything refers to.
+   */
+  async repairLeaks(image: FormattedImage, options?: CallOptions): Promise<void> {
+    await this.#call("check", ["-q", "-r", "leaks"], image, options, {
+      answerStatuses: [CHECK.sound, CHECK.leaks],
+    });
   }
 
   /** Adds an internal snapshot. qemu-img accepts a tag that exists already: check before. */
@@ -164,8 +217,16 @@ function assertPath(path: string): void {
     throw new DomsnapError("invalid-argument", `image path '${path}' is not absolute`);
 }
 
-/** How an image is named. `qemu-img snapshot` has no -f; there options tell the format. */
+/**
+ * How an image is named. `qemu-img snapshot` has no -f; there options tell the format. A check is of
+ * one image: what it stands on may be gone, or be the image itself, and qemu-img would open it.
+ */
 function describeImage(command: string, { path, format }: FormattedImage): string[] {
+  if (command === "check") {
+    const driver = probeFile(path).kind === "block" ? "host_device" : "file";
+    const alone = { driver: format, backing: null, file: { driver, filename: path } };
+    return [`json:${JSON.stringify(alone)}`];
+  }
   if (command !== "snapshot") return ["-f", format, path];
   return ["--image-opts", `driver=${format},file.filename=${path.replaceAll(",", ",,")}`];
 }
@@ -241,7 +302,7 @@ const InfoDocument = object({
 });
 
 function parseInfo(image: FormattedImage, json: string): ImageInfo {
-  const info = readDocument(json);
+  const info = readDocument(InfoDocument, "info", json);
   const backing = info["backing-filename"];
   const format = IMAGE_FORMATS.find((known) => known === info["backing-filename-format"]);
   return {
@@ -267,12 +328,37 @@ function parseInfo(image: FormattedImage, json: string): ImageInfo {
   };
 }
 
-function readDocument(json: string): InferOutput<typeof InfoDocument> {
+const CheckDocument = object({
+  corruptions: optional(number(), 0),
+  "check-errors": optional(number(), 0),
+  leaks: optional(number(), 0),
+  "image-end-offset": optional(number(), 0),
+});
+
+function parseCheck(json: string, complaints: string): ImageCheck {
+  const found = readDocument(CheckDocument, "check", json);
+  const complaint = complaints.split("\n").find((line) => line.startsWith("ERROR"));
+  return {
+    corruptions: found.corruptions,
+    errors: found["check-errors"],
+    leaks: found.leaks,
+    endOffset: found["image-end-offset"],
+    ...(complaint !== undefined && { complaint: complaint.slice("ERROR".length).trim() }),
+  };
+}
+
+function readDocument<Schema extends GenericSchema>(
+  schema: Schema,
+  command: string,
+  json: string,
+): InferOutput<Schema> {
   try {
-    return parse(InfoDocument, JSON.parse(json));
+    return parse(schema, JSON.parse(json));
   } catch (error) {
-    throw new DomsnapError("tool-failed", "qemu-img: 'info' answered what cannot be understood", {
-      cause: error,
-    });
+    throw new DomsnapError(
+      "tool-failed",
+      `qemu-img: '${command}' answered what cannot be understood`,
+      { cause: error },
+    );
   }
 }

@@ -1,4 +1,4 @@
-import { readdir, realpath } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 
 import { DomsnapError } from "../core/errors/index.js";
@@ -6,7 +6,7 @@ import { IMAGE_FORMATS, type ImageRef } from "../core/model/index.js";
 import type { ImageInfo } from "../core/ports/index.js";
 import { plainBackingPath } from "../formats/qcow2/backing-name.js";
 import { readImageHeader, type ImageHeader } from "../formats/qcow2/header.js";
-import { errnoOf, inaccessibleImage } from "../host/system-error.js";
+import { errnoOf, inaccessibleImage, noImageFile } from "../host/system-error.js";
 import { assertStandsAlone } from "../formats/vhd/index.js";
 
 /** QEMU opens every image of a chain; longer ones are a mistake or an attack. */
@@ -16,7 +16,8 @@ const SCAN_CONCURRENCY = 32;
 /**
  * Walks down from an image and refuses whatever would make QEMU's tools open something else than
  * local images of a told format: backing names with a protocol, backing images without a format
- * (QEMU would guess it from content that a guest wrote), data files, loops, VHDs that stand on others.
+ * (QEMU would guess it from content that a guest wrote), data files, loops, VHDs that stand on others,
+ * and images that QEMU itself has marked corrupt.
  * Throws `image-missing`, `disk-unsupported`.
  */
 export async function assertSafeChain(image: Pick<ImageRef, "path" | "format">): Promise<void> {
@@ -32,6 +33,7 @@ export async function assertSafeChain(image: Pick<ImageRef, "path" | "format">):
     if (format === "vpc" || format === "vhd") await assertStandsAlone(path);
     const header = await readOwnHeader({ path, format });
     if (!header) return;
+    if (header.corrupt) throw markedCorrupt(path);
     if (!header.backing) return;
     const backing = plainBackingPath(header.backing.name, path);
     if (backing === undefined)
@@ -76,14 +78,18 @@ export async function readBacking(path: string): Promise<ImageInfo["backing"]> {
 }
 
 /**
- * The absolute path of an image that is there, links resolved. Throws `image-missing`, and
- * `system-error` where the host does not tell.
+ * The absolute path of an image that is there, links resolved. Throws `image-missing`, also for what
+ * is neither a file nor a device (QEMU would wait for a FIFO), and `system-error` where the host does
+ * not tell.
  */
 export async function realImagePath(path: string): Promise<string> {
   try {
-    return await realpath(path);
+    const real = await realpath(path);
+    const stats = await stat(real);
+    if (!stats.isFile() && !stats.isBlockDevice()) throw noImageFile(path);
+    return real;
   } catch (error) {
-    throw inaccessibleImage(error, path);
+    throw error instanceof DomsnapError ? error : inaccessibleImage(error, path);
   }
 }
 
@@ -182,6 +188,17 @@ async function realOrResolved(path: string): Promise<string> {
     if (errnoOf(error) === undefined) throw error;
     return resolve(path);
   });
+}
+
+/** The error for an image in which QEMU has found a contradiction while it used it. */
+export function markedCorrupt(path: string): DomsnapError {
+  return new DomsnapError(
+    "disk-unsupported",
+    `image '${path}' cannot be used: QEMU has marked it as corrupt`,
+    {
+      hint: `Keep a copy of the file. Then run 'qemu-img check -r all -f qcow2 ${path}', which repairs what can be and takes the mark away.`,
+    },
+  );
 }
 
 function unsafe(path: string, reason: string): DomsnapError {

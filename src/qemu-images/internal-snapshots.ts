@@ -6,6 +6,7 @@ import { syncFile } from "../host/durable-files.js";
 import { probeFile } from "../host/probe-file.js";
 import { isPresentState, readSnapshotTable } from "../formats/qcow2/snapshot-table.js";
 import { findSnapshot, missingSnapshot, type QemuImg } from "../clients/qemu-img.js";
+import { SoundImages } from "./sound-images.js";
 
 /** A disk and the image that holds, or is to hold, its internal snapshot. */
 export interface InternalStep {
@@ -19,7 +20,10 @@ export interface InternalStep {
  * exactly the image's present state.
  */
 export class InternalSnapshots {
-  constructor(private readonly qemuImg: QemuImg) {}
+  constructor(
+    private readonly qemuImg: QemuImg,
+    private readonly sound = new SoundImages(qemuImg),
+  ) {}
 
   /**
    * The images that still lack the snapshot. Throws `image-conflict` where the name is taken by an
@@ -30,8 +34,10 @@ export class InternalSnapshots {
     for (const step of steps) {
       await assertSafeChain(step.image);
       const id = await this.#find(step.image, tag);
-      if (id === undefined) missing.push(step);
-      else if (!(await isPresentState(step.image.path, id)))
+      if (id === undefined) {
+        await this.sound.assertSound(step.image);
+        missing.push(step);
+      } else if (!(await isPresentState(step.image.path, id)))
         throw new DomsnapError(
           "image-conflict",
           `image '${step.image.path}' holds a snapshot '${tag}' already`,
@@ -50,9 +56,24 @@ export class InternalSnapshots {
   async takeBack(step: InternalStep, tag: string): Promise<void> {
     // Read natively: where nothing was made there must be no lock and no tool to trip over.
     const id = await readId(step.image, tag);
-    if (id === undefined || !(await isPresentState(step.image.path, id))) return;
+    if (id !== undefined && !(await isPresentState(step.image.path, id))) return;
+    if (id === undefined) return this.sound.mend(step.image);
     await this.qemuImg.deleteSnapshot(step.image, tag);
     await syncFile(step.image.path);
+  }
+
+  /**
+   * Throws what would keep `apply` from it: `image-conflict` unless every image holds the snapshot
+   * exactly once, `disk-unsupported` unless it is whole. `shared` looks at images that a guest has
+   * open, too, as far as that can be.
+   */
+  async assertApplicable(
+    steps: readonly InternalStep[],
+    tag: string,
+    options: { readonly shared?: boolean } = {},
+  ): Promise<void> {
+    await this.assertHeld(steps, tag, options);
+    if (!options.shared) for (const { image } of steps) await this.sound.assertSound(image);
   }
 
   /**
@@ -100,6 +121,7 @@ export class InternalSnapshots {
     if (probeFile(step.image.path).kind === "absent") return;
     await assertSafeChain(step.image);
     await this.#find(step.image, tag);
+    await this.sound.assertSound(step.image);
   }
 
   /** Deletes the snapshot. A missing one is told, so that half-deleted snapshots can go for good. */
@@ -110,6 +132,8 @@ export class InternalSnapshots {
     }
     await assertSafeChain(step.image);
     if ((await this.#find(step.image, tag)) === undefined) {
+      // An earlier call may have been killed at its work: it takes the snapshot off the list first.
+      await this.sound.mend(step.image);
       context.warn(`image '${step.image.path}' held no snapshot '${tag}'`);
       return;
     }

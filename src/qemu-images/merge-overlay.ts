@@ -6,6 +6,7 @@ import { readCopySource } from "../host/copy-file.js";
 import { syncFile } from "../host/durable-files.js";
 import { assertNotBackedOn } from "./image-guard.js";
 import { probeFile } from "../host/probe-file.js";
+import { SoundImages } from "./sound-images.js";
 import type { QemuImg } from "../clients/qemu-img.js";
 
 /**
@@ -20,13 +21,17 @@ export class OverlayMerger {
   constructor(
     private readonly qemuImg: QemuImg,
     private readonly imageFolders: readonly string[],
+    private readonly sound = new SoundImages(qemuImg),
   ) {}
 
   /** Throws what would keep `merge` from it, as things stand; an image in use gives `image-in-use`. */
   async assertReady(step: MergeStep): Promise<void> {
     if (probeFile(step.overlay.path).kind === "absent") return;
     await this.#assertMergeable(step);
-    for (const image of [step.base, step.overlay]) await this.qemuImg.info(image);
+    for (const image of [step.base, step.overlay]) {
+      await this.qemuImg.info(image);
+      await this.sound.assertSound(image);
+    }
   }
 
   /**

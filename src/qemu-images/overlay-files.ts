@@ -6,6 +6,7 @@ import { readCopySource } from "../host/copy-file.js";
 import { isVacant, syncFile } from "../host/durable-files.js";
 import { beginFile, fileExists, isMade, unmakeFile } from "../host/new-file.js";
 import { probeFile } from "../host/probe-file.js";
+import { SoundImages } from "./sound-images.js";
 import type { QemuImg } from "../clients/qemu-img.js";
 
 /** An overlay to make. */
@@ -22,7 +23,10 @@ export interface OverlayStep {
  * by the plan's evidence; of a device, which is written in place, by its header.
  */
 export class OverlayFiles {
-  constructor(private readonly qemuImg: QemuImg) {}
+  constructor(
+    private readonly qemuImg: QemuImg,
+    private readonly sound = new SoundImages(qemuImg),
+  ) {}
 
   /**
    * Throws unless the overlay can be made or is made already: `image-missing`, `image-in-use` for
@@ -36,6 +40,7 @@ export class OverlayFiles {
   ): Promise<void> {
     await assertSafeChain(step.base);
     await this.qemuImg.info(step.base, options);
+    if (!options.shared) await this.sound.assertSound(step.base);
     await assertPlace(step, evidence);
   }
 

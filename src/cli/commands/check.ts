@@ -90,8 +90,8 @@ function headline({ code, subject, detail }: Finding): string {
   return `${FINDINGS[code].severity} ${code}: ${subject}: ${detail}`;
 }
 
-function details({ code, repair }: Finding): string[] {
-  const { meaning, advice } = FINDINGS[code];
+function details({ code, repair, advice = FINDINGS[code].advice }: Finding): string[] {
+  const { meaning } = FINDINGS[code];
   return [`  ${meaning}`, `  ${repair ? `repair: ${describeRepair(repair)}` : advice}`];
 }
 
@@ -115,6 +115,6 @@ function describeRepair(repair: Repair): string {
 function reportJson({ domain, findings }: CheckReport) {
   return {
     domain: { name: domain.name, uuid: domain.uuid },
-    findings: findings.map((finding) => ({ ...finding, ...FINDINGS[finding.code] })),
+    findings: findings.map((finding) => ({ ...FINDINGS[finding.code], ...finding })),
   };
 }

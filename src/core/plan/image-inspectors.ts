@@ -1,6 +1,6 @@
 import { DomsnapError } from "../errors/index.js";
 import { RANK, type ImageFormat, type ImageRef } from "../model/index.js";
-import type { ImageInfo, ImageInspector } from "../ports/index.js";
+import type { ImageFault, ImageInfo, ImageInspector } from "../ports/index.js";
 
 /** Who can look into an image, told by its format alone: it may be nobody's who keeps states. */
 export class ImageInspectors {
@@ -36,6 +36,11 @@ export class ImageInspectors {
     const inspector = this.of(image.format);
     if (inspector?.below) return inspector.below(image);
     return (await this.inspect(image)).backing;
+  }
+
+  /** See `ImageInspector.examine`; nothing of a format that nobody examines. */
+  async examine(image: ImageRef): Promise<readonly ImageFault[]> {
+    return (await this.of(image.format)?.examine?.(image)) ?? [];
   }
 
   /** Images of any format that stand on `image`, sorted. Throws what an inspector throws. */

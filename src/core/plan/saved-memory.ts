@@ -8,10 +8,13 @@ export function startMemory(snapshot: DomainSnapshot, places: Places): StartMemo
   const { name, memory, disks, domain } = snapshot;
   if (memory?.mode === "external") {
     const file = memory.file ?? "";
-    if (standsAt(places, file).kind === "absent")
+    const { kind } = standsAt(places, file);
+    if (kind === "absent" || kind === "other")
       throw new DomsnapError(
         "image-missing",
-        `the memory of snapshot '${name}' is gone: '${file}'`,
+        kind === "absent"
+          ? `the memory of snapshot '${name}' is gone: '${file}'`
+          : `the memory of snapshot '${name}' is gone: '${file}' is neither a file nor a block device`,
         {
           hint: "Bring the file back, or revert to a snapshot without memory.",
         },

@@ -23,6 +23,18 @@ export interface ImageInfo {
 }
 
 /**
+ * Something that is wrong with an image although it can be looked into. `damaged`: nothing may be built
+ * on it; `unfinished`: whoever had it open last has not closed it, and the next change puts it right;
+ * `leaks`: it takes room that nothing uses.
+ */
+export interface ImageFault {
+  readonly kind: "damaged" | "unfinished" | "leaks";
+  readonly reason: string;
+  /** What to do for this very image. */
+  readonly remedy: string;
+}
+
+/**
  * Looks into images of some formats, whoever keeps states of them. Registered under the identifier
  * of the same name. Changes nothing, and may be asked while a guest has the image open.
  */
@@ -41,6 +53,12 @@ export interface ImageInspector {
    * Throws `image-missing`, `disk-unsupported`, and `system-error` for what cannot be read.
    */
   below?(image: ImageRef): Promise<ImageInfo["backing"]>;
+  /**
+   * Goes through all of an image that can be looked into, and what it stands on: whatever would make a
+   * change refuse it. Takes as long as reading its tables. Finds nothing where a program has the image
+   * open, since what is being written looks like damage. Missing where a format has nothing to tell.
+   */
+  examine?(image: ImageRef): Promise<readonly ImageFault[]>;
   /**
    * Absolute paths of images of its own formats that stand on `image`, which may be of any format:
    * found in its folder and among `candidates`, further images that the caller knows of.

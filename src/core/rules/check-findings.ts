@@ -71,6 +71,21 @@ export const FINDINGS = {
       "Look at it with 'qemu-img check' (a VHD: 'vhd-util check'). If it is only an overlay, " +
       "a revert makes a new one; else restore it from a backup.",
   },
+  "image-damaged": {
+    severity: "error",
+    meaning: "an image contradicts itself, so nothing is built on it or merged into it",
+    advice: "restore it from a backup",
+  },
+  "image-unfinished": {
+    severity: "note",
+    meaning: "whoever had the image open last was ended before it could close it; nothing is lost",
+    advice: "the next snapshot of the disk puts it right",
+  },
+  "image-leaks": {
+    severity: "note",
+    meaning: "a program was ended at its work on the image, which takes room that nothing uses",
+    advice: "qemu-img check -r leaks frees it",
+  },
   "snapshot-file-missing": {
     severity: "error",
     meaning: "the file that holds the snapshot's state is not there",
@@ -175,5 +190,7 @@ export interface Finding {
   /** What it is about: a path, or the name of a snapshot. */
   readonly subject: string;
   readonly detail: string;
+  /** What to do for this very subject, in place of the advice of its kind. */
+  readonly advice?: string;
   readonly repair?: Repair;
 }

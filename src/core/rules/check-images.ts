@@ -1,6 +1,6 @@
 import type { DomsnapError } from "../errors/index.js";
 import { tagOf, type DomainSnapshot, type ImageRef } from "../model/index.js";
-import type { ImageInfo } from "../ports/index.js";
+import type { ImageFault, ImageInfo } from "../ports/index.js";
 import type { Finding } from "./check-findings.js";
 
 /** What was seen of an image that a record or a definition names. */
@@ -9,6 +9,8 @@ export interface ImageFact {
   readonly info?: ImageInfo;
   /** Whether a definition opens it; an overlay that none opens any more may be gone. */
   readonly opened: boolean;
+  /** What else is wrong with it. */
+  readonly faults?: readonly ImageFault[];
   /** Why there is no `info`. */
   readonly error?: DomsnapError;
   /** Paths of the images below, nearest first; ends where one is missing or repeats. */
@@ -56,6 +58,8 @@ function checkImage(fact: ImageFact, { shared, held }: ImageFacts): Finding[] {
   const { path } = fact.image;
   const findings: Finding[] = [];
   if (fact.error) findings.push(...unseen(fact.error, fact, held));
+  for (const { kind, reason, remedy } of fact.faults ?? [])
+    findings.push({ code: `image-${kind}`, subject: path, detail: reason, advice: remedy });
   if (fact.loops)
     findings.push({
       code: "chain-loop",
@@ -82,11 +86,13 @@ function checkImage(fact: ImageFact, { shared, held }: ImageFacts): Finding[] {
 }
 
 function unseen(
-  { code, message: detail }: DomsnapError,
+  { code, message: detail, hint }: DomsnapError,
   { image: { path }, opened }: ImageFact,
   held: readonly HeldDisk[],
 ): Finding[] {
-  if (code !== "image-missing") return [{ code: "image-unreadable", subject: path, detail }];
+  const advice = hint === undefined ? {} : { advice: hint };
+  if (code !== "image-missing")
+    return [{ code: "image-unreadable", subject: path, detail, ...advice }];
   if (opened) return [{ code: "image-missing", subject: path, detail }];
   return held
     .filter(({ file, externalKind }) => file?.path === path && externalKind === "copy")

@@ -10,10 +10,16 @@ export interface ImageHeader {
     /** As written; missing where QEMU would probe. */
     readonly format?: string;
   };
+  /** The format of a backing image is told without one: its name was lost. */
+  readonly backingLost: boolean;
   /** Internal snapshots that the image holds. */
   readonly snapshotCount: number;
   /** Whether the guest's data are in another file that the header names. */
   readonly externalData: boolean;
+  /** Whether QEMU has found its structure contradictory, and writes to it no more. */
+  readonly corrupt: boolean;
+  /** Whether its counts of references are behind, which the next QEMU that writes to it mends. */
+  readonly dirty: boolean;
 }
 
 const QCOW2_MAGIC = 0x514649fb;
@@ -26,11 +32,14 @@ const MAX_BACKING_NAME_BYTES = 1023;
 const MAX_EXTENSION_AREA_BYTES = 64 * 1024;
 
 const QCOW2_V2_HEADER_BYTES = 72;
+const QCOW2_INCOMPAT_DIRTY = 0x1n;
+const QCOW2_INCOMPAT_CORRUPT = 0x2n;
 const QCOW2_INCOMPAT_EXTERNAL_DATA = 0x4n;
 const QCOW2_EXTENSION_END = 0;
 const QCOW2_EXTENSION_BACKING_FORMAT = 0xe2792aca;
 
 const QED_FEATURE_BACKING = 0x1n;
+const QED_FEATURE_NEEDS_CHECK = 0x2n;
 const QED_FEATURE_BACKING_IS_RAW = 0x4n;
 
 /**
@@ -54,13 +63,16 @@ async function readQcow2(fixed: Buffer, readAt: ReadAt): Promise<ImageHeader | u
   const incompatible = isV3 ? fixed.readBigUInt64BE(72) : 0n;
   const headerBytes = isV3 ? fixed.readUInt32BE(100) : QCOW2_V2_HEADER_BYTES;
   const name = await readBackingName(fixed.readBigUInt64BE(8), fixed.readUInt32BE(16), readAt);
-  const format = name === undefined ? undefined : await readBackingFormat(headerBytes, readAt);
+  const format = await readBackingFormat(headerBytes, readAt);
   return {
     format: "qcow2",
     virtualSizeBytes: Number(fixed.readBigUInt64BE(24)),
     ...(name !== undefined && { backing: { name, ...(format !== undefined && { format }) } }),
+    backingLost: name === undefined && format !== undefined && format !== "",
     snapshotCount: fixed.readUInt32BE(60),
     externalData: (incompatible & QCOW2_INCOMPAT_EXTERNAL_DATA) !== 0n,
+    corrupt: (incompatible & QCOW2_INCOMPAT_CORRUPT) !== 0n,
+    dirty: (incompatible & QCOW2_INCOMPAT_DIRTY) !== 0n,
   };
 }
 
@@ -89,8 +101,11 @@ async function readQed(fixed: Buffer, readAt: ReadAt): Promise<ImageHeader> {
     format: "qed",
     virtualSizeBytes: Number(fixed.readBigUInt64LE(48)),
     ...(name !== undefined && { backing: { name, ...(isRaw && { format: "raw" }) } }),
+    backingLost: false,
     snapshotCount: 0,
     externalData: false,
+    corrupt: false,
+    dirty: (features & QED_FEATURE_NEEDS_CHECK) !== 0n,
   };
 }
 

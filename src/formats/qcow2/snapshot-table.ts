@@ -6,7 +6,7 @@ export interface Qcow2Snapshot {
   readonly tag: string;
 }
 
-interface TableEntry extends Qcow2Snapshot {
+export interface TableEntry extends Qcow2Snapshot {
   readonly l1Offset: number;
   readonly l1Entries: number;
 }
@@ -14,7 +14,7 @@ interface TableEntry extends Qcow2Snapshot {
 /** QEMU's limits; a header beyond them is not read. */
 const MAX_SNAPSHOTS = 65_536;
 const MAX_TABLE_BYTES = 16 * 1024 * 1024;
-const MAX_L1_BYTES = 32 * 1024 * 1024;
+export const MAX_L1_BYTES = 32 * 1024 * 1024;
 
 const MAGIC = 0x514649fb;
 const HEADER_BYTES = 72;
@@ -53,12 +53,17 @@ export async function isPresentState(path: string, snapshotId: string): Promise<
   return same ?? false;
 }
 
-async function readHeader(readAt: ReadAt): Promise<Buffer | undefined> {
-  const header = await readAt(0, HEADER_BYTES);
-  return header.length === HEADER_BYTES && header.readUInt32BE(0) === MAGIC ? header : undefined;
+/** The first bytes of a qcow2 image, at least its fixed part of version 2; undefined for any other. */
+export async function readHeader(
+  readAt: ReadAt,
+  length = HEADER_BYTES,
+): Promise<Buffer | undefined> {
+  const header = await readAt(0, length);
+  return header.length === length && header.readUInt32BE(0) === MAGIC ? header : undefined;
 }
 
-async function readTable(header: Buffer | undefined, readAt: ReadAt): Promise<TableEntry[]> {
+/** The internal snapshots with the places of their tables; fewer than told where they cannot be read. */
+export async function readTable(header: Buffer | undefined, readAt: ReadAt): Promise<TableEntry[]> {
   const count = header?.readUInt32BE(60) ?? 0;
   const tableOffset = Number(header?.readBigUInt64BE(64) ?? 0n);
   if (count === 0 || count > MAX_SNAPSHOTS || !Number.isSafeInteger(tableOffset)) return [];

@@ -151,10 +151,15 @@ function assertUnchanged(
 ): void {
   if (kind !== "file" || link.changedAt === 0) return;
   if (Math.abs(vhdTime(changedMs) - link.changedAt) <= TIME_SLACK_SECONDS) return;
-  const then = new Date(unixSeconds(link.changedAt) * 1000).toISOString();
+  const then = timeOf(unixSeconds(link.changedAt) * 1000);
   throw damaged(
     path,
-    `its raw parent '${link.path}' was written to since, or is another file: it was of ${then}, it is of ${new Date(changedMs).toISOString()}`,
+    `its raw parent '${link.path}' was written to since, or is another file: it was of ${then}, it is of ${timeOf(changedMs)}`,
     `Bring the right file back. If its content is the same and only its time was lost, run 'touch -d ${then} ${link.path}'.`,
   );
+}
+
+/** To the second, which is what a VHD keeps. */
+function timeOf(unixMs: number): string {
+  return new Date(unixMs).toISOString().replace(/\.\d+/, "");
 }

@@ -6,6 +6,7 @@ export {
   openChainImage,
   uuidOf,
   type ChainFormat,
+  type ChainImage,
   type ChainView,
 } from "./chain.js";
 export { createEmptyVhd, formatEmptyVhd, formatFixedFooter } from "./create-vhd.js";

@@ -1,11 +1,14 @@
 import { RANK, type ImageFormat, type ImageRef } from "../../core/model/index.js";
-import type { ImageInfo, ImageInspector } from "../../core/ports/index.js";
+import { asDomsnapError } from "../../core/errors/index.js";
+import type { ImageFault, ImageInfo, ImageInspector } from "../../core/ports/index.js";
 import {
   assertSettled,
   findChildren,
   hostImageFiles,
+  openChain,
   openChainImage,
   parentOf,
+  type ChainImage,
   type ImageFiles,
 } from "../../formats/vhd/index.js";
 import { readCopySource } from "../../host/copy-file.js";
@@ -46,6 +49,18 @@ export class VhdInspector implements ImageInspector {
     }
   }
 
+  async examine(image: ImageRef): Promise<readonly ImageFault[]> {
+    try {
+      const chain = await openChain(this.files, image.path, chainFormat(image));
+      await chain.close();
+      return isUnfinished(chain.top) ? [UNFINISHED] : [];
+    } catch (thrown) {
+      const { code, detail, hint, kind } = asDomsnapError(thrown);
+      if (code !== "disk-unsupported") throw thrown;
+      return [{ kind: "damaged", reason: detail, remedy: hint ?? kind.advice }];
+    }
+  }
+
   async findDependents(
     { path, format }: ImageRef,
     candidates: readonly string[] = [],
@@ -55,4 +70,14 @@ export class VhdInspector implements ImageInspector {
     const folders = this.imageFolders.map((folder) => `${folder}/.`);
     return findChildren(this.files, path, [...candidates, ...folders]);
   }
+}
+
+const UNFINISHED: ImageFault = {
+  kind: "unfinished",
+  reason: "it has lost one of its two footers: it is open in a tapdisk, or one was killed",
+  remedy: "Nothing needs to be done: the next snapshot of the disk, or its guest, writes them.",
+};
+
+function isUnfinished(image: ChainImage): boolean {
+  return image.kind === "sparse" && (image.footerMissing || !image.copy);
 }

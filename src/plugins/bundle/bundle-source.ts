@@ -102,7 +102,9 @@ async function assertWhole(folder: string, { file, sha256, bytes }: Payload): Pr
 
 function sizeOf(path: string): number {
   try {
-    return statSync(path).size;
+    const stats = statSync(path);
+    if (!stats.isFile()) throw new Error("it is not a regular file");
+    return stats.size;
   } catch (thrown) {
     throw systemError(thrown, `cannot read file '${path}'`);
   }

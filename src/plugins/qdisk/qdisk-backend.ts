@@ -15,6 +15,7 @@ import {
   refuseFor,
 } from "../../plugin-kit/disk-verdict.js";
 import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
+import { SoundImages } from "../../qemu-images/sound-images.js";
 import { QemuImg } from "../../clients/qemu-img.js";
 import { qdiskOperations } from "./qdisk-operations.js";
 import { qdiskProfile } from "./qdisk-profile.js";
@@ -40,6 +41,7 @@ export class QdiskBackend implements DiskBackend {
   readonly longestChain = MAX_CHAIN_IMAGES;
   readonly operations: DiskOperations;
   readonly #qemuImg: QemuImg;
+  readonly #sound: SoundImages;
   readonly #inspector: QemuInspector;
   readonly #imageFolders: readonly string[];
 
@@ -50,7 +52,12 @@ export class QdiskBackend implements DiskBackend {
       qemuImg: this.#qemuImg,
       imageFolders: this.#imageFolders,
     });
-    this.operations = qdiskOperations({ qemuImg: this.#qemuImg, imageFolders: this.#imageFolders });
+    this.#sound = new SoundImages(this.#qemuImg);
+    this.operations = qdiskOperations({
+      qemuImg: this.#qemuImg,
+      sound: this.#sound,
+      imageFolders: this.#imageFolders,
+    });
   }
 
   async assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict> {
@@ -61,6 +68,7 @@ export class QdiskBackend implements DiskBackend {
     try {
       await assertSafeChain(image);
       await this.#qemuImg.info(image, { shared: wish.live });
+      if (!wish.live && wish.verb !== "delete") await this.#sound.assertSound(image);
       if (wish.verb === "revert" && wish.mode === "internal")
         await assertNotBackedOn(image, this.#imageFolders);
       return POSSIBLE;

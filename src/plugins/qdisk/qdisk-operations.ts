@@ -20,22 +20,27 @@ import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
 import { InternalSnapshots, type InternalStep } from "../../qemu-images/internal-snapshots.js";
 import { OverlayMerger } from "../../qemu-images/merge-overlay.js";
 import { OverlayFiles, type OverlayStep } from "../../qemu-images/overlay-files.js";
+import type { SoundImages } from "../../qemu-images/sound-images.js";
 import { isUnlinkedOrNeeded, unlinkUnneeded } from "../../qemu-images/unlink-unneeded.js";
 
 export interface QdiskTools {
   readonly qemuImg: QemuImg;
+  readonly sound: SoundImages;
   readonly imageFolders: readonly string[];
 }
 
 /** The disk operations on images that no QEMU has open. */
-export function qdiskOperations({ qemuImg, imageFolders }: QdiskTools): DiskOperations {
-  const states = new ImageStates(new InternalSnapshots(qemuImg), new OverlayFiles(qemuImg));
+export function qdiskOperations({ qemuImg, sound, imageFolders }: QdiskTools): DiskOperations {
+  const states = new ImageStates(
+    new InternalSnapshots(qemuImg, sound),
+    new OverlayFiles(qemuImg, sound),
+  );
   return {
     "disks.snapshot": freezeDisks(states),
     "disks.stage": stageDisks(states, imageFolders),
     "disks.revert": switchDisks(states.internal),
     "disks.remove": removeSnapshots(states.internal, imageFolders),
-    "disks.merge": mergeOverlays(new OverlayMerger(qemuImg, imageFolders)),
+    "disks.merge": mergeOverlays(new OverlayMerger(qemuImg, imageFolders, sound)),
     "disks.discard": discardFiles(imageFolders),
   };
 }
@@ -94,7 +99,7 @@ function stageDisks(
   return {
     async run({ disks, snapshot, open = false }, context) {
       const inside = insideOf(disks);
-      await internal.assertHeld(inside, snapshot, { shared: open });
+      await internal.assertApplicable(inside, snapshot, { shared: open });
       for (const step of inside) await assertNotBackedOn(step.image, imageFolders);
       const above = overlaysOf(disks);
       for (const step of above)
@@ -110,7 +115,7 @@ function stageDisks(
 function switchDisks(internal: InternalSnapshots): OperationWork<OperationOf<"disks.revert">> {
   return {
     precheck: ({ disks, snapshot, open = false }) =>
-      internal.assertHeld(insideOf(disks), snapshot, { shared: open }),
+      internal.assertApplicable(insideOf(disks), snapshot, { shared: open }),
     run: ({ disks, snapshot }, context) => internal.apply(insideOf(disks), snapshot, context),
     settle: async ({ disks, snapshot }) =>
       settled(await everyAsync(insideOf(disks), (step) => internal.isApplied(step, snapshot))),

@@ -1,6 +1,8 @@
 import { QemuImg } from "../../clients/qemu-img.js";
 import { RANK, type ImageFormat, type ImageRef } from "../../core/model/index.js";
-import type { ImageInfo, ImageInspector } from "../../core/ports/index.js";
+import { asDomsnapError, type DomsnapError } from "../../core/errors/index.js";
+import type { ImageFault, ImageInfo, ImageInspector } from "../../core/ports/index.js";
+import { SoundImages } from "../../qemu-images/sound-images.js";
 import {
   findBackedBy,
   readBacking,
@@ -19,10 +21,12 @@ export class QemuInspector implements ImageInspector {
   readonly id = "qemu-img";
   readonly summary = "qcow2, qed and what else qemu-img reads";
   readonly #qemuImg: QemuImg;
+  readonly #sound: SoundImages;
   readonly #imageFolders: readonly string[];
 
   constructor({ qemuImg = new QemuImg(), imageFolders = [] }: QemuInspectorOptions = {}) {
     this.#qemuImg = qemuImg;
+    this.#sound = new SoundImages(qemuImg);
     this.#imageFolders = imageFolders;
   }
 
@@ -45,7 +49,34 @@ export class QemuInspector implements ImageInspector {
     return readBacking(path);
   }
 
+  async examine(image: ImageRef): Promise<readonly ImageFault[]> {
+    try {
+      const { damage, leaks } = await this.#sound.examine(image);
+      return [
+        ...(damage ? [damagedBy(damage)] : []),
+        ...(leaks > 0 ? [leaking(image, leaks)] : []),
+      ];
+    } catch (thrown) {
+      const error = asDomsnapError(thrown);
+      // A guest that runs changes what would be looked at.
+      if (error.code === "image-in-use") return [];
+      throw error;
+    }
+  }
+
   findDependents({ path }: ImageRef, candidates?: readonly string[]): Promise<readonly string[]> {
     return findBackedBy(path, this.#imageFolders, candidates);
   }
+}
+
+function damagedBy({ detail, hint, kind }: DomsnapError): ImageFault {
+  return { kind: "damaged", reason: detail, remedy: hint ?? kind.advice };
+}
+
+function leaking({ path, format }: ImageRef, leaks: number): ImageFault {
+  return {
+    kind: "leaks",
+    reason: `${leaks} of its clusters belong to nothing`,
+    remedy: `Run 'qemu-img check -r leaks -f ${format} ${path}', which frees them.`,
+  };
 }

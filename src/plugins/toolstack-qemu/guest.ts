@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
@@ -17,7 +17,7 @@ import { GuestWatches, type GuestWatch } from "../../clients/guardian/index.js";
 import { assertSocketPath, withQmp, type QmpClient } from "../../clients/qmp/index.js";
 import type { ProcessIdentity } from "../../host/process-facts.js";
 import { ensureStateFolder, readStateFile, writeStateFile } from "../../host/state-files.js";
-import { systemError } from "../../host/system-error.js";
+import { noImageFile, systemError } from "../../host/system-error.js";
 import { formatCommandLine } from "./command-line.js";
 import { endGuest, findGuestProcess, lastWords, launchGuest } from "./guest-process.js";
 import { queryGuest, type GuestState } from "./guest-state.js";
@@ -278,10 +278,16 @@ async function assertSafeDisk({ source, format = "raw" }: DomainDisk): Promise<v
   if (source?.path !== undefined) await assertSafeChain({ path: source.path, format });
 }
 
+/** Without waiting: QEMU would be waited for, and it for whoever writes to a FIFO. */
 function openMemory(path: string): number {
+  let descriptor: number | undefined;
   try {
-    return openSync(path, "r");
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile() && !stats.isBlockDevice()) throw noImageFile(path);
+    return descriptor;
   } catch (thrown) {
+    if (descriptor !== undefined) closeSync(descriptor);
     throw systemError(thrown, `cannot open file '${path}'`);
   }
 }

@@ -29,6 +29,9 @@ describe("readImageHeader", () => {
         backing: { name: base, format: baseFormat },
         snapshotCount: 0,
         externalData: false,
+        backingLost: false,
+        corrupt: false,
+        dirty: false,
       });
     });
 

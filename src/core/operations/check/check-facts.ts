@@ -129,7 +129,7 @@ async function lookAt(
   try {
     const info = await looker.inspect(image);
     const loops = await inspectors.walkBelow(info, (path) => below.push(path));
-    return { ...fact, info, chain: below, loops };
+    return { ...fact, info, chain: below, loops, faults: await inspectors.examine(image) };
   } catch (thrown) {
     return { ...fact, chain: below, loops: false, error: asDomsnapError(thrown) };
   }

@@ -2,6 +2,7 @@ import { DomsnapError } from "../core/errors/index.js";
 import { settled, type ImageRef, type OperationOf } from "../core/model/index.js";
 import type { OperationWork } from "../core/ports/index.js";
 import { everyAsync } from "../host/every-async.js";
+import { assertFree, isInUse } from "../host/image-locks.js";
 import { realImagePath } from "./backing-chain.js";
 import { copySteps } from "./copy-steps.js";
 import { isGone, isUnlinkedOrNeeded, unlinkUnneeded } from "./unlink-unneeded.js";
@@ -15,6 +16,10 @@ export function removeCopies(
 ): OperationWork<OperationOf<"disks.remove">> {
   return {
     commits: true,
+    async precheck({ disks }) {
+      const there = copySteps(disks).filter(({ copy }) => !isGone(copy));
+      await assertFree(there.map(({ copy: { path } }) => ({ path, use: "replace" })));
+    },
     async run({ disks }, context) {
       for (const { copy, image, target } of copySteps(disks)) {
         if (isGone(copy)) {
@@ -23,12 +28,16 @@ export function removeCopies(
         }
         if ((await realImagePath(copy.path)) === (await realImagePath(image.path)))
           throw new DomsnapError("internal-error", `'${copy.path}' is the image of the domain`);
+        if (await isInUse(copy.path)) {
+          context.warn(`file '${copy.path}' is left: a program has it open`);
+          continue;
+        }
         await unlinkUnneeded(copy, imageFolders, context);
       }
     },
     async settle({ disks }, context) {
-      const isDropped = ({ copy }: { readonly copy: ImageRef }) =>
-        isUnlinkedOrNeeded(copy, imageFolders, context);
+      const isDropped = async ({ copy }: { readonly copy: ImageRef }) =>
+        (await isUnlinkedOrNeeded(copy, imageFolders, context)) || isInUse(copy.path);
       return settled(await everyAsync(copySteps(disks), isDropped));
     },
   };

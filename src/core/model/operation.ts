@@ -56,6 +56,8 @@ export type Operation =
       readonly backend: BackendId;
       readonly snapshot: string;
       readonly disks: readonly SnapshotStep[];
+      /** The guest has the images open, and stands still. */
+      readonly open?: boolean;
     }
   /** Make ready all that a revert needs and that can fail, beside the present state. */
   | {

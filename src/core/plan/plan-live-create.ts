@@ -32,6 +32,7 @@ export function planLiveCreate(
   const copies = snapshotOperations(
     snapshot.name,
     disks.filter((step) => !isCaptured(step)),
+    { open: true },
   );
   // The agent answers only as long as the guest runs.
   const freeze: UndoableOperation[] = quiesce ? [{ kind: "domain.quiesce" }] : [];
@@ -72,11 +73,13 @@ function isCaptured(step: AssignedStep): step is Assigned<CaptureStep> {
 export function snapshotOperations(
   snapshot: string,
   disks: readonly AssignedStep[],
+  guest: { readonly open?: true } = {},
 ): UndoableOperation[] {
   return byBackend<SnapshotStep, UndoableOperation>(disks, (backend, steps) => ({
     kind: "disks.snapshot",
     backend,
     snapshot,
     disks: steps,
+    ...guest,
   }));
 }

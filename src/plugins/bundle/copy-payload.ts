@@ -15,6 +15,7 @@ import {
   syncFile,
   unlinkDurably,
 } from "../../host/durable-files.js";
+import { whileLocked } from "../../host/image-locks.js";
 import { runTool } from "../../host/run-tool.js";
 import { readStateBytes, writeStateFile } from "../../host/state-files.js";
 import { systemError } from "../../host/system-error.js";
@@ -104,9 +105,11 @@ async function makeCopy(
 }
 
 async function copyContent(path: string, partial: string, options: FileCopyOptions): Promise<void> {
-  const source = await readCopySource(path);
-  await createExclusively(partial);
-  if (!(await cloneFile(source, partial, options))) await copySparsely(source, partial, options);
+  await whileLocked([{ path, use: "read" }], async () => {
+    const source = await readCopySource(path);
+    await createExclusively(partial);
+    if (!(await cloneFile(source, partial, options))) await copySparsely(source, partial, options);
+  });
 }
 
 async function readReceipt(copy: string, version: string): Promise<CopyFacts | undefined> {

@@ -7,6 +7,7 @@ import type {
   ImageInfo,
 } from "../../core/ports/index.js";
 import { findBackedBy } from "../../qemu-images/backing-chain.js";
+import { assertFree } from "../../host/image-locks.js";
 import { readCopySource } from "../../host/copy-file.js";
 import {
   generalRefusal,
@@ -51,6 +52,9 @@ export class DdBackend implements DiskBackend {
     if (!image) return refuse(`disk '${disk.target}' has no image`, "Leave it out.");
     try {
       await readCopySource(image.path);
+      // A delete only removes copies of it.
+      if (!wish.live && wish.verb !== "delete")
+        await assertFree([{ path: image.path, use: wish.verb === "create" ? "read" : "replace" }]);
       if (wish.verb === "revert") await assertNotBackedOn(image, this.#imageFolders);
       return POSSIBLE;
     } catch (error) {

@@ -19,6 +19,7 @@ import { copyOntoDevice, readCopySource } from "../../host/copy-file.js";
 import { renameDurably } from "../../host/durable-files.js";
 import { everyAsync } from "../../host/every-async.js";
 import { identifyFile } from "../../host/file-identity.js";
+import { assertFree, whileLocked, type ImageUse } from "../../host/image-locks.js";
 import { assertPlace, isMade, unmakeFile } from "../../host/new-file.js";
 import { probeFile } from "../../host/probe-file.js";
 import { startsWithContent } from "../../host/same-content.js";
@@ -47,8 +48,17 @@ class FreezeByCopy implements UndoableWork<OperationOf<"disks.snapshot">> {
   /** Steps that this process has written to a device in full: no need to read it all again. */
   readonly #written = new WeakSet<SnapshotCopy>();
 
-  async run({ disks }: OperationOf<"disks.snapshot">, context: OperationContext): Promise<void> {
+  async run(
+    { disks, open = false }: OperationOf<"disks.snapshot">,
+    context: OperationContext,
+  ): Promise<void> {
     const steps = copySteps(disks);
+    const read = open ? [] : steps.map(({ image }) => reading(image));
+    const written = steps.flatMap(({ copy }) => (isDevice(copy) ? [replacing(copy)] : []));
+    await whileLocked([...read, ...written], () => this.#copy(steps, context));
+  }
+
+  async #copy(steps: readonly SnapshotCopy[], context: OperationContext): Promise<void> {
     const pending: SnapshotCopy[] = [];
     for (const step of steps)
       if (!isDevice(step.copy) && !(await isMade(step.copy.path, context.evidence)))
@@ -93,7 +103,10 @@ class StageCopies implements UndoableWork<OperationOf<"disks.stage">> {
     for (const step of steps)
       if (!(await isStaged(step, context.evidence)))
         jobs.push(await stageJob(step, context.evidence));
-    await copyGroup(jobs, context);
+    await whileLocked(
+      steps.map(({ copy }) => reading(copy)),
+      () => copyGroup(jobs, context),
+    );
   }
 
   async undo({ disks }: OperationOf<"disks.stage">, { evidence }: OperationContext): Promise<void> {
@@ -126,13 +139,20 @@ class SwitchToCopies implements OperationWork<OperationOf<"disks.revert">> {
   /** As in `FreezeByCopy`. */
   readonly #written = new WeakSet<CopyRevert>();
 
+  async precheck({ disks, open = false }: OperationOf<"disks.revert">): Promise<void> {
+    // A guest that is to be stopped first has the images open until then.
+    if (!open) await assertFree(copySteps(disks).map(({ image }) => replacing(image)));
+  }
+
   async run({ disks }: OperationOf<"disks.revert">, context: OperationContext): Promise<void> {
     for (const step of copySteps(disks)) {
       if (!isDevice(step.image)) {
         await switchFile(step, context);
         continue;
       }
-      await writeOnto(step.target, step.copy.path, step.image.path, context);
+      await whileLocked([replacing(step.image), reading(step.copy)], () =>
+        writeOnto(step.target, step.copy.path, step.image.path, context),
+      );
       this.#written.add(step);
     }
   }
@@ -154,7 +174,16 @@ async function switchFile(step: CopyRevert, context: OperationContext): Promise<
   const { evidence } = context;
   if (await isSwitched(step, evidence)) return;
   if (!(await isStaged(step, evidence))) await copyGroup([await stageJob(step, evidence)], context);
-  await renameDurably(await stagedPath(step, evidence), await realImagePath(step.image.path));
+  const [staged, image] = [await stagedPath(step, evidence), await realImagePath(step.image.path)];
+  await whileLocked([replacing(step.image)], () => renameDurably(staged, image));
+}
+
+function reading({ path }: ImageRef): ImageUse {
+  return { path, use: "read" };
+}
+
+function replacing({ path }: ImageRef): ImageUse {
+  return { path, use: "replace" };
 }
 
 function freezeJob({ target, image, copy, before }: SnapshotCopy): CopyJob {

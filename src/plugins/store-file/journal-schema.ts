@@ -179,7 +179,12 @@ const thaw = strictObject({ kind: literal("domain.thaw") });
 const ofDisks = { backend: string(), snapshot: string() };
 
 const undoable = variant("kind", [
-  strictObject({ kind: literal("disks.snapshot"), ...ofDisks, disks: array(snapshotStep) }),
+  strictObject({
+    kind: literal("disks.snapshot"),
+    ...ofDisks,
+    disks: array(snapshotStep),
+    open: exactOptional(boolean()),
+  }),
   strictObject({
     kind: literal("disks.stage"),
     ...ofDisks,

@@ -27,6 +27,11 @@ describe("what is no file where one is meant", function () {
     lab.remove();
   });
 
+  const takeOverlay = () => {
+    const specs = ["vda,snapshot=external", "vdb,snapshot=no"];
+    const words = specs.flatMap((spec) => ["--diskspec", spec]);
+    lab.domsnap("snapshot-create-as", "guest", "s", ...words);
+  };
   const at = (name: string) => join(lab.folder, name);
   const fifo = (path: string) => {
     rmSync(path, { force: true });
@@ -84,15 +89,7 @@ describe("what is no file where one is meant", function () {
     });
 
   it("what a snapshot stands on, at a revert, a delete and an export", async () => {
-    lab.domsnap(
-      "snapshot-create-as",
-      "guest",
-      "s",
-      "--diskspec",
-      "vda,snapshot=external",
-      "--diskspec",
-      "vdb,snapshot=no",
-    );
+    takeOverlay();
     fifo(lab.raw);
     await refuses(lab.raw, "snapshot-revert", "guest", "s");
     await refuses(lab.raw, "snapshot-delete", "guest", "s");
@@ -140,15 +137,7 @@ describe("what is no file where one is meant", function () {
   });
 
   it("a part of a bundle", async () => {
-    lab.domsnap(
-      "snapshot-create-as",
-      "guest",
-      "s",
-      "--diskspec",
-      "vda,snapshot=external",
-      "--diskspec",
-      "vdb,snapshot=no",
-    );
+    takeOverlay();
     lab.domsnap("export", "guest", "--to", "bundle", "--images", at("bundle"));
     const parts = (readdirSync(at("bundle"), { recursive: true }) as string[]).filter((name) =>
       /\.(xml|json)$|^images\/\d+-[^.]*\.[^.]*$/.test(name),
@@ -166,15 +155,7 @@ describe("what is no file where one is meant", function () {
   });
 
   it("files of the records and the definition", async () => {
-    lab.domsnap(
-      "snapshot-create-as",
-      "guest",
-      "s",
-      "--diskspec",
-      "vda,snapshot=external",
-      "--diskspec",
-      "vdb,snapshot=no",
-    );
+    takeOverlay();
     const files = (readdirSync(lab.definitions, { recursive: true }) as string[])
       .map((name) => join(lab.definitions, name))
       .filter((path) => /\.xml$|current$|lock$/.test(path));

@@ -61,31 +61,22 @@ describe("locks on images", () => {
     await free("replace");
   });
 
-  it("see a guest, and a network block device, that have it open", async () => {
-    const guest = spawn(
-      "qemu-system-x86_64",
-      ["-S", "-display", "none", "-nodefaults", "-drive", `file=${path},format=raw,if=virtio`],
-      { stdio: "ignore" },
-    );
-    const server = folder.file("nbd.socket");
-    try {
-      await isLocked(path);
-      await expectError(free("read"), "image-in-use");
-    } finally {
-      guest.kill("SIGKILL");
-      await once(guest, "close");
-    }
-    await free("replace");
-    const nbd = spawn("qemu-nbd", ["-f", "raw", "-k", server, path], { stdio: "ignore" });
-    try {
-      await isLocked(path);
-      await expectError(free("read"), "image-in-use");
-    } finally {
-      nbd.kill("SIGKILL");
-      await once(nbd, "close");
-    }
-    await free("replace");
-  });
+  for (const [what, program, args] of [
+    ["a guest", "qemu-system-x86_64", ["-S", "-display", "none", "-nodefaults", "-drive"]],
+    ["a network block device", "qemu-nbd", ["-f", "raw", "-k"]],
+  ] as const)
+    it(`see ${what} that has it open`, async () => {
+      const own = program === "qemu-nbd" ? [`${path}.socket`, path] : [`file=${path},format=raw`];
+      const user = spawn(program, [...args, ...own], { stdio: "ignore" });
+      try {
+        await isLocked(path);
+        await expectError(free("read"), "image-in-use");
+      } finally {
+        user.kill("SIGKILL");
+        await once(user, "close");
+      }
+      await free("replace");
+    });
 
   it("keep a QEMU away as long as they are held, and no longer", async () => {
     await whileLocked([{ path, use: "read" }], () => {

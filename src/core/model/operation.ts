@@ -56,7 +56,7 @@ export type Operation =
       readonly backend: BackendId;
       readonly snapshot: string;
       readonly disks: readonly SnapshotStep[];
-      /** The guest has the images open, and stands still. */
+      /** The guest has the images open, and is paused. */
       readonly open?: boolean;
     }
   /** Make ready all that a revert needs and that can fail, beside the present state. */

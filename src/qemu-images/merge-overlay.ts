@@ -5,6 +5,7 @@ import { assertSafeChain, backsOn } from "./backing-chain.js";
 import { readCopySource } from "../host/copy-file.js";
 import { syncFile } from "../host/durable-files.js";
 import { assertNotBackedOn } from "./image-guard.js";
+import { assertFree } from "../host/image-locks.js";
 import { probeFile } from "../host/probe-file.js";
 import { SoundImages } from "./sound-images.js";
 import type { QemuImg } from "../clients/qemu-img.js";
@@ -28,6 +29,7 @@ export class OverlayMerger {
   async assertReady(step: MergeStep): Promise<void> {
     if (probeFile(step.overlay.path).kind === "absent") return;
     await this.#assertMergeable(step);
+    await assertFree([{ path: step.base.path, use: "replace" }]);
     for (const image of [step.base, step.overlay]) {
       await this.qemuImg.info(image);
       await this.sound.assertSound(image);

@@ -5,6 +5,7 @@ import { assertSafeChain, backsOn } from "./backing-chain.js";
 import { readCopySource } from "../host/copy-file.js";
 import { isVacant, syncFile } from "../host/durable-files.js";
 import { beginFile, fileExists, isMade, unmakeFile } from "../host/new-file.js";
+import { assertFree } from "../host/image-locks.js";
 import { probeFile } from "../host/probe-file.js";
 import { SoundImages } from "./sound-images.js";
 import type { QemuImg } from "../clients/qemu-img.js";
@@ -40,6 +41,8 @@ export class OverlayFiles {
   ): Promise<void> {
     await assertSafeChain(step.base);
     await this.qemuImg.info(step.base, options);
+    // qemu-img takes no lock on the image below when it makes an overlay.
+    if (options.shared !== true) await assertFree([{ path: step.base.path, use: "read" }]);
     if (!options.shared) await this.sound.assertSound(step.base);
     await assertPlace(step, evidence);
   }

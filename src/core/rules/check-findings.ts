@@ -74,17 +74,17 @@ export const FINDINGS = {
   "image-damaged": {
     severity: "error",
     meaning: "an image contradicts itself, so nothing is built on it or merged into it",
-    advice: "restore it from a backup",
+    advice: "Restore it from a backup.",
   },
   "image-unfinished": {
     severity: "note",
     meaning: "whoever had the image open last was ended before it could close it; nothing is lost",
-    advice: "the next snapshot of the disk puts it right",
+    advice: "Leave it: the next snapshot of the disk puts it right.",
   },
   "image-leaks": {
     severity: "note",
     meaning: "a program was ended at its work on the image, which takes room that nothing uses",
-    advice: "qemu-img check -r leaks frees it",
+    advice: "Run 'qemu-img check -r leaks' to free it.",
   },
   "snapshot-file-missing": {
     severity: "error",

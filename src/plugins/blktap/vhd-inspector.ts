@@ -75,7 +75,7 @@ export class VhdInspector implements ImageInspector {
 const UNFINISHED: ImageFault = {
   kind: "unfinished",
   reason: "it has lost one of its two footers: it is open in a tapdisk, or one was killed",
-  remedy: "Nothing needs to be done: the next snapshot of the disk, or its guest, writes them.",
+  remedy: "Leave it: the next snapshot of the disk, or its guest, writes them.",
 };
 
 function isUnfinished(image: ChainImage): boolean {

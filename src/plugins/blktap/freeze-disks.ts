@@ -70,12 +70,7 @@ export class DiskFreezer {
 
   async #assertPossible(disk: FrozenDisk, evidence: Evidence): Promise<void> {
     const state = await this.#stateOf(disk, evidence);
-    if (state === "foreign") throw fileExists({ path: disk.newName });
-    if (state === "missing")
-      throw new DomsnapError(
-        "image-missing",
-        `cannot access image '${disk.present.path}': No such file or directory`,
-      );
+    assertPlaces(disk, state);
     if (state === "switched") return;
     if (disk.before === "reused")
       throw new DomsnapError(
@@ -108,6 +103,8 @@ export class DiskFreezer {
     const { present, frozen, overlay } = disk;
     const state = await this.#stateOf(disk, evidence);
     if (state === "switched") return;
+    // Somebody may have taken the name since: the image would go with the only one that it has.
+    assertPlaces(disk, state);
     if (state === "untouched" && frozen.path !== present.path) await this.#giveName(disk);
     const isNewName = frozen.path === present.path && disk.before === "absent";
     const temporary = temporaryPath(overlay.path, evidence);
@@ -248,4 +245,14 @@ function diskOf(step: SnapshotStep): FrozenDisk {
     case "copy":
       throw new DomsnapError("disk-unsupported", `disk '${step.target}' has no internal snapshots`);
   }
+}
+
+/** Throws `image-conflict` for a new name that is another's, `image-missing`. */
+function assertPlaces({ newName, present }: FrozenDisk, state: FreezeState): void {
+  if (state === "foreign") throw fileExists({ path: newName });
+  if (state !== "missing") return;
+  throw new DomsnapError(
+    "image-missing",
+    `cannot access image '${present.path}': No such file or directory`,
+  );
 }

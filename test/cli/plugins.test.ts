@@ -298,7 +298,7 @@ describe("plugins of the command line", () => {
     const { stderr, exitCode } = await run(["plugins"], { DOMSNAP_CONFIG });
     expect(stderr).to.equal(
       `error: ${DOMSNAP_CONFIG}:1:3: there is no key 'plugin'\n` +
-        "hint: Use one of these: backend, connections, plugins. (domsnap explain config-invalid)",
+        "hint: Use one of these: backend, connections, plugins, trustedFolders. (domsnap explain config-invalid)",
     );
     expect(exitCode).to.equal(1);
   });

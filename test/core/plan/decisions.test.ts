@@ -139,7 +139,7 @@ function removedBy({ garbage = [], discards = [], leftOverlays = [] }: Deeds = {
 
 /** A decision but for what it removes as needed by nobody, and for where that is listed. */
 function deedsOf(decision: object | undefined): unknown {
-  const beside = ["garbage", "discards", "leftOverlays", "records", "updatedRecords"];
+  const beside = ["garbage", "discards", "leftOverlays", "records", "updatedRecords", "swept"];
   return Object.entries(decision ?? {}).filter(([key]) => !beside.includes(key));
 }
 

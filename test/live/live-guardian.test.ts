@@ -187,6 +187,12 @@ describe("a guest that is paused when domsnap is killed", function () {
       const isBelow = definition.disks[0]?.source?.path !== overlay;
       if (isBelow && readdirSync(lab.folder).some((name) => name.endsWith(".s")))
         expect(state, what).to.equal("paused");
+      // The first of some commands comes before the merge begins: then the delete is given up.
+      const { heads } = await lab.service.list("guest");
+      if (heads.length > 0) {
+        expect(command, what).to.match(/^query-/);
+        await lab.service.delete("guest", "s", {});
+      }
       await expectUntouched(what);
     }
   });

@@ -64,9 +64,22 @@ async function argumentCandidates(
     case "domain":
     case "snapshot":
       return plainNames(() => namesOf(completes, domainOf(options, words), () => service(spec)));
+    case "diskspec":
+      return diskspecsFrom(partial, () => service(spec));
     default:
       return [...completes];
   }
+}
+
+/** What a diskspec may be whose last `backend=` has no whole value yet. */
+async function diskspecsFrom(
+  partial: string,
+  service: () => Promise<SnapshotService>,
+): Promise<string[]> {
+  const begun = /^.*,backend=(?=[^,=]*$)/.exec(partial)?.[0];
+  if (begun === undefined) return [];
+  const ids = await plainNames(async () => (await service()).backends.map(({ id }) => id));
+  return ids.map((id) => begun + id);
 }
 
 async function plainNames(find: () => Promise<string[]>): Promise<string[]> {

@@ -60,6 +60,7 @@ domsnap() {
   local IFS=" "
   case "$*" in
     *"list --all --name") printf '%s\\n' vm1 vm2 'evil$(touch pwned)' ;;
+    *plugins) printf ' %s   x   built-in   y\\n' "disk backend      dd" "disk backend      qdisk" "toolstack         qemu" ;;
     *"snapshot-list vm1 --name") printf '%s\\n' s1 s2 ;;
   esac
 }
@@ -93,6 +94,19 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _domsnap; printf '%s\\n' "\${COMPREPL
     expect(await complete("xl", "snapshot-create", "snap.conf", "v")).to.deep.equal(["vm1", "vm2"]);
     expect(await complete("xl", "snapshot-create", "packa")).to.include("package.json");
     expect(await complete("snapshot-list", "--from", "s1", "v")).to.deep.equal(["vm1", "vm2"]);
+  });
+
+  it("completes the backend of a disk, parted from its name or not", async () => {
+    const create = ["snapshot-create-as", "vm1", "s", "--diskspec"];
+    const both = ["dd", "qdisk"];
+    expect(await complete(...create, "vda,backend", "=")).to.deep.equal(both);
+    expect(await complete(...create, "vda,backend", "=", "q")).to.deep.equal(["qdisk"]);
+    expect(await complete(...create, "vda,file", "=", "/a,backend", "=", "")).to.deep.equal(both);
+    expect(await complete(...create, "vda,file=/a,backend=q")).to.deep.equal([
+      "vda,file=/a,backend=qdisk",
+    ]);
+    expect(await complete(...create, "vda,back")).to.deep.equal([]);
+    expect(await complete("snapshot-list", "vm1", "a,backend", "=")).to.deep.equal([]);
   });
 
   it("finds the domain behind the cursor, and asks the connection of the command", async () => {

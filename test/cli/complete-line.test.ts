@@ -7,8 +7,12 @@ describe("completeLine", () => {
   const service = stubService({
     list: () => Promise.resolve(listing({ heads: [head("s1"), head("needs quotes"), head("s2")] })),
   });
+  const backends = [
+    { id: "dd", summary: "copies" },
+    { id: "qdisk", summary: "overlays" },
+  ];
   const complete = (line: string) =>
-    completeLine(line, COMMAND_TABLE, () => Promise.resolve(service));
+    completeLine(line, COMMAND_TABLE, () => Promise.resolve({ ...service, backends }));
 
   const samples: [line: string, candidates: string[], partial: string][] = [
     ["snapshot-d", ["snapshot-delete", "snapshot-dumpxml"], "snapshot-d"],
@@ -19,6 +23,17 @@ describe("completeLine", () => {
     ["snapshot-list vm1 --from s", ["s1", "s2"], "s"],
     ["snapshot-list vm1 --tr", ["--tree"], "--tr"],
     ["xml check --domain-state p", ["paused"], "p"],
+    ["snapshot-create-as vm1 s --diskspec vda,ba", [], "vda,ba"],
+    [
+      "snapshot-create-as vm1 s --diskspec vda,backend=",
+      ["vda,backend=dd", "vda,backend=qdisk"],
+      "vda,backend=",
+    ],
+    [
+      "snapshot-create-as vm1 s --diskspec vda,file=/a,backend=q",
+      ["vda,file=/a,backend=qdisk"],
+      "vda,file=/a,backend=q",
+    ],
     ["explain revert", ["revert-risky"], "revert"],
     ["nope x", [], "x"],
   ];

@@ -35,6 +35,7 @@ export const snapshotCreateAs = defineCommand({
       name: "diskspec",
       kind: "argv",
       summary: "disk: disk[,snapshot=type][,driver=type][,stype=type][,file=name][,backend=name]",
+      completes: "diskspec",
     },
   ],
   examples: [

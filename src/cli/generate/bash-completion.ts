@@ -18,6 +18,10 @@ _domsnap_names() {
     domsnap -q "\${_domsnap_global[@]}" "$@" 2>/dev/null | grep -Ex '[[:alnum:]_.:@%+-]+'
 }
 
+_domsnap_backends() {
+    domsnap -q "\${_domsnap_global[@]}" plugins 2>/dev/null | sed -n 's/^ *disk backend  *\\([a-z0-9-]*\\) .*/\\1/p'
+}
+
 # The connection of a command that has another default than the others.
 _domsnap_default() {
     ((\${#_domsnap_global[@]} == 0)) && [[ -z $DOMSNAP_DEFAULT_URI ]] && _domsnap_global=(-c "$1")
@@ -77,6 +81,13 @@ ${COMMAND_TABLE.map(commandCase).join("\n")}
         COMPREPLY=($(compgen -W "$options" -- "$cur"))
         return
     fi
+    # bash parts words at equals signs, unless COMP_WORDBREAKS says otherwise.
+    local diskspec=$cur begun=""
+    if [[ $cur == = ]]; then diskspec=$prev=
+    elif [[ $prev == = ]]; then diskspec=\${COMP_WORDS[COMP_CWORD-2]}=$cur
+    else begun=\${cur%"\${cur##*,backend=}"}
+    fi
+    [[ $diskspec == *,backend=* && $options == *--diskspec* ]] && takes=diskspec
     case $takes in
         domain) COMPREPLY=($(compgen -W "$(_domsnap_names list --all --name)" -- "$cur")) ;;
         snapshot) COMPREPLY=($(compgen -W "$(_domsnap_names snapshot-list "$domain" --name)" -- "$cur")) ;;
@@ -84,6 +95,8 @@ ${COMMAND_TABLE.map(commandCase).join("\n")}
         domain-or-file) COMPREPLY=($(compgen -W "$(_domsnap_names list --all --name)" -f -- "$cur")) ;;
         command) COMPREPLY=($(compgen -W ${wordList([...COMMAND_TABLE.map(({ name }) => name), ...Object.keys(COMMAND_GROUPS)])} -- "$cur")) ;;
         error-code) COMPREPLY=($(compgen -W ${wordList(Object.keys(ERROR_CATALOGUE))} -- "$cur")) ;;
+        diskspec) [[ $diskspec == *,backend=* ]] &&
+            COMPREPLY=($(compgen -P "$begun" -W "$(_domsnap_backends)" -- "\${diskspec##*,backend=}")) ;;
         words:*) COMPREPLY=($(compgen -W "\${takes#words:}" -- "$cur")) ;;
     esac
 }

@@ -1,5 +1,5 @@
 /** What an argument names, for completion on the command line and in the interactive shell. */
-export type Completion = "domain" | "snapshot" | "file" | "command" | "error-code";
+export type Completion = "domain" | "snapshot" | "file" | "command" | "error-code" | "diskspec";
 
 /** One option of a command, with virsh's kinds. */
 export interface OptionSpec {

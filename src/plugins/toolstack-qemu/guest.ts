@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { DomsnapError } from "../../core/errors/index.js";
+import { asDomsnapError, DomsnapError } from "../../core/errors/index.js";
 import {
   IMAGE_FORMATS,
   type Domain,
@@ -10,6 +10,7 @@ import {
   type DomainDisk,
 } from "../../core/model/index.js";
 import type { StartMemory } from "../../core/model/operation.js";
+import type { DefinitionProblem } from "../../core/ports/index.js";
 import { parseDomain, relocateDisks } from "../../xml/index.js";
 import { assertSafeChain } from "../../qemu-images/backing-chain.js";
 import { loadInternal, type LiveGuest, type PauseGuard } from "../../qemu-images/live/index.js";
@@ -87,7 +88,7 @@ export class Guest implements LiveGuest {
   /**
    * The guest as it is now. The definition of a running guest names the images that QEMU has open,
    * also after an overlay was attached. Throws `operation-failed` when QEMU lives, but its monitor
-   * is busy.
+   * is busy, or the definition that it was started with cannot be read.
    */
   async describe(): Promise<Domain> {
     const { name, uuid } = this.stored;
@@ -104,7 +105,7 @@ export class Guest implements LiveGuest {
 
   /**
    * As `describe`, but never throws for a guest that cannot be asked: it counts as `blocked`, which
-   * is active, on the images that it was started with.
+   * is active, on the images that it was started with; see `problem` when these cannot be told.
    */
   async describeForList(): Promise<Domain> {
     try {
@@ -116,8 +117,19 @@ export class Guest implements LiveGuest {
         ...{ name, uuid, persistent: true, inactiveDefinition: this.stored },
         ...(id === undefined ? {} : { id }),
         state: "blocked",
-        definition: this.#startedWith(),
+        definition: this.problem() ? this.stored : this.#startedWith(),
       };
+    }
+  }
+
+  /** Why nobody can tell what a guest that runs was started with. */
+  problem(): DefinitionProblem | undefined {
+    if (!this.alive) return undefined;
+    try {
+      this.#startedWith();
+      return undefined;
+    } catch (thrown) {
+      return { definition: this.run.definition, reason: asDomsnapError(thrown).message };
     }
   }
 
@@ -270,12 +282,30 @@ export class Guest implements LiveGuest {
 
   #startedWith(): DomainDefinition {
     const text = readStateFile(this.run.definition, DEFINITION_LIMIT_BYTES);
-    return text === undefined ? this.stored : parseDomain(text);
+    if (text === undefined) return this.stored;
+    try {
+      const definition = parseDomain(text);
+      if (definition.uuid === this.stored.uuid) return definition;
+      throw new DomsnapError("operation-failed", `it has the uuid ${definition.uuid}`);
+    } catch (thrown) {
+      throw unreadable(this.run.definition, this.stored.name, asDomsnapError(thrown));
+    }
   }
 }
 
 async function assertSafeDisk({ source, format = "raw" }: DomainDisk): Promise<void> {
   if (source?.path !== undefined) await assertSafeChain({ path: source.path, format });
+}
+
+function unreadable(path: string, name: string, cause: DomsnapError): DomsnapError {
+  return new DomsnapError(
+    "operation-failed",
+    `'${path}', which tells what domain '${name}' was started with, cannot be used: ${cause.detail}`,
+    {
+      cause,
+      hint: "Bring the file back as it was, or stop the domain: its next start writes it anew.",
+    },
+  );
 }
 
 /** Without waiting: QEMU would be waited for, and it for whoever writes to a FIFO. */

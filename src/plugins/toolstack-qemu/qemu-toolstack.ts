@@ -55,7 +55,8 @@ export class QemuToolstack implements Toolstack {
 
   // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
   async listProblems(): Promise<readonly DefinitionProblem[]> {
-    return this.definitions.problems();
+    const running = this.#guests().flatMap((guest) => guest.problem() ?? []);
+    return [...this.definitions.problems(), ...running];
   }
 
   /** Throws `operation-failed` when the guest's monitor is busy. */

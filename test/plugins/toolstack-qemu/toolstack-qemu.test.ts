@@ -306,6 +306,31 @@ describe("toolstack-qemu", () => {
       await power.suspend(uuid);
     });
 
+    for (const [what, damage] of Object.entries({
+      "cut off": (text: string) => text.slice(0, text.length / 2),
+      empty: () => "",
+      "another domain's": (text: string) => text.replace(/<uuid>.{8}/, "<uuid>99999999"),
+    }))
+      it(`is listed when the definition that it was started with is ${what}, and told of`, async () => {
+        const { toolstack } = connection;
+        const other = world.definition.replace(/<uuid>.{8}/, "<uuid>88888888");
+        writeFileSync(join(world.folder, "other.xml"), other.replace(">guest<", ">other<"));
+        const { uuid, id } = await start();
+        const path = join(world.run, "definition.xml");
+        writeFileSync(path, damage(readFileSync(path, "utf8")));
+        const domains = await toolstack.listDomains();
+        expect(domains.map(({ name }) => name)).to.deep.equal(["guest", "other"]);
+        expect(domains[0]).to.include({ id, state: "blocked" });
+        const [problem, ...more] = (await toolstack.listProblems?.()) ?? [];
+        expect(problem?.definition).to.equal(path);
+        expect(more).to.deep.equal([]);
+        const error = await expectError(find(), "operation-failed");
+        expect(error.message).to.contain(`'${path}'`).and.to.contain("domain 'guest'");
+        await power.destroy(uuid);
+        expect(await toolstack.listProblems?.()).to.deep.equal([]);
+        expect((await start()).state).to.equal("running");
+      });
+
     it("is killed when it hangs", async () => {
       const { id } = await start();
       process.kill(id ?? 0, "SIGSTOP");

@@ -9,6 +9,7 @@ import { patience } from "../../../scripts/test-run/patience.cjs";
 import { formatCommandLine } from "../../../src/plugins/toolstack-qemu/command-line.js";
 import type { Guest } from "../../../src/plugins/toolstack-qemu/guest.js";
 import { tinyGuestFiles, type TinyDisk } from "../../support/tiny-guest/tiny-guest.js";
+import { pruneCache, touchCached } from "./prune-cache.js";
 
 const cache = fileURLToPath(new URL("../../../.cache/booted-guests", import.meta.url));
 const MEMORY = "memory";
@@ -18,7 +19,8 @@ const POLL_MS = 20;
 /**
  * Guests as they were just after their boot: their memory and their disks of the same instant. To
  * boot takes an emulated guest several seconds, to go on from there a part of one. They are kept in
- * a cache folder, by all that their machine is made of; several processes may use it at once.
+ * a cache folder, by all that their machine is made of, as long as they are used now and then;
+ * several processes may use it at once.
  */
 export class BootedGuest {
   private constructor(private readonly folder: string) {}
@@ -30,6 +32,7 @@ export class BootedGuest {
     boot: () => Promise<void>,
   ): Promise<BootedGuest> {
     const folder = join(cache, machineOf(guest));
+    touchCached(folder);
     if (!existsSync(folder)) {
       await boot();
       await keep(guest, disks, folder);
@@ -47,6 +50,7 @@ export class BootedGuest {
 
 async function keep(guest: Guest, disks: readonly TinyDisk[], folder: string): Promise<void> {
   mkdirSync(cache, { recursive: true });
+  pruneCache(cache);
   const made = mkdtempSync(join(cache, "new-"));
   try {
     await saveMemory(guest, join(made, MEMORY));

@@ -170,7 +170,11 @@ function withGarbage(
   return { garbage, discards: freed };
 }
 
-/** Overlays of ours that no record has as a disk any more, once the snapshot is gone. */
+/**
+ * Overlays that reverts have left, and that no record has as a disk any more once the snapshot is
+ * gone. Those of its own disks are none of them: where no definition opens one, its disk may only be
+ * detached, and what was written to it goes down into the image below as ever.
+ */
 function leftOverlays({
   snapshot,
   others,
@@ -179,7 +183,8 @@ function leftOverlays({
   images: { needs },
 }: RemovalFacts): Assigned<ImageRef>[] {
   const after = settleParent(others, snapshot, tree);
-  return unlistedOverlays([snapshot, ...others], after, { needs, backends });
+  const { revertDisks: _own, ...rest } = snapshot;
+  return unlistedOverlays([{ ...rest, disks: [] }, ...others], after, { needs, backends });
 }
 
 /** What becomes of one disk. */

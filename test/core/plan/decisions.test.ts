@@ -3,9 +3,11 @@ import fc from "fast-check";
 
 import { DomsnapError } from "../../../src/core/errors/index.js";
 import type { ImageFacts } from "../../../src/core/plan/image-facts.js";
+import { imagesOf } from "../../../src/core/plan/disk-images.js";
 import { ImageNeeds } from "../../../src/core/plan/image-needs.js";
+import { operationsOf } from "../../../src/core/plan/plan-operations.js";
 import { seedFrom } from "../../support/seed.js";
-import { DECISIONS, type Decisions } from "./support/decide.js";
+import { DECISIONS, planOfDelete, type Decisions } from "./support/decide.js";
 import {
   addTally,
   disks,
@@ -15,7 +17,8 @@ import {
   type DiskKind,
   type Step,
 } from "./support/guest-model.js";
-import { Violation } from "./support/images.js";
+import { contentOf, Violation } from "./support/images.js";
+import { runOperation, type World } from "./support/simulate-plan.js";
 
 const seed = seedFrom("DECISIONS_SEED");
 const numRuns = Number(process.env["DECISIONS_RUNS"] ?? 250);
@@ -67,6 +70,18 @@ describe("decisions on random trees and disks", function () {
       [external, write(0), external, write(0), write(1), { does: "switch" }, remove(1), write(2)],
     );
     expect(guest.tally.ways.get("merge into overlay")).to.equal(1);
+  });
+
+  it("merge what was written to a disk that is detached, and that no definition opens", () => {
+    const { world } = play(["qcow2"], [external, write(0)]);
+    const [record] = world.records.values();
+    const [overlay] = imagesOf(world.definition);
+    if (!record || !overlay) throw new Error("no snapshot was taken");
+    const detached = { ...world, definition: { ...world.definition, disks: [] } };
+    const situation = { world: detached, foreign: new Set<string>(), nowSeconds: 1 };
+    const plans = planOfDelete(DECISIONS, situation, record);
+    const { images } = plans.flatMap(operationsOf).reduce(runOperation, detached as World);
+    expect(contentOf(images, "/img/vda.qcow2")).to.equal(contentOf(world.images, overlay.path));
   });
 
   it("see that an internal snapshot is in an image that was frozen since", () => {

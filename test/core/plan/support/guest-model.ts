@@ -121,7 +121,6 @@ export class GuestModel {
   constructor(
     kinds: readonly DiskKind[],
     private readonly decisions: Decisions,
-    /** Requests that are not made. */
   ) {
     this.#world = newWorld(kinds);
     if (kinds.includes("linked")) this.#addForeign("/img/neighbour.qcow2", "/img/base.qcow2");

@@ -14,15 +14,19 @@ export class OpenImages {
     const args = ["-machine", "pc,accel=tcg", ...options, "-drive", drive];
     const guest = spawn("qemu-system-x86_64", args, { stdio: ["pipe", "pipe", "inherit"] });
     this.#guests.push(guest);
-    // The monitor greets when everything is open.
-    await once(guest.stdout, "data");
+    // It greets before its disks are open, and answers when they are.
+    guest.stdin.write("info status\n");
+    for await (const text of guest.stdout.setEncoding("utf8").iterator({ destroyOnReturn: false }))
+      if (String(text).includes("VM status")) return;
+    throw new Error(`QEMU did not open '${path}'`);
   }
 
   /** All of them. Idempotent. */
   async close(): Promise<void> {
     for (const guest of this.#guests.splice(0)) {
+      if (guest.exitCode !== null) continue;
       guest.stdin.end("quit\n");
-      await once(guest, "close");
+      await once(guest, "exit");
     }
   }
 }

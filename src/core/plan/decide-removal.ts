@@ -71,15 +71,19 @@ export interface Removal extends ImageRemoval {
 export function decideRemoval(facts: RemovalFacts): Removal {
   const { domain, snapshot, others, effect, tree } = facts;
   const { needs } = facts.images;
-  const parts = removeDisks(facts);
+  const { garbage, freed } = sortLeftovers(facts);
+  const parts = removeDisks(facts, garbage);
   assertRemovable(parts.removals, facts);
   assertAllTrusted(parts, facts);
-  const images = { ...parts, ...withGarbage(parts, facts) };
+  const isDiscarded = ({ path }: ImageRef) =>
+    parts.discards.some((one) => needs.isSame(one.path, path));
+  const discards = [...parts.discards, ...freed.filter((overlay) => !isDiscarded(overlay))];
+  const images = { ...parts, garbage, discards };
   const present = domain.inactiveDefinition ?? domain.definition;
   const relocations = mergedAway(present, images.merges, needs);
   const removed = [
     ...images.merges.map((step) => emptiedBy(step).path),
-    ...[...images.garbage, ...images.discards].map(({ path }) => path),
+    ...[...garbage, ...discards].map(({ path }) => path),
   ];
   const after = keepListed({
     before: [snapshot, ...others],
@@ -91,7 +95,7 @@ export function decideRemoval(facts: RemovalFacts): Removal {
   return {
     ...images,
     ...(relocations.length > 0 ? { definition: { definition: present, relocations } } : {}),
-    swept: sweptRecords(images.garbage, facts),
+    swept: sweptRecords(garbage, facts),
     records: followingRecords(after, { effect, merges: images.merges, before: others, needs }),
     ...memoryFileOf(facts),
   };
@@ -131,8 +135,11 @@ function assertAllTrusted(
   if (memory?.mode === "external" && memory.file !== undefined) assert(memory.file, "removed");
 }
 
-function removeDisks(facts: RemovalFacts): Omit<ImageRemoval, "garbage"> {
-  const parts = facts.disks.map((disk) => removeDisk(disk, facts));
+function removeDisks(
+  facts: RemovalFacts,
+  garbage: readonly ImageRef[],
+): Omit<ImageRemoval, "garbage"> {
+  const parts = facts.disks.map((disk) => removeDisk(disk, facts, garbage));
   const merges = parts.flatMap((part) => (part.does === "merge" ? part.step : []));
   const staying = merges.map(emptiedBy).filter((emptied) => isReused(emptied, facts));
   return {
@@ -149,25 +156,24 @@ function removeDisks(facts: RemovalFacts): Omit<ImageRemoval, "garbage"> {
 
 const REUSED = "it was there before the snapshot was taken";
 
-/**
- * Overlays that earlier reverts have left behind and that nobody needs: `garbage` is free already,
- * the others are as soon as the snapshot is gone.
- */
-function withGarbage(
-  { discards }: Pick<ImageRemoval, "discards">,
-  facts: RemovalFacts,
-): Pick<ImageRemoval, "discards" | "garbage"> {
+/** Overlays that earlier changes have left, by when nobody needs them. */
+interface Leftovers {
+  /** Free already: they go before anything is merged. */
+  readonly garbage: readonly Assigned<ImageRef>[];
+  /** Free as soon as the snapshot is gone. */
+  readonly freed: readonly Assigned<ImageRef>[];
+}
+
+function sortLeftovers(facts: RemovalFacts): Leftovers {
   const { needs, trust } = facts.images;
-  const garbage: Assigned<ImageRef>[] = [];
-  const freed = [...discards];
-  for (const overlay of leftOverlays(facts)) {
-    const { path } = overlay;
-    const isTaken = [...garbage, ...freed].some((one) => needs.isSame(one.path, path));
-    if (isTaken || needs.isAbsent(path) || !trust.has(path)) continue;
-    if (needs.isFree(path, () => false)) garbage.push(overlay);
-    else if (needs.isFree(path, (need) => isOfSnapshot(need, facts))) freed.push(overlay);
-  }
-  return { garbage, discards: freed };
+  const there = leftOverlays(facts).filter(({ path }) => !needs.isAbsent(path) && trust.has(path));
+  const isGarbage = ({ path }: ImageRef) => needs.isFree(path, () => false);
+  const garbage = there.filter(isGarbage);
+  const freed = there.filter(
+    (overlay) =>
+      !garbage.includes(overlay) && needs.isFree(overlay.path, (need) => isOfSnapshot(need, facts)),
+  );
+  return { garbage, freed };
 }
 
 /**
@@ -196,14 +202,18 @@ type DiskRemoval =
 
 const KEEP: DiskRemoval = { does: "keep" };
 
-function removeDisk({ disk, backend }: KeptDisk, facts: RemovalFacts): DiskRemoval {
+function removeDisk(
+  { disk, backend }: KeptDisk,
+  facts: RemovalFacts,
+  garbage: readonly ImageRef[],
+): DiskRemoval {
   const target = disk.name;
   const image = imageOf(facts.snapshot.domain, target);
   if (!image) return KEEP;
   const step = { backend: backend.id, target, image };
   if (disk.mode === "internal") return removeInside(step, facts);
   if (backend.externalKind === "overlay")
-    return removeFrozen({ target, frozen: image, backend }, facts);
+    return removeFrozen({ target, frozen: image, backend }, facts, garbage);
   const copy = fileOfDiskSnapshot(disk);
   return copy ? removeCopy({ ...step, copy }, disk.reused === true, facts) : KEEP;
 }
@@ -247,15 +257,18 @@ interface Frozen {
   readonly backend: KeeperProfile;
 }
 
-function removeFrozen({ target, frozen, backend }: Frozen, facts: RemovalFacts): DiskRemoval {
+function removeFrozen(
+  { target, frozen, backend }: Frozen,
+  facts: RemovalFacts,
+  garbage: readonly ImageRef[],
+): DiskRemoval {
   const { domain, snapshot, others, images } = facts;
   const { needs } = images;
   // Another snapshot is of the same state: what it is made of stays.
   if (restOf(frozen, facts).some(({ use }) => use === "state" || use === "copy")) return KEEP;
-  const garbage = garbageOf(facts);
   const overlays = needs
     .standingOn(frozen.path)
-    .filter((path) => !garbage.some((one) => needs.isSame(one, path)));
+    .filter((path) => !garbage.some((one) => needs.isSame(one.path, path)));
   const [path] = overlays;
   if (path === undefined) return removeAbandoned({ target, frozen, backend }, facts);
   if (overlays.length > 1) throw severalOverlays(frozen, overlays, facts);
@@ -273,13 +286,6 @@ function removeFrozen({ target, frozen, backend }: Frozen, facts: RemovalFacts):
       : cheaperDirection({ target, frozen, overlay }, facts);
   const step = { backend: backend.id, target, base: frozen, overlay, relink, ...how };
   return { does: "merge", step };
-}
-
-/** Those that nobody needs go before anything is merged. */
-function garbageOf(facts: RemovalFacts): Locator[] {
-  return leftOverlays(facts)
-    .map(({ path }) => path)
-    .filter((path) => facts.images.needs.isFree(path, () => false));
 }
 
 /** The frozen image ends an abandoned branch: unlink it if it was an overlay that nobody needs. */

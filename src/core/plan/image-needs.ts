@@ -1,6 +1,7 @@
 import { DomsnapError } from "../errors/index.js";
 import type { ImageRef } from "../model/index.js";
 import { valueOf, type Answer, type Locator } from "./answer.js";
+import { groupBy } from "./disk-images.js";
 import { tellNeed, type Need } from "./needs.js";
 
 /** Tells one thing from every other, whatever name leads to it; opaque. */
@@ -36,20 +37,25 @@ export interface Unread {
  */
 export class ImageNeeds {
   readonly #givenUp: ReadonlySet<Locator>;
-  readonly #aliases = new Map<ThingId, Locator[]>();
-  readonly #above = new Map<ThingId, Locator[]>();
-  readonly #needs = new Map<ThingId, Need[]>();
+  readonly #aliases: ReadonlyMap<ThingId, Locator[]>;
+  readonly #above: ReadonlyMap<ThingId, readonly { readonly upper: Locator }[]>;
+  readonly #needs: ReadonlyMap<ThingId, Need[]>;
+  readonly #unseen: readonly Unknown[];
+  readonly #unlinked: readonly Unknown[];
 
   constructor(
     readonly facts: NeedsFacts,
     givenUp: ReadonlySet<Locator> = new Set(),
   ) {
     this.#givenUp = givenUp;
-    for (const locator of facts.things.keys()) append(this.#aliases, this.#idOf(locator), locator);
-    for (const [upper, below] of facts.below)
-      if (below.known && below.value !== undefined)
-        append(this.#above, this.#idOf(below.value), upper);
-    for (const need of facts.needs) append(this.#needs, this.#idOf(need.image.path), need);
+    this.#aliases = groupBy(this.names, (name) => this.#idOf(name));
+    this.#needs = groupBy(facts.needs, ({ image }) => this.#idOf(image.path));
+    const standing = [...facts.below].flatMap(([upper, below]) =>
+      below.known && below.value !== undefined ? [{ upper, base: below.value }] : [],
+    );
+    this.#above = groupBy(standing, ({ base }) => this.#idOf(base));
+    this.#unseen = unknownIn(facts.things, givenUp);
+    this.#unlinked = unknownIn(facts.below, givenUp);
   }
 
   /** The same, with what else was found to stand on further images. */
@@ -136,9 +142,8 @@ export class ImageNeeds {
   /** Who needs this very image. Throws `image-unreachable` where a name might lead to it. */
   needsOf(locator: Locator): readonly Need[] {
     this.#assertAllRead(locator);
-    for (const [name, thing] of this.facts.things)
-      if (!thing.known && !this.#isGivenUp(name))
-        throw this.#unreachable(name, locator, thing.error);
+    const [unseen] = this.#unseen;
+    if (unseen) throw this.#unreachable(unseen, locator);
     return this.knownNeedsOf(locator);
   }
 
@@ -148,9 +153,8 @@ export class ImageNeeds {
    */
   standingOn(locator: Locator): Locator[] {
     this.#assertAllRead(locator);
-    for (const [name, below] of this.facts.below)
-      if (!below.known && !this.#isGivenUp(name) && !this.isSame(name, locator))
-        throw this.#unreachable(name, locator, below.error);
+    const unlinked = this.#unlinked.find(({ name }) => !this.isSame(name, locator));
+    if (unlinked) throw this.#unreachable(unlinked, locator);
     for (const name of this.namesOf(locator)) valueOf(this.#strangersOf(name), name);
     return this.knownToStandOn(locator);
   }
@@ -162,7 +166,7 @@ export class ImageNeeds {
       const found = this.#strangersOf(name);
       return found.known ? found.value : [];
     });
-    const found = [...(this.#above.get(id) ?? []), ...strangers];
+    const found = [...(this.#above.get(id) ?? []).map(({ upper }) => upper), ...strangers];
     const byThing = new Map<ThingId, Locator>();
     for (const upper of found)
       if (!byThing.has(this.#idOf(upper)) && this.#idOf(upper) !== id)
@@ -215,16 +219,27 @@ export class ImageNeeds {
     if (unread) throw unreachable(unread.what, asked, `it cannot be read: ${unread.reason}`);
   }
 
-  #isGivenUp(locator: Locator): boolean {
-    return this.#givenUp.has(locator);
-  }
-
-  #unreachable(name: Locator, asked: Locator, { code, detail }: DomsnapError): DomsnapError {
+  #unreachable({ name, error: { code, detail } }: Unknown, asked: Locator): DomsnapError {
     const need = this.facts.needs.find(({ image }) => image.path === name);
     const why = need ? `${tellNeed(need)}, and ` : "";
     const gone = code === "image-missing" ? "it is not there" : detail;
     return unreachable(name, asked, why + gone);
   }
+}
+
+/** A name of which there was no answer. */
+interface Unknown {
+  readonly name: Locator;
+  readonly error: DomsnapError;
+}
+
+function unknownIn(
+  answers: ReadonlyMap<Locator, Answer<unknown>>,
+  givenUp: ReadonlySet<Locator>,
+): Unknown[] {
+  return [...answers].flatMap(([name, answer]) =>
+    answer.known || givenUp.has(name) ? [] : [{ name, error: answer.error }],
+  );
 }
 
 function unreachable(what: string, asked: Locator, reason: string): DomsnapError {
@@ -235,10 +250,4 @@ function unreachable(what: string, asked: Locator, reason: string): DomsnapError
       hint: `Bring it back (is its file system mounted?). If it is lost for good, repeat with --assume-lost '${what}'.`,
     },
   );
-}
-
-function append<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
-  const values = map.get(key);
-  if (values) values.push(value);
-  else map.set(key, [value]);
 }

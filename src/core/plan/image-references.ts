@@ -18,9 +18,12 @@ export function definitionsOf({ domain, inactiveDomain }: DomainSnapshot): Domai
  * these are the user's.
  */
 export function madeFor(record: DomainSnapshot): ImageRef[] {
-  return listedDisks(record)
-    .filter(({ reused }) => reused !== true)
-    .flatMap((disk) => fileOfDiskSnapshot(disk) ?? []);
+  return filesOf(listedDisks(record).filter(({ reused }) => reused !== true));
+}
+
+/** Every overlay and copy that a record lists, whoever made it. */
+export function listedFiles(record: DomainSnapshot): ImageRef[] {
+  return filesOf(listedDisks(record));
 }
 
 /** All disks of a record that may name files of its own. */
@@ -37,7 +40,11 @@ export function knownImages(
   records: readonly DomainSnapshot[],
   definitions: readonly (DomainDefinition | undefined)[],
 ): Map<Locator, ImageRef> {
-  const files = records.flatMap(listedDisks).flatMap((disk) => fileOfDiskSnapshot(disk) ?? []);
+  const files = records.flatMap(listedFiles);
   const opened = [...records.flatMap(definitionsOf), ...definitions].flatMap(imagesOf);
   return new Map([...files, ...opened].map((image) => [image.path, image]));
+}
+
+function filesOf(disks: readonly DiskSnapshot[]): ImageRef[] {
+  return disks.flatMap((disk) => fileOfDiskSnapshot(disk) ?? []);
 }

@@ -99,7 +99,7 @@ async function checkOne(
   const touches = context.connection.toolstack.touchesImages;
   const held = touches ? heldDisks(context, records) : [];
   const needs = touches
-    ? (everyone ?? (await gatherNeeds(context, { domain }, [], {})))
+    ? (everyone ?? (await gatherNeeds(context, { domain, records }, [], {})))
     : undefined;
   const images = needs
     ? await lookAtImages(context, records, definitions, needs)

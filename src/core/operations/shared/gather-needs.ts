@@ -3,8 +3,7 @@ import { asDomsnapError } from "../../errors/index.js";
 import type { Answer, Locator } from "../../plan/answer.js";
 import { ImageNeeds, type Unread } from "../../plan/image-needs.js";
 import { needsOfDomain, needsOfRecord, type Holder, type Need } from "../../plan/needs.js";
-import { listedDisks } from "../../plan/image-references.js";
-import { fileOfDiskSnapshot } from "../../plan/disk-images.js";
+import { listedFiles } from "../../plan/image-references.js";
 import type { ServiceContext } from "./context.js";
 import { answer, findDependents, type AskedImage } from "./image-facts.js";
 import type { ChangeOptions } from "./results.js";
@@ -89,7 +88,7 @@ async function everyNeed(context: ServiceContext, before: KnownBefore): Promise<
     unread.push(...more);
     for (const record of records) {
       needs.push(...needsOfRecord(record, holder, context.backends));
-      listed.push(...listedDisks(record).flatMap((disk) => fileOfDiskSnapshot(disk) ?? []));
+      listed.push(...listedFiles(record));
     }
   }
   return { needs, listed, unread };

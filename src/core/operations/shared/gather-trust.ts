@@ -1,8 +1,7 @@
-import { imageOfDisk, type Domain, type DomainSnapshot } from "../../model/index.js";
+import type { Domain, DomainSnapshot } from "../../model/index.js";
 import type { Locator } from "../../plan/answer.js";
-import { fileOfDiskSnapshot } from "../../plan/disk-images.js";
 import type { ImageNeeds } from "../../plan/image-needs.js";
-import { definitionsOf, listedDisks } from "../../plan/image-references.js";
+import { knownImages } from "../../plan/image-references.js";
 import { Trust } from "../../plan/trust.js";
 import type { ServiceContext } from "./context.js";
 import type { ChangeOptions } from "./results.js";
@@ -19,21 +18,20 @@ export async function gatherTrust(
   { trustFolders = [] }: Pick<ChangeOptions, "trustFolders">,
 ): Promise<Trust> {
   const own = ownPlaces(domain, records);
+  const names = [...new Set([...needs.names, ...own.files])];
+  const foldersByName = new Map(
+    await Promise.all(names.map(async (name) => [name, await files.foldersOf(name)] as const)),
+  );
+  const foldersOf = (name: Locator) => foldersByName.get(name) ?? [];
   const trees = await Promise.all([...trustedFolders, ...trustFolders].map(realFolder));
   const recordFolder = store.folder?.(domain.uuid);
-  const folders = new Set(
-    (await Promise.all(own.files.map((path) => files.foldersOf(path)))).flat(),
-  );
+  const folders = new Set(own.files.flatMap(foldersOf));
   if (recordFolder !== undefined) folders.add(await realFolder(recordFolder));
   const isIn = (folder: string) =>
     folders.has(folder) ||
     trees.some((tree) => folder === tree || folder.startsWith(tree === "/" ? tree : `${tree}/`));
-  const trusted: Locator[] = [];
-  for (const name of new Set([...needs.names, ...own.files])) {
-    const isOwnDevice = own.devices.some((device) => needs.isSame(device, name));
-    if (isOwnDevice || (await files.foldersOf(name)).every(isIn)) trusted.push(name);
-  }
-  return new Trust(trusted);
+  const isOwnDevice = (name: Locator) => own.devices.some((device) => needs.isSame(device, name));
+  return new Trust(names.filter((name) => isOwnDevice(name) || foldersOf(name).every(isIn)));
 
   async function realFolder(folder: string): Promise<string> {
     const [real] = await files.foldersOf(`${folder.replace(/\/+$/, "")}/.`);
@@ -52,11 +50,7 @@ function ownPlaces(
   records: readonly DomainSnapshot[],
 ): OwnPlaces {
   const taken = records.filter((record) => record.taken === true);
-  const definitions = [definition, inactiveDefinition, ...taken.flatMap(definitionsOf)];
-  const images = [
-    ...definitions.flatMap((one) => (one?.disks ?? []).flatMap((disk) => imageOfDisk(disk) ?? [])),
-    ...taken.flatMap(listedDisks).flatMap((disk) => fileOfDiskSnapshot(disk) ?? []),
-  ];
+  const images = [...knownImages(taken, [definition, inactiveDefinition]).values()];
   const memory = taken.flatMap((record) => record.memory?.file ?? []);
   return {
     files: [...images.filter(({ type }) => type === "file").map(({ path }) => path), ...memory],

@@ -1,4 +1,4 @@
-import { asDomsnapError, DomsnapError, wayOut } from "../errors/index.js";
+import { asDomsnapError, DomsnapError, withWayOut } from "../errors/index.js";
 import type { JournalEntry } from "../ports/index.js";
 import { Execution, type ExecutionEnvironment } from "./execute-plan.js";
 
@@ -46,8 +46,7 @@ async function settleEntry(
       {
         cause: error,
         effect: "partial",
-        hint:
-          error.hint === undefined ? wayOut(plan.domain) : `${error.hint} ${wayOut(plan.domain)}`,
+        hint: withWayOut(error.hint, plan.domain),
       },
     );
   }

@@ -2,7 +2,7 @@ import { constants, existsSync } from "node:fs";
 import { open, rm, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
 
-import { DomsnapError, wayOut } from "../../core/errors/index.js";
+import { DomsnapError, withWayOut } from "../../core/errors/index.js";
 import type { Journal, JournalBeginning, JournalEntry } from "../../core/ports/index.js";
 import { isVacant, publishDurably, unlinkDurably } from "../../host/durable-files.js";
 import {
@@ -133,6 +133,6 @@ function asRecoveryFailure(thrown: unknown, uuid: string): DomsnapError {
   return new DomsnapError("recovery-failed", detail, {
     cause: thrown,
     effect: "partial",
-    hint: hint === undefined ? wayOut({ uuid }) : `${hint} ${wayOut({ uuid })}`,
+    hint: withWayOut(hint, { uuid }),
   });
 }

@@ -1,5 +1,5 @@
 import { asDomsnapError } from "../../errors/index.js";
-import type { Domain, DomainSnapshot } from "../../model/index.js";
+import type { Domain } from "../../model/index.js";
 import {
   checkFiles,
   checkImages,
@@ -12,7 +12,7 @@ import { changeDomain, type ServiceContext } from "../shared/context.js";
 import { gatherNeeds } from "../shared/gather-needs.js";
 import { isOf, tellNeed } from "../../plan/needs.js";
 import { ImageNeeds } from "../../plan/image-needs.js";
-import { readHeads } from "../shared/records.js";
+import { readEach, readHeads, type RecordFailure } from "../shared/records.js";
 import type { ChangeOptions, CheckReport } from "../shared/results.js";
 
 /** See `SnapshotService.check`. */
@@ -93,7 +93,8 @@ async function checkOne(
   // Until it is settled, nothing else can be told from what it has left half done.
   if (interruption) return { domain, findings: [interruption] };
   const heads = await readHeads(context, domain.uuid);
-  const { records, findings } = await readRecords(context, domain, [...heads.tree.byName.keys()]);
+  const { store } = context.connection;
+  const { records, failures } = await readEach(store, domain.uuid, heads.tree.byName.keys());
   const { definition, inactiveDefinition } = domain;
   const definitions = [definition, ...(inactiveDefinition ? [inactiveDefinition] : [])];
   const touches = context.connection.toolstack.touchesImages;
@@ -109,7 +110,7 @@ async function checkOne(
     domain,
     findings: [
       ...checkRecords(heads),
-      ...findings,
+      ...failures.map(unreadable),
       ...(touches ? missingBackends(context, records) : []),
       ...(await checkViews(context, domain)),
       ...checkImages({ images, held, shared }),
@@ -157,22 +158,8 @@ async function openChange(
   }
 }
 
-/** The records that can be read, and findings about the others. */
-async function readRecords(
-  { connection: { store } }: ServiceContext,
-  { uuid }: Domain,
-  names: readonly string[],
-): Promise<{ records: DomainSnapshot[]; findings: Finding[] }> {
-  const records: DomainSnapshot[] = [];
-  const findings: Finding[] = [];
-  for (const name of names)
-    try {
-      records.push(await store.read(uuid, name));
-    } catch (thrown) {
-      const { message } = asDomsnapError(thrown);
-      findings.push({ code: "record-unreadable", subject: name, detail: message });
-    }
-  return { records, findings };
+function unreadable({ name, error }: RecordFailure): Finding {
+  return { code: "record-unreadable", subject: name, detail: error.message };
 }
 
 async function checkViews(

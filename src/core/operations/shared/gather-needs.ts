@@ -1,11 +1,11 @@
 import type { Domain, DomainSnapshot, ImageFormat, ImageRef } from "../../model/index.js";
-import { asDomsnapError } from "../../errors/index.js";
 import type { Answer, Locator } from "../../plan/answer.js";
 import { ImageNeeds, type Unread } from "../../plan/image-needs.js";
 import { needsOfDomain, needsOfRecord, type Holder, type Need } from "../../plan/needs.js";
 import { listedFiles } from "../../plan/image-references.js";
 import type { ServiceContext } from "./context.js";
 import { answer, findDependents, type AskedImage } from "./image-facts.js";
+import { readEach } from "./records.js";
 import type { ChangeOptions } from "./results.js";
 
 /** Formats whose images never stand on others, whatever is in them. */
@@ -100,16 +100,14 @@ async function readThose(
   { uuid }: Holder["domain"],
 ): Promise<{ readonly records: DomainSnapshot[]; readonly unread: readonly Unread[] }> {
   const { heads, problems } = await store.index(uuid);
-  const records: DomainSnapshot[] = [];
-  const unread: Unread[] = problems
-    .filter(({ about }) => about === undefined)
-    .map(({ record: what, reason }) => ({ what, reason }));
-  for (const { name } of heads)
-    try {
-      records.push(await store.read(uuid, name));
-    } catch (thrown) {
-      unread.push({ what: `${uuid}/${name}`, reason: asDomsnapError(thrown).detail });
-    }
+  const names = heads.map(({ name }) => name);
+  const { records, failures } = await readEach(store, uuid, names);
+  const unread: Unread[] = [
+    ...problems
+      .filter(({ about }) => about === undefined)
+      .map(({ record: what, reason }) => ({ what, reason })),
+    ...failures.map(({ name, error }) => ({ what: `${uuid}/${name}`, reason: error.detail })),
+  ];
   return { records, unread };
 }
 

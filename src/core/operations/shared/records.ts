@@ -6,7 +6,7 @@ import {
   type SnapshotHead,
   type SnapshotTree,
 } from "../../model/index.js";
-import type { RecordProblem } from "../../ports/index.js";
+import type { RecordProblem, SnapshotStore } from "../../ports/index.js";
 import { findSnapshot } from "../../rules/index.js";
 import type { ServiceContext } from "./context.js";
 import type { ChangeOptions } from "./results.js";
@@ -40,16 +40,33 @@ export async function readAllRecords(
 ): Promise<DomainSnapshot[]> {
   const problem = problems.find(({ record }) => !assumeLost.includes(record));
   if (problem) throw unknownReferences(problem.record, problem.reason, problem.remedy);
-  const records: DomainSnapshot[] = [];
-  for (const name of tree.byName.keys()) {
-    try {
-      records.push(await connection.store.read(domainUuid, name));
-    } catch (thrown) {
-      const { message, hint } = asDomsnapError(thrown);
-      throw unknownReferences(name, message, hint);
-    }
-  }
+  const { records, failures } = await readEach(connection.store, domainUuid, tree.byName.keys());
+  const [failure] = failures;
+  if (failure) throw unknownReferences(failure.name, failure.error.message, failure.error.hint);
   return records;
+}
+
+/** A record that is there and cannot be read. */
+export interface RecordFailure {
+  readonly name: string;
+  readonly error: DomsnapError;
+}
+
+/** The records that can be read, complete, and why the others cannot. */
+export async function readEach(
+  store: Pick<SnapshotStore, "read">,
+  domainUuid: string,
+  names: Iterable<string>,
+): Promise<{ readonly records: DomainSnapshot[]; readonly failures: readonly RecordFailure[] }> {
+  const records: DomainSnapshot[] = [];
+  const failures: RecordFailure[] = [];
+  for (const name of names)
+    try {
+      records.push(await store.read(domainUuid, name));
+    } catch (thrown) {
+      failures.push({ name, error: asDomsnapError(thrown) });
+    }
+  return { records, failures };
 }
 
 /**

@@ -6,7 +6,6 @@ import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { crc32 } from "node:zlib";
 
 import { patience } from "../../scripts/test-run/patience.cjs";
 import { DomsnapError } from "../../src/core/errors/index.js";
@@ -34,6 +33,7 @@ import {
   readXml,
 } from "../../src/xml/index.js";
 import { checkVhd } from "../formats/vhd/support/check-vhd.js";
+import { checkedLines, textsOf } from "../support/checked-lines.js";
 
 /** How many inputs each reader gets; `npm run fuzz` sets more. */
 const RUNS = Number(process.env["FUZZ_RUNS"] ?? 300);
@@ -74,19 +74,19 @@ const onDisk = (read: (path: string) => unknown) => (input: Buffer) => {
 function sampleJournal(): string {
   const owner = { pid: 1, host: "h", sinceMs: 2 };
   const found = [{ place: "/images/a", identity: "1@2" }];
-  return [
-    formatHead({ plan: samplePlan(), owner, token: "0123456789ab", found }),
-    formatMark({ mark: "started", index: 0 }),
-    formatMark({ mark: "made", place: "/images/ü.s", identity: "3@4" }),
-    formatMark({ mark: "finished", index: 0 }),
-  ].join("");
+  return withChecksums(
+    [
+      formatHead({ plan: samplePlan(), owner, token: "0123456789ab", found }),
+      formatMark({ mark: "started", index: 0 }, ""),
+      formatMark({ mark: "made", place: "/images/ü.s", identity: "3@4" }, ""),
+      formatMark({ mark: "finished", index: 0 }, ""),
+    ].join(""),
+  );
 }
 
 /** Checksums keep nearly all inputs from what is behind them. */
-const CHECKSUM_WIDTH = "00000000 ".length;
-
-function withChecksum(line: string): string {
-  return `${crc32(line).toString(16).padStart(8, "0")} ${line}\n`;
+function withChecksums(lines: string): string {
+  return checkedLines(textsOf(lines));
 }
 
 /** Of what is in a plain error, its caller makes one of its own. */
@@ -153,11 +153,8 @@ const READERS: readonly Reader[] = [
   {
     name: "journals whose checksums are right",
     seeds: () => text(sampleJournal()),
-    read: (input) => {
-      const lines = input.toString("utf8").split("\n");
-      const whole = lines.slice(0, -1).map((line) => withChecksum(line.slice(CHECKSUM_WIDTH)));
-      return parseJournal(Buffer.from(whole.join("")), "/state/journal");
-    },
+    read: (input) =>
+      parseJournal(Buffer.from(withChecksums(input.toString("utf8"))), "/state/journal"),
   },
   {
     name: "QMP",

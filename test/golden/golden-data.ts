@@ -1,7 +1,12 @@
 import { fileURLToPath } from "node:url";
 
 import type { DomainSnapshot, Plan } from "../../src/core/model/index.js";
-import type { JournalHead } from "../../src/plugins/store-file/journal-format.js";
+import { checksumOfLine } from "../../src/formats/own-files.js";
+import {
+  formatHead,
+  formatMark,
+  type JournalHead,
+} from "../../src/plugins/store-file/journal-format.js";
 import { parseDomain } from "../../src/xml/index.js";
 
 /** What is written here once is read by every later version. */
@@ -148,6 +153,13 @@ export const MARKS = [
   { mark: "finished", index: 0 },
   { mark: "started", index: 1 },
 ] as const;
+
+/** All of it, as it is in its file. */
+export function journalText(): string {
+  const lines = [formatHead(JOURNAL)];
+  for (const mark of MARKS) lines.push(formatMark(mark, checksumOfLine(lines.at(-1) ?? "")));
+  return lines.join("");
+}
 
 /** What the golden bundle's guest reads at the beginning of its disk. */
 export const PATTERNS = { inside: 1, outside: 2, now: 3 } as const;

@@ -6,7 +6,6 @@ import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { FileSnapshotStore } from "../../src/plugins/store-file/index.js";
-import { formatHead, formatMark } from "../../src/plugins/store-file/journal-format.js";
 import { libvirtDocuments } from "../../src/xml/index.js";
 import { fill, ImportLab, qemuImg } from "../migration/support/import-lab.js";
 import {
@@ -14,8 +13,7 @@ import {
   CURRENT,
   DEFINITION,
   GOLDEN,
-  JOURNAL,
-  MARKS,
+  journalText,
   PATTERNS,
   SNAPSHOTS,
   UUID,
@@ -39,8 +37,7 @@ async function makeState(folder: string): Promise<void> {
 
 // eslint-disable-next-line @typescript-eslint/require-await -- as the others
 async function makeJournal(folder: string): Promise<void> {
-  const text = formatHead(JOURNAL) + MARKS.map(formatMark).join("");
-  writeFileSync(join(folder, "journal"), text);
+  writeFileSync(join(folder, "journal"), journalText());
 }
 
 async function makeBundle(folder: string): Promise<void> {
@@ -75,6 +72,6 @@ async function makeJson(folder: string): Promise<void> {
 }
 
 await unlessThere("state-1", makeState);
-await unlessThere("journal-2", makeJournal);
+await unlessThere("journal-3", makeJournal);
 await unlessThere("bundle-2", makeBundle);
 await unlessThere("json-1", makeJson);

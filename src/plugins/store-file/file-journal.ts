@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 
 import { DomsnapError, withWayOut } from "../../core/errors/index.js";
 import type { Journal, JournalBeginning, JournalEntry } from "../../core/ports/index.js";
+import { CHECKSUM_DIGITS } from "../../formats/own-files.js";
 import { isVacant, publishDurably, unlinkDurably } from "../../host/durable-files.js";
 import {
   assertRealFolder,
@@ -20,6 +21,7 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
 
 /** A plan that deletes a long chain holds two domain definitions for each of its records. */
 const JOURNAL_LIMIT_BYTES = 512 * 1024 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 
 /**
  * Keeps the plan under way in `STATE/UUID/journal`. The plan appears whole or not at all; what
@@ -102,8 +104,8 @@ export class FileJournal implements Journal {
     try {
       const handle = await open(journal, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
       try {
-        const end = await endOfLines(handle);
-        await handle.write(formatMark(mark), end);
+        const { end, checksum } = await lastLine(handle);
+        await handle.write(formatMark(mark, checksum), end);
         await handle.datasync();
       } finally {
         await handle.close();
@@ -114,15 +116,26 @@ export class FileJournal implements Journal {
   }
 }
 
-/** Where the next line goes: over a line that was cut off by a crash, if there is one. */
-async function endOfLines(handle: FileHandle): Promise<number> {
+/** What the next line goes on from. A line that was cut off by a crash is taken away. */
+async function lastLine(handle: FileHandle): Promise<{ end: number; checksum: string }> {
   const { size } = await handle.stat();
-  const last = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
-  if (size === 0 || last.buffer.toString() === "\n") return size;
-  const { buffer } = await handle.read(Buffer.alloc(size), 0, size, 0);
-  const end = lastLineEnd(buffer);
-  await handle.truncate(end);
-  return end;
+  const end = await lineEndBefore(handle, size);
+  if (end < size) await handle.truncate(end);
+  const start = await lineEndBefore(handle, end - 1);
+  const { buffer } = await handle.read(Buffer.alloc(CHECKSUM_DIGITS), 0, CHECKSUM_DIGITS, start);
+  return { end, checksum: buffer.toString("latin1") };
+}
+
+/** The last place in a file, up to one, behind the end of a line. The first line may be very long. */
+async function lineEndBefore(handle: FileHandle, limit: number): Promise<number> {
+  for (let end = limit; end > 0;) {
+    const start = Math.max(0, end - CHUNK_BYTES);
+    const { buffer } = await handle.read(Buffer.alloc(end - start), 0, end - start, start);
+    const found = lastLineEnd(buffer);
+    if (found > 0) return start + found;
+    end = start;
+  }
+  return 0;
 }
 
 function asRecoveryFailure(thrown: unknown, uuid: string): DomsnapError {

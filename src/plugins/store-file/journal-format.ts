@@ -3,7 +3,7 @@ import type { JournalEntry } from "../../core/ports/index.js";
 import { formatCheckedLine, WRITER } from "../../formats/own-files.js";
 
 /** Of the journal as a whole, plans included: a plan that this version cannot read has another one. */
-export const JOURNAL_VERSION = 2;
+export const JOURNAL_VERSION = 3;
 
 export type JournalMark =
   | { readonly mark: "started" | "finished"; readonly index: number }
@@ -14,9 +14,9 @@ export type JournalHead = Omit<JournalEntry, "started" | "finished" | "made">;
 
 /**
  * The first line of a journal. A journal is lines of text, each complete with its newline, and each
- * begun by the CRC-32 of what follows the space:
+ * begun by the CRC-32 of what it and all lines before it say behind the space:
  *
- *     5d2c4b1a {"domsnapJournal":2,"writer":"domsnap 0.1.0","owner":{...},"token":"...",...}
+ *     5d2c4b1a {"domsnapJournal":3,"writer":"domsnap 0.1.0","owner":{...},"token":"...",...}
  *     0b6f3a7e started 0
  *     91c7e0d4 made {"place":"/images/guest.s1","identity":"5308447@1796064231205763706"}
  *     c30d9c55 finished 0
@@ -33,10 +33,11 @@ export function formatHead({ plan, owner, token, found }: JournalHead): string {
   return formatCheckedLine(JSON.stringify(head, encoder()));
 }
 
-export function formatMark(mark: JournalMark): string {
-  if (mark.mark !== "made") return formatCheckedLine(`${mark.mark} ${mark.index}`);
+/** A further line; `before` is the checksum of the one before it. */
+export function formatMark(mark: JournalMark, before: string): string {
+  if (mark.mark !== "made") return formatCheckedLine(`${mark.mark} ${mark.index}`, before);
   const { place, identity } = mark;
-  return formatCheckedLine(`made ${JSON.stringify({ place, identity })}`);
+  return formatCheckedLine(`made ${JSON.stringify({ place, identity })}`, before);
 }
 
 /** Where the complete lines of a journal end, in bytes. */

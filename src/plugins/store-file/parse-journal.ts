@@ -1,21 +1,19 @@
 import { DomsnapError } from "../../core/errors/index.js";
 import type { Identified, JournalEntry } from "../../core/ports/index.js";
-import { otherVersion, parseCheckedLine } from "../../formats/own-files.js";
+import { checksumOfLine, otherVersion, parseCheckedLine } from "../../formats/own-files.js";
 import { decoder, JOURNAL_VERSION, lastLineEnd, type JournalHead } from "./journal-format.js";
 import { isIdentified, problemOfHead } from "./journal-schema.js";
 
 /**
  * Reads the journal that is kept in a file. What follows the last newline was being written when its
- * writer died, and counts as never written, even where it ends within a character. A journal is carried out, by root as a rule: anything
- * that this version would not have written is refused as a whole. Throws `recovery-failed`.
+ * writer died, and counts as never written, even where it ends within a character. A journal is
+ * carried out, by root as a rule: anything that this version would not have written is refused as a
+ * whole. Throws `recovery-failed`.
  */
 export function parseJournal(journal: Buffer, path: string): JournalEntry {
   // What is not UTF-8 becomes another text, whose checksum is another one.
   const end = lastLineEnd(journal);
   const [first = "", ...lines] = journal.toString("utf8", 0, end).split("\n");
-  // A whole line with another end was not cut off: the mark in it counts, and its end was changed.
-  if (parseCheckedLine(journal.toString("utf8", end).slice(0, -1)) !== undefined)
-    damaged(path, lines.length + 1);
   const head = parseHead(first, path);
   const count = head.plan.before.length + head.plan.after.length;
   const marks = {
@@ -23,10 +21,15 @@ export function parseJournal(journal: Buffer, path: string): JournalEntry {
     finished: new Set<number>(),
     made: [] as Identified[],
   };
-  for (const [index, line] of lines.slice(0, -1).entries())
-    addMark(marks, parseCheckedLine(line) ?? damaged(path, index + 2), count, () =>
-      damaged(path, index + 2),
-    );
+  let before = checksumOfLine(first);
+  for (const [index, line] of lines.slice(0, -1).entries()) {
+    const refuse = () => damaged(path, index + 2);
+    addMark(marks, parseCheckedLine(line, before) ?? refuse(), count, refuse);
+    before = checksumOfLine(line);
+  }
+  // A whole line with another end was not cut off: the mark in it counts, and its end was changed.
+  const rest = journal.toString("utf8", end).slice(0, -1);
+  if (parseCheckedLine(rest, before) !== undefined) damaged(path, lines.length + 1);
   return { ...head, ...marks };
 }
 
@@ -84,7 +87,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 const SET_ASIDE = "Bring the file back as it was.";
 
 function damaged(path: string, line: number): never {
-  throw unreadable(path, `its line ${line} is damaged`, SET_ASIDE);
+  throw unreadable(path, `its line ${line} is damaged, or one before it is missing`, SET_ASIDE);
 }
 
 function unreadable(path: string, reason: string, hint: string): DomsnapError {

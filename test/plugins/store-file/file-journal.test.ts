@@ -8,7 +8,6 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 
 import { expect } from "chai";
 
@@ -22,6 +21,7 @@ import {
   SAMPLE_UUID,
   samplePlan,
 } from "../../../src/testing/index.js";
+import { checkedLines, textsOf } from "../../support/checked-lines.js";
 import { makeFolder } from "../support/state-folder.js";
 
 describeJournal("FileJournal", async () => {
@@ -36,8 +36,12 @@ const beginning = (plan = samplePlan()): JournalBeginning => ({
   found: [{ place: "/images/a", identity: "1@2" }],
 });
 
-/** A line with the checksum that belongs to it. */
-const lineOf = (text: string) => `${crc32(text).toString(16).padStart(8, "0")} ${text}\n`;
+const lineOf = (text: string) => checkedLines([text]);
+/** What the lines of a file say. */
+const textsIn = (file: string) => textsOf(readFileSync(file, "utf8"));
+/** A line with the checksum that belongs to it behind those of a file. */
+const nextLine = (file: string, text: string) =>
+  checkedLines([...textsIn(file), text]).slice(readFileSync(file, "utf8").length);
 
 describe("FileJournal", () => {
   let file: string;
@@ -58,9 +62,9 @@ describe("FileJournal", () => {
     await journal.made(SAMPLE_UUID, "/images/a.s", "3@4");
     await journal.finished(SAMPLE_UUID, 0);
     const lines = readFileSync(file, "utf8").split("\n");
-    expect(lines[0]).to.match(/^[0-9a-f]{8} \{"domsnapJournal":2,"writer":"domsnap \d+\.\d+\.\d+/);
+    expect(lines[0]).to.match(/^[0-9a-f]{8} \{"domsnapJournal":3,"writer":"domsnap \d+\.\d+\.\d+/);
     expect(lines[0]).to.contain(`"domsnap ${VERSION}"`);
-    for (const line of lines.slice(0, -1)) expect(`${line}\n`).to.equal(lineOf(line.slice(9)));
+    expect(lines.join("\n")).to.equal(checkedLines(textsIn(file)));
     expect(lines.slice(1).map((line) => line.slice(9))).to.deep.equal([
       "started 0",
       'made {"place":"/images/a.s","identity":"3@4"}',
@@ -84,7 +88,8 @@ describe("FileJournal", () => {
       await journal.finished(SAMPLE_UUID, 1);
       expect((await journal.read(SAMPLE_UUID))?.finished).to.deep.equal(new Set([1]));
       truncateSync(file, whole);
-      appendFileSync(file, lineOf("finished 12").slice(0, Math.max(0, size - whole - 1)));
+      const next = nextLine(file, "finished 12");
+      appendFileSync(file, next.slice(0, Math.max(0, size - whole - 1)));
     }
   });
 
@@ -104,7 +109,7 @@ describe("FileJournal", () => {
 
   it("does not begin with half a plan", async () => {
     mkdirSync(join(file, ".."));
-    writeFileSync(`${file}.new`, lineOf('{"domsnapJournal":2,"own').trimEnd());
+    writeFileSync(`${file}.new`, lineOf('{"domsnapJournal":3,"own').trimEnd());
     expect(await journal.read(SAMPLE_UUID)).to.equal(undefined);
     await journal.begin(beginning());
     expect((await journal.read(SAMPLE_UUID))?.plan).to.deep.equal(samplePlan());
@@ -112,12 +117,12 @@ describe("FileJournal", () => {
 
   const unusable: Record<string, string> = {
     "no version": lineOf('{"owner":{},"plan":{"before":[],"after":[]}}'),
-    "no plan": lineOf('{"domsnapJournal":2,"owner":{}}'),
-    "no line end": lineOf('{"domsnapJournal":2').trimEnd(),
+    "no plan": lineOf('{"domsnapJournal":3,"owner":{}}'),
+    "no line end": lineOf('{"domsnapJournal":3').trimEnd(),
     "no JSON": "hello\n",
     "no JSON behind a checksum": lineOf("hello"),
     "no object": lineOf("null"),
-    "no checksum": '{"domsnapJournal":2,"owner":{},"plan":{"before":[],"after":[]}}\n',
+    "no checksum": '{"domsnapJournal":3,"owner":{},"plan":{"before":[],"after":[]}}\n',
     nothing: "",
   };
   for (const [kind, content] of Object.entries(unusable))
@@ -134,14 +139,19 @@ describe("FileJournal", () => {
   for (const [version, content, told] of [
     [1, '{"domsnapJournal":1,"owner":{},"plan":{"operations":[],"commitAt":0}}\n', "version 1"],
     [
-      3,
-      lineOf('{"domsnapJournal":3,"writer":"domsnap 7.8.9","plan":{}}'),
-      "version 3 (written by domsnap 7.8.9)",
+      2,
+      lineOf('{"domsnapJournal":2,"writer":"domsnap 0.1.0","plan":{}}'),
+      "version 2 (written by domsnap 0.1.0)",
     ],
     [
       4,
-      '{"domsnapJournal":4,"writer":"domsnap 8.0.0","checksumsAre":"elsewhere"}\n',
-      "version 4 (written by domsnap 8.0.0)",
+      lineOf('{"domsnapJournal":4,"writer":"domsnap 7.8.9","plan":{}}'),
+      "version 4 (written by domsnap 7.8.9)",
+    ],
+    [
+      5,
+      '{"domsnapJournal":5,"writer":"domsnap 8.0.0","checksumsAre":"elsewhere"}\n',
+      "version 5 (written by domsnap 8.0.0)",
     ],
   ] as const)
     it(`refuses a journal of version ${version}, and says whose it is`, async () => {
@@ -150,7 +160,7 @@ describe("FileJournal", () => {
       const error = await expectError(journal.read(SAMPLE_UUID), "recovery-failed");
       expect(error.effect).to.equal("partial");
       expect(error.detail).to.equal(
-        `the journal '${file}' cannot be used: its format is ${told}, and this domsnap knows 2`,
+        `the journal '${file}' cannot be used: its format is ${told}, and this domsnap knows 3`,
       );
       expect(error.hint).to.contain("the version of domsnap that was interrupted");
       expect(readFileSync(file, "utf8")).to.equal(content);
@@ -182,13 +192,46 @@ describe("FileJournal", () => {
   ])
     it(`refuses the mark '${mark}' of a plan of three operations`, async () => {
       await journal.begin(beginning());
-      appendFileSync(file, lineOf(mark));
+      appendFileSync(file, nextLine(file, mark));
       await journal.finished(SAMPLE_UUID, 2);
       const error = await expectError(journal.read(SAMPLE_UUID), "recovery-failed");
       expect(error.effect).to.equal("partial");
-      expect(error.detail).to.equal(`the journal '${file}' cannot be used: its line 2 is damaged`);
+      expect(error.detail).to.equal(
+        `the journal '${file}' cannot be used: its line 2 is damaged, or one before it is missing`,
+      );
       expect(error.hint).to.contain("--abandon");
     });
+
+  it("refuses lines that are missing, doubled or in another order", async () => {
+    await journal.begin(beginning());
+    await journal.started(SAMPLE_UUID, 0);
+    await journal.made(SAMPLE_UUID, "/images/a.s", "3@4");
+    await journal.finished(SAMPLE_UUID, 0);
+    await journal.started(SAMPLE_UUID, 1);
+    const lines = readFileSync(file, "utf8").split(/(?<=\n)/);
+    const expectRefused = async (wrong: readonly string[], line: number) => {
+      writeFileSync(file, wrong.join(""));
+      const told = new RegExp(`its line ${line} is damaged, or one before it is missing$`);
+      await expectError(journal.read(SAMPLE_UUID), "recovery-failed", told);
+    };
+    for (let at = 0; at < lines.length - 1; at++) {
+      await expectRefused(lines.toSpliced(at, 1), at + 1);
+      await expectRefused(lines.toSpliced(at, 0, lines[at] ?? ""), at + 2);
+      await expectRefused(lines.toSpliced(at, 2, lines[at + 1] ?? "", lines[at] ?? ""), at + 1);
+    }
+    writeFileSync(file, lines.join(""));
+    expect((await journal.read(SAMPLE_UUID))?.started).to.deep.equal(new Set([0, 1]));
+  });
+
+  it("goes on from a first line that is longer than what is read at once", async () => {
+    const warnings = ["x".repeat(300_000)];
+    await journal.begin(beginning({ ...samplePlan(), warnings }));
+    await journal.started(SAMPLE_UUID, 0);
+    await journal.finished(SAMPLE_UUID, 0);
+    const entry = await journal.read(SAMPLE_UUID);
+    expect(entry?.plan.warnings).to.deep.equal(warnings);
+    expect(entry?.finished).to.deep.equal(new Set([0]));
+  });
 
   describe("of one bit that flipped", () => {
     /** Few bytes, and each kind of line. */
@@ -207,7 +250,7 @@ describe("FileJournal", () => {
       const error = await expectError(journal.read(SAMPLE_UUID), "recovery-failed");
       const line = whole.subarray(0, at).filter((byte) => byte === "\n".charCodeAt(0)).length + 1;
       expect(error.detail, `bit ${bit} of byte ${at}`).to.equal(
-        `the journal '${file}' cannot be used: its line ${line} is damaged`,
+        `the journal '${file}' cannot be used: its line ${line} is damaged, or one before it is missing`,
       );
       expect(error.effect).to.equal("partial");
       expect(error.hint).to.contain("--abandon");
@@ -239,10 +282,10 @@ describe("FileJournal", () => {
     const rewritten = async (change: (head: Json, plan: Json) => void) => {
       await journal.begin(beginning());
       await journal.started(SAMPLE_UUID, 0);
-      const [first = "", ...marks] = readFileSync(file, "utf8").split("\n");
-      const head = JSON.parse(first.slice(9)) as Json;
+      const [first = "", ...marks] = textsIn(file);
+      const head = JSON.parse(first) as Json;
       change(head, head["plan"] as Json);
-      writeFileSync(file, lineOf(JSON.stringify(head)) + marks.join("\n"));
+      writeFileSync(file, checkedLines([JSON.stringify(head), ...marks]));
     };
     const firstOf = (half: unknown) => {
       const [first = {}] = half as Json[];

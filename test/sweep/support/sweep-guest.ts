@@ -22,8 +22,8 @@ import type {
 } from "../../../src/core/model/index.js";
 import type { SnapshotService } from "../../../src/core/operations/snapshot-service.js";
 import { FINDINGS, type Finding } from "../../../src/core/rules/index.js";
-import { formatCheckedLine, parseCheckedLine } from "../../../src/formats/own-files.js";
 import { identityOf } from "../../../src/host/file-identity.js";
+import { checkedLines, textsOf } from "../../support/checked-lines.js";
 import { imagesOfFormat, type DiskKind } from "./disk-kinds.js";
 import { program, programEnvironment, ProgramServer, type Run } from "./program-server.js";
 
@@ -97,14 +97,14 @@ export class SweepGuest {
     copyTree(this.#saved, this.folder);
     if (!this.hasJournal()) return;
     const now = this.#identify();
-    const lines = readFileSync(this.#journal, "utf8").split("\n").slice(0, -1);
-    const renewed = lines.map((line) => {
-      let text = parseCheckedLine(line) ?? line;
-      for (const [path, identity] of this.#identities)
-        text = text.replaceAll(`"${identity}"`, `"${now.get(path) ?? identity}"`);
-      return formatCheckedLine(text);
-    });
-    writeFileSync(this.#journal, renewed.join(""));
+    const renewed = textsOf(readFileSync(this.#journal, "utf8")).map((text) =>
+      [...this.#identities].reduce(
+        (told, [path, identity]) =>
+          told.replaceAll(`"${identity}"`, `"${now.get(path) ?? identity}"`),
+        text,
+      ),
+    );
+    writeFileSync(this.#journal, checkedLines(renewed));
   }
 
   /** Every file by what tells it from all others; see src/host/file-identity.ts. */

@@ -20,7 +20,8 @@ export interface ExecutionEnvironment {
  * A plan with an operation that nobody can carry out is refused before anything is written. Each
  * operation is written into the journal before it begins. The mark of the first operation after the
  * commit point decides: whoever finds the journal without it undoes, with it carries on. A failure
- * is handled by the same rule, so a crash and an error end alike.
+ * is handled by the same rule, so a crash and an error end alike. Where there is no such operation
+ * the mark has the number that it would have.
  *
  * An operation that commits itself is marked right before its first change that cannot be taken back,
  * so that a merge that never wrote a byte is given up.
@@ -96,6 +97,7 @@ export class Execution {
         await this.#fail(index, asDomsnapError(thrown, "operation-failed"));
       }
     }
+    if (this.#commitAt === this.#operations.length) await this.#markCommit();
     try {
       await journal.end(uuid);
     } catch (thrown) {
@@ -133,6 +135,15 @@ export class Execution {
     if (!this.#commitsItself(index) || this.#begun.has(index)) return;
     throwIfCancelled(this.environment.signal);
     await this.#begin(index);
+  }
+
+  /** Of a plan without a second half, whose commit no operation marks. */
+  async #markCommit(): Promise<void> {
+    try {
+      await this.#begin(this.#commitAt);
+    } catch (thrown) {
+      await this.#giveUp(asDomsnapError(thrown), this.#commitAt - 1);
+    }
   }
 
   /** The last moment at which everything can be taken back. */

@@ -17,7 +17,10 @@ export interface JournalBeginning {
 export interface JournalEntry extends JournalBeginning {
   /** What the plan has made so far, oldest first. */
   readonly made: readonly Identified[];
-  /** Indices of operations that were begun; those not finished may have happened in part. */
+  /**
+   * Indices of operations that were begun; those not finished may have happened in part. Of a plan
+   * without a second half the one behind the last, once it is done.
+   */
   readonly started: ReadonlySet<number>;
   readonly finished: ReadonlySet<number>;
   readonly owner: { readonly pid: number; readonly host: string; readonly sinceMs: number };

@@ -1,4 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
+import type { Plan } from "../../core/model/index.js";
 import type { Identified, JournalEntry } from "../../core/ports/index.js";
 import { checksumOfLine, otherVersion, parseCheckedLine } from "../../formats/own-files.js";
 import { decoder, JOURNAL_VERSION, lastLineEnd, type JournalHead } from "./journal-format.js";
@@ -15,7 +16,6 @@ export function parseJournal(journal: Buffer, path: string): JournalEntry {
   const end = lastLineEnd(journal);
   const [first = "", ...lines] = journal.toString("utf8", 0, end).split("\n");
   const head = parseHead(first, path);
-  const count = head.plan.before.length + head.plan.after.length;
   const marks = {
     started: new Set<number>(),
     finished: new Set<number>(),
@@ -24,7 +24,7 @@ export function parseJournal(journal: Buffer, path: string): JournalEntry {
   let before = checksumOfLine(first);
   for (const [index, line] of lines.slice(0, -1).entries()) {
     const refuse = () => damaged(path, index + 2);
-    addMark(marks, parseCheckedLine(line, before) ?? refuse(), count, refuse);
+    addMark(marks, parseCheckedLine(line, before) ?? refuse(), head.plan, refuse);
     before = checksumOfLine(line);
   }
   // A whole line with another end was not cut off: the mark in it counts, and its end was changed.
@@ -36,7 +36,7 @@ export function parseJournal(journal: Buffer, path: string): JournalEntry {
 function addMark(
   marks: { started: Set<number>; finished: Set<number>; made: Identified[] },
   text: string,
-  count: number,
+  plan: Plan,
   refuse: () => never,
 ): void {
   const [, word, rest = ""] = /^(started|finished|made) (.*)$/s.exec(text) ?? [];
@@ -47,8 +47,18 @@ function addMark(
     return;
   }
   if ((word !== "started" && word !== "finished") || !/^\d+$/.test(rest)) return refuse();
-  if (Number(rest) >= count) return refuse();
-  marks[word].add(Number(rest));
+  const index = Number(rest);
+  if (
+    index >= plan.before.length + plan.after.length &&
+    !(word === "started" && isCommit(index, plan))
+  )
+    return refuse();
+  marks[word].add(index);
+}
+
+/** The mark of the commit of a plan without a second half. */
+function isCommit(index: number, { before, after }: Plan): boolean {
+  return after.length === 0 && index === before.length;
 }
 
 function parseHead(line: string, path: string): JournalHead {

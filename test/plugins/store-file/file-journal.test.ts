@@ -233,6 +233,20 @@ describe("FileJournal", () => {
     expect(entry?.finished).to.deep.equal(new Set([0]));
   });
 
+  it("takes the commit of a plan without a second half for a mark, and nothing else", async () => {
+    const [first] = samplePlan().before;
+    const plan: Plan = { ...samplePlan(), before: first ? [first] : [], after: [] };
+    await journal.begin(beginning(plan));
+    await journal.started(SAMPLE_UUID, 1);
+    expect((await journal.read(SAMPLE_UUID))?.started).to.deep.equal(new Set([1]));
+    await journal.finished(SAMPLE_UUID, 1);
+    await expectError(journal.read(SAMPLE_UUID), "recovery-failed", /its line 3 is damaged/);
+    await journal.end(SAMPLE_UUID);
+    await journal.begin(beginning(plan));
+    await journal.started(SAMPLE_UUID, 2);
+    await expectError(journal.read(SAMPLE_UUID), "recovery-failed", /its line 2 is damaged/);
+  });
+
   describe("of one bit that flipped", () => {
     /** Few bytes, and each kind of line. */
     const small: Plan = {

@@ -3,6 +3,7 @@ export * from "./disk-backend-contract.js";
 export * from "./domain-lock-contract.js";
 export * from "./expect-error.js";
 export * from "./export-format-contract.js";
+export * from "./image-inspector-contract.js";
 export * from "./import-source-contract.js";
 export * from "./journal-contract.js";
 export * from "./samples.js";

@@ -8,6 +8,8 @@ export type Names = [
   api.DiskBackendFactory,
   api.DiskBackendFixture,
   api.DiskForm,
+  api.ImageInspectorContract,
+  api.ImageInspectorUnderTest,
   api.ImportSourceContract,
   api.ImportSourceUnderTest,
   api.JournalUnderTest,
@@ -29,6 +31,10 @@ same<typeof api.describeDomainLock, (name: string, open: () => Promise<api.LockU
 same<typeof api.describeExportFormat, (name: string, open: () => plugin.ExportFormat) => void>(
   true,
 );
+same<
+  typeof api.describeImageInspector,
+  (name: string, contract: api.ImageInspectorContract) => void
+>(true);
 same<typeof api.describeImportSource, (name: string, contract: api.ImportSourceContract) => void>(
   true,
 );
@@ -109,6 +115,15 @@ same<
     readonly domain?: plugin.Domain;
     readonly damaged?: string;
     readonly gone?: string;
+  }
+>(true);
+same<
+  api.ImageInspectorContract,
+  {
+    readonly formats: readonly plugin.ImageFormat[];
+    readonly overlayFormats: readonly plugin.ImageFormat[];
+    readonly snapshotFormats: readonly plugin.ImageFormat[];
+    readonly open: () => api.ImageInspectorUnderTest;
   }
 >(true);
 same<

@@ -1,14 +1,7 @@
 import { DomsnapError } from "../core/errors/index.js";
 import type { Operation } from "../core/model/index.js";
-import type { OperationContext, Settled } from "../core/ports/index.js";
+import type { AnyWork, OperationContext, Settled } from "../core/ports/index.js";
 import type { TestEvidence } from "./test-evidence.js";
-
-interface AnyWork {
-  precheck?(operation: Operation, context: OperationContext): Promise<void>;
-  run(operation: Operation, context: OperationContext): Promise<void>;
-  settle(operation: Operation, context: OperationContext): Promise<Settled>;
-  undo?(operation: Operation, context: OperationContext): Promise<void>;
-}
 
 /** What carries out an operation of any kind by a table, as the executor of plans does. */
 export interface TableRunner {

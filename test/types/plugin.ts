@@ -5,6 +5,7 @@ import { has, same } from "./support/same.js";
 
 /** The types of `domsnap/plugin`. All have to be there. */
 export type Names = [
+  api.AnyWork,
   api.BackendId,
   api.BackendProfile,
   api.CallRules<"live">,

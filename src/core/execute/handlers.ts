@@ -1,6 +1,7 @@
 import { DomsnapError } from "../errors/index.js";
 import type { BackendId, Operation, UndoableOperation } from "../model/operation.js";
 import type {
+  AnyWork,
   DiskOperations,
   DomainOperations,
   OperationContext,
@@ -25,15 +26,6 @@ export interface BoundWork {
   settle(context: OperationContext): Promise<Settled>;
   /** Does nothing for what only lets a guest go on. */
   undo(context: OperationContext): Promise<void>;
-}
-
-/** As the tables have it, without the operation's type: `bindWork` is the place where they meet. */
-interface AnyWork {
-  readonly commits?: true;
-  precheck?(operation: Operation, context: OperationContext): Promise<void>;
-  run(operation: Operation, context: OperationContext): Promise<void>;
-  settle(operation: Operation, context: OperationContext): Promise<Settled>;
-  undo?(operation: Operation, context: OperationContext): Promise<void>;
 }
 
 /**

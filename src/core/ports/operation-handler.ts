@@ -84,6 +84,12 @@ export interface UndoableWork<Op extends Operation> extends OperationWork<Op> {
 }
 
 /**
+ * The work on some kind, without its operation's type: what whoever carries out plans finds in a
+ * table under the kind of an operation.
+ */
+export type AnyWork = OperationWork<Operation> & Partial<Pick<UndoableWork<Operation>, "undo">>;
+
+/**
  * Who carries out which kinds. A plan with a kind that is missing is refused before anything begins.
  */
 export type OperationTable<Kind extends OperationKind> = {

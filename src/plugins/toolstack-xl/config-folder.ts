@@ -5,7 +5,7 @@ import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainDefinition } from "../../core/model/index.js";
 import { canonicalUuid } from "../../xml/index.js";
 import { probeFile } from "../../host/probe-file.js";
-import { replaceFile } from "../../host/replace-file.js";
+import { changeFile } from "../../host/replace-file.js";
 import { systemError } from "../../host/system-error.js";
 import { domainDisksOf } from "./disk-servers.js";
 import { defineGuest } from "./domain-xml.js";
@@ -74,7 +74,8 @@ export class ConfigFolder {
 
   /**
    * Writes the disks of a definition into the file of its domain; all else in the file stays.
-   * Idempotent. Throws `no-domain`, and `config-unsupported` for a definition with other disks.
+   * Idempotent. Throws `no-domain`, `config-unsupported` for a definition with other disks, and
+   * `operation-failed` when somebody changes the file meanwhile.
    */
   async write(definition: DomainDefinition): Promise<void> {
     const { path } = this.require(definition);
@@ -84,8 +85,7 @@ export class ConfigFolder {
       if (!disk) throw unsupported(`it has no disk '${vdev}'`);
       return { path: disk.source?.path, format: disk.format };
     });
-    const real = realpathSync(path);
-    await replaceFile(real, changed, `${real}.domsnap-new`);
+    await changeFile(realpathSync(path), text, changed);
   }
 
   /** Whether the domain's file names the images of this definition. */

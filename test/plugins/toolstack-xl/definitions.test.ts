@@ -1,8 +1,10 @@
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 
 import { expect } from "chai";
 
-import { RANK } from "../../../src/core/model/index.js";
+import { RANK, temporaryName } from "../../../src/core/model/index.js";
+import { changeFile } from "../../../src/host/replace-file.js";
 import { BlktapBackend } from "../../../src/plugins/blktap/index.js";
 import { ConfigFolder, definitionOfFile } from "../../../src/plugins/toolstack-xl/config-folder.js";
 import { domainDisksOf } from "../../../src/plugins/toolstack-xl/disk-servers.js";
@@ -129,6 +131,32 @@ disk = [
     expect(statSync(folder.file("one.cfg")).mode & 0o777).to.equal(0o640);
     await files().write(before);
     expect(readFileSync(folder.file("one.cfg"), "utf8")).to.equal(text);
+  });
+
+  it("replaces nothing but the file itself, which somebody may be editing", async () => {
+    const text = write("one", UUID);
+    const cfg = folder.file("one.cfg");
+    const before = definitionOfFile(files().require({ name: "one", uuid: UUID }), UUID);
+    const after = relocateDisks(before, [
+      { target: "xvda", type: "file", source: { path: "/images/b" }, format: "qcow2" },
+    ]);
+    const strangers = [`${cfg}.domsnap-new`, temporaryName(cfg, "tmp", "0123456789ab")];
+    for (const path of strangers) writeFileSync(path, "somebody's");
+    const unfinished = temporaryName(cfg, "tmp", "ba9876543210");
+    writeFileSync(unfinished, text.slice(0, 20));
+    await files().write(after);
+    expect(files().holds(after)).to.equal(true);
+    for (const path of strangers) expect(readFileSync(path, "utf8")).to.equal("somebody's");
+    expect(existsSync(unfinished)).to.equal(false);
+
+    writeFileSync(cfg, text);
+    const edited = `${text}# mine\n`;
+    const changing = changeFile(cfg, text, "ours");
+    writeFileSync(cfg, edited);
+    await expectError(changing, "operation-failed", /changed by somebody else/);
+    expect(readFileSync(cfg, "utf8")).to.equal(edited);
+    const left = readdirSync(folder.path).filter((name) => name.startsWith("one.cfg."));
+    expect(left.sort()).to.deep.equal(strangers.map((path) => basename(path)).sort());
   });
 
   it("knows tapdisk's disks in both ways of telling them, and keeps the way", async () => {

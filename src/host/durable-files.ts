@@ -85,21 +85,59 @@ export async function renameDurably(from: string, to: string): Promise<void> {
  * Throws `system-error` (`File exists`), in which case `from` keeps its name.
  */
 export async function publishDurably(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to);
-  } catch (error) {
-    // Over a network a call can be carried out and still be answered with a failure.
-    const isDone = await isSameFile(from, to);
-    const hasHardLinks = !NO_HARD_LINKS.has(errnoOf(error) ?? "");
-    if (!isDone && (hasHardLinks || !(await isVacant(to))))
-      throw systemError(error, `cannot create file '${to}'`);
-    if (!isDone) return renameDurably(from, to);
-  }
+  if ((await giveName(from, to)) === "renamed") return syncFolder(dirname(to));
   try {
     await unlinkDurably(from);
   } catch (error) {
     await unlinkDurably(to);
     throw error;
+  }
+}
+
+/** A file that is complete, and the name in the same folder that it is to have. */
+export interface Publication {
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * Gives many files their final names as `publishDurably` does, and flushes each folder only once.
+ * When it throws, some of them have theirs; the others keep what they had.
+ */
+export async function publishAllDurably(files: readonly Publication[]): Promise<void> {
+  for (const { from, to } of files) await giveName(from, to);
+  const folders = new Set(files.map(({ to }) => dirname(to)));
+  for (const folder of folders) await syncFolder(folder);
+  for (const { from } of files) await unlinkOne(from);
+  for (const folder of folders) await syncFolder(folder);
+}
+
+/** Durable once its folder is flushed. */
+async function unlinkOne(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (!NOT_THERE.has(errnoOf(error) ?? ""))
+      throw systemError(error, `cannot unlink file '${path}'`);
+  }
+}
+
+/** Replaces nothing. A file with both names has to lose the first one. */
+async function giveName(from: string, to: string): Promise<"linked" | "renamed"> {
+  try {
+    await link(from, to);
+    return "linked";
+  } catch (error) {
+    // Over a network a call can be carried out and still be answered with a failure.
+    if (await isSameFile(from, to)) return "linked";
+    if (!NO_HARD_LINKS.has(errnoOf(error) ?? "") || !(await isVacant(to)))
+      throw systemError(error, `cannot create file '${to}'`);
+  }
+  try {
+    await rename(from, to);
+    return "renamed";
+  } catch (error) {
+    throw systemError(error, `cannot rename file '${from}' as '${to}'`);
   }
 }
 

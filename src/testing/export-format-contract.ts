@@ -91,6 +91,18 @@ export function describeExportFormat(name: string, open: () => ExportFormat): vo
       expect(await photographFolder(scratch)).to.deep.equal(before);
     });
 
+    it("leaves alone what others have beside its files, whatever it is called", async () => {
+      const { files } = await write();
+      for (const file of files) await rm(file);
+      const strangers = files.flatMap((file) =>
+        [".new", ".tmp", ".partial", ".part", "~", ".bak"].map((suffix) => file + suffix),
+      );
+      for (const path of strangers) await writeFile(path, "somebody's");
+      expect((await write()).files).to.deep.equal(files);
+      for (const path of strangers)
+        expect(await readFile(path, "utf8"), path).to.equal("somebody's");
+    });
+
     it("leaves the images where they are", async () => {
       await write();
       for (const path of imagesOf(scratch)) await access(path);

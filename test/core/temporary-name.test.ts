@@ -1,7 +1,6 @@
 import { expect } from "chai";
 
-import { isTemporaryName, temporaryName } from "../../src/core/model/index.js";
-import { newToken } from "../../src/core/execute/plan-evidence.js";
+import { isTemporaryName, newToken, temporaryName } from "../../src/core/model/index.js";
 
 describe("names of incomplete files", () => {
   it("are told by the token at their end", () => {

@@ -3,15 +3,21 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  mkdirSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import type { DomsnapError } from "../../src/core/errors/index.js";
+import type { ProgressEvent } from "../../src/core/execute/progress-event.js";
+import { isTemporaryName, temporaryName } from "../../src/core/model/index.js";
+import { formatReceipt, parseReceipt } from "../../src/plugins/bundle/receipt.js";
 import { expectError } from "../../src/testing/expect-error.js";
 import { resealed } from "../plugins/bundle/support/reseal.js";
 import {
@@ -124,7 +130,7 @@ describe("bundles", () => {
     expect(readFileSync(path, "utf8")).to.equal(other);
   });
 
-  it("copy an image again whose receipt is damaged", async () => {
+  it("do not replace an image whose receipt is damaged", async () => {
     await exportBundle();
     const [name = ""] = imageNames();
     const copy = join(bundle(), "images", name);
@@ -132,18 +138,127 @@ describe("bundles", () => {
     rmSync(join(bundle(), "manifest.json"));
     const receipt = readFileSync(`${copy}.copied`);
     writeFileSync(`${copy}.copied`, receipt.fill(0xff, 40, 41));
+    const error = await expectError(exportBundle(), "image-conflict", /nobody knows whose/);
+    expect(error.hint).to.contain(`Remove '${copy}.copied' and '${copy}'`);
+    expect(statSync(copy).ino).to.equal(ino);
+    rmSync(`${copy}.copied`);
+    rmSync(copy);
     await exportBundle();
-    expect(statSync(copy).ino).not.to.equal(ino);
+    expect(existsSync(join(bundle(), "manifest.json"))).to.equal(true);
+  });
+
+  describe("that are not whole", () => {
+    const copyOf = (image: string) =>
+      join(bundle(), "images", imageNames().find((name) => name.endsWith(image)) ?? "");
+    const [MINE, THEIRS] = ["mine", "somebody's"];
+    const keeps = async (path: string, work: () => Promise<unknown>) => {
+      writeFileSync(path, THEIRS);
+      const { ino } = statSync(path);
+      await work();
+      expect(readFileSync(path, "utf8"), path).to.equal(THEIRS);
+      expect(statSync(path).ino, path).to.equal(ino);
+    };
+
+    it("replace nothing that no receipt tells of, be it as large as the copy", async () => {
+      await exportBundle();
+      const copy = copyOf("vda.outside");
+      rmSync(join(bundle(), "manifest.json"));
+      const { size } = statSync(copy);
+      for (const lengthBytes of [MINE.length, size]) {
+        rmSync(copy);
+        writeFileSync(copy, Buffer.alloc(lengthBytes, MINE));
+        const { ino } = statSync(copy);
+        const error = await expectError(exportBundle(), "image-conflict", /no export has made it/);
+        expect(error.message).to.contain(copy);
+        expect(statSync(copy)).to.include({ ino, size: lengthBytes });
+        expect(existsSync(join(bundle(), "manifest.json"))).to.equal(false);
+      }
+    });
+
+    it("do not touch a stranger's receipt", async () => {
+      await exportBundle();
+      const receipt = `${copyOf("vda.outside")}.copied`;
+      rmSync(bundle(), { recursive: true });
+      mkdirSync(dirname(receipt), { recursive: true });
+      await keeps(receipt, () => expectError(exportBundle(), "image-conflict"));
+    });
+
+    it("leave everything that has a name like those of unfinished files", async () => {
+      await exportBundle();
+      const copy = copyOf("vda.outside");
+      const strangers = [
+        `${copy}.partial`,
+        `${copy}.domsnap-partial-0123456789ab`,
+        `${copy}.copied.new`,
+        `${copy}.copied.domsnap-tmp-0123456789ab`,
+        join(bundle(), "manifest.json.new"),
+        join(bundle(), "manifest.json.domsnap-tmp-0123456789ab"),
+      ];
+      for (const name of ["manifest.json", "domain.xml"]) rmSync(join(bundle(), name));
+      rmSync(`${copy}.copied`);
+      rmSync(copy);
+      for (const path of strangers) writeFileSync(path, THEIRS);
+      await exportBundle();
+      for (const path of strangers) expect(readFileSync(path, "utf8"), path).to.equal(THEIRS);
+    });
+
+    it("do not replace what takes the name of a copy while it is made", async () => {
+      await exportBundle();
+      const copy = copyOf("vda.outside");
+      rmSync(bundle(), { recursive: true });
+      let taken = false;
+      const onProgress = ({ type }: ProgressEvent) => {
+        if (type !== "export-progress" || taken) return;
+        taken = true;
+        writeFileSync(copy, THEIRS);
+      };
+      const service = await here.service();
+      const request = { format: "bundle", folder: bundle(), images: true };
+      const failed = service.export(UUID, request, { onProgress });
+      await expectError(failed, "system-error", /File exists/);
+      expect(readFileSync(copy, "utf8")).to.equal(THEIRS);
+      expect(readdirSync(join(bundle(), "images")).filter(isTemporaryName)).to.deep.equal([]);
+      rmSync(copy);
+      await exportBundle();
+      expect(existsSync(join(bundle(), "manifest.json"))).to.equal(true);
+    });
+
+    it("give a copy its name that was complete when the export died, and remove others", async () => {
+      await exportBundle();
+      const copy = copyOf("vda.outside");
+      const receipt = parseReceipt(readFileSync(`${copy}.copied`, "utf8"));
+      if (!receipt) throw new Error("there is no receipt");
+      const partial = temporaryName(copy, "partial", receipt.token);
+      rmSync(join(bundle(), "manifest.json"));
+      renameSync(copy, partial);
+      const { ino } = statSync(partial);
+      await exportBundle();
+      expect(statSync(copy).ino).to.equal(ino);
+
+      rmSync(join(bundle(), "manifest.json"));
+      renameSync(copy, partial);
+      const { copied: _all, ...begun } = receipt;
+      writeFileSync(`${copy}.copied`, formatReceipt(begun));
+      const empty = temporaryName(copy, "partial", "00112233aabb");
+      writeFileSync(empty, "");
+      await exportBundle();
+      expect(existsSync(partial)).to.equal(false);
+      expect(existsSync(empty)).to.equal(false);
+      expect(parseReceipt(readFileSync(`${copy}.copied`, "utf8"))?.token).not.to.equal(
+        receipt.token,
+      );
+    });
   });
 
   it("are exported again when an image has changed since", async () => {
     await exportBundle();
     const [name = ""] = imageNames().filter((file) => file.endsWith("outside"));
-    const before = statSync(join(bundle(), "images", name)).ino;
+    const receiptOf = () => readFileSync(join(bundle(), "images", `${name}.copied`), "utf8");
+    const before = parseReceipt(receiptOf())?.identity;
     fill(join(here.folder, "vda.outside"), 9);
     rmSync(join(bundle(), "manifest.json"));
     await exportBundle();
-    expect(statSync(join(bundle(), "images", name)).ino).not.to.equal(before);
+    expect(parseReceipt(receiptOf())?.identity).to.match(/\d/).and.not.to.equal(before);
   });
 
   it("are refused when an image, a document or the manifest is not what was exported", async () => {

@@ -1,9 +1,10 @@
 import { asDomsnapError, DomsnapError } from "../errors/index.js";
+import { newToken } from "../model/temporary-name.js";
 import type { Operation, OperationKind, Plan } from "../model/operation.js";
 import type { HostFiles, Journal, JournalEntry, OperationContext } from "../ports/index.js";
 import { assertNoStrangers, survey } from "./known-places.js";
 import { bindWork, type BoundWork, type Handlers } from "./handlers.js";
-import { newToken, PlanEvidence } from "./plan-evidence.js";
+import { PlanEvidence } from "./plan-evidence.js";
 import type { ProgressEvent } from "./progress-event.js";
 
 export interface ExecutionEnvironment {

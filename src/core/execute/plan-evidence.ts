@@ -44,10 +44,3 @@ export class PlanEvidence implements Evidence {
     this.#made.set(place, [...this.made(place), identity]);
   }
 }
-
-const TOKEN_DIGITS = 12;
-
-/** A token that no other plan has; see `Evidence.token`. */
-export function newToken(): string {
-  return crypto.randomUUID().replaceAll("-", "").slice(0, TOKEN_DIGITS);
-}

@@ -1,7 +1,14 @@
+const TOKEN_DIGITS = 12;
+
+/** A token that no other plan and no other export has; see `Evidence.token`. */
+export function newToken(): string {
+  return crypto.randomUUID().replaceAll("-", "").slice(0, TOKEN_DIGITS);
+}
+
 /**
  * What a file beside an image is called until it has its place: `PATH.domsnap-PURPOSE-TOKEN`, with
- * the token of the plan that makes it (see `Evidence`). Private to domsnap: nobody else uses such
- * names, and a name alone is no licence to remove what has it.
+ * the token of the plan or of the export that makes it (see `Evidence`). Private to domsnap: nobody
+ * else uses such names, and a name alone is no licence to remove what has it.
  */
 export function temporaryName(path: string, purpose: string, token: string): string {
   return `${path}.domsnap-${purpose}-${token}`;

@@ -1,4 +1,4 @@
-import { readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 
 import { expect } from "chai";
 
@@ -23,7 +23,12 @@ import {
 } from "./disk-backend-world.js";
 import { expectError } from "./expect-error.js";
 
-export type { DiskBackendFactory, DiskBackendFixture, DiskForm } from "./disk-backend-world.js";
+export type {
+  DiskBackendFactory,
+  DiskBackendFixture,
+  DiskForm,
+  StorageStranger,
+} from "./disk-backend-world.js";
 
 /**
  * The contract of a disk backend as mocha tests, run against real images by every backend of
@@ -43,7 +48,8 @@ export function describeDiskBackend(name: string, factory: DiskBackendFactory): 
         describeOffer(worldOfTest, form);
         describeCreate(worldOfTest);
         describeFailure(worldOfTest);
-        if (form.mode === "external") describeFiles(worldOfTest);
+        if (form.mode === "external") describeStrangers(worldOfTest);
+        if (form.mode === "external") describePlaces(worldOfTest, factory);
         describeRevert(worldOfTest);
         describeGivingUp(worldOfTest);
         describeInspection(worldOfTest, form);
@@ -192,23 +198,15 @@ function describeFailure(world: WorldOf): void {
   });
 }
 
-function describeFiles(world: WorldOf): void {
-  it("makes files that only their owner reads", async () => {
-    const { operation } = await world().planSnapshot(2);
-    await world().run(operation);
-    for (const step of operation.disks)
-      expect((await modeOf(fileOf(step).path)).toString(8)).to.equal("600");
-  });
-
+function describeStrangers(world: WorldOf): void {
   it("never removes a file that took the place of what it made", async () => {
     const { images, operation, step } = await world().planSnapshot(2);
     await world().run(operation);
     const place = fileOf(step(1)).path;
-    await rm(place, { force: true });
-    await writeFile(place, "somebody's");
+    await world().stranger.put(place, "somebody's");
     await world().undo(operation);
     await world().undoElsewhere(operation);
-    expect(await readFile(place, "utf8")).to.equal("somebody's");
+    expect(await world().stranger.read(place)).to.equal("somebody's");
     expect(await world().settle(operation)).to.equal("not-done");
     expect(await world().hashAll(images)).to.have.length(2);
   });
@@ -219,10 +217,9 @@ function describeFiles(world: WorldOf): void {
     const file = fileOf(step(0));
     const discard = { kind: "disks.discard", backend: world().backend.id, files: [file] } as const;
     await world().survey(discard);
-    await rm(file.path);
-    await writeFile(file.path, "somebody's");
+    await world().stranger.put(file.path, "somebody's");
     await world().run(discard);
-    expect(await readFile(file.path, "utf8")).to.equal("somebody's");
+    expect(await world().stranger.read(file.path)).to.equal("somebody's");
     expect(world().warnings.join()).to.include(file.path);
     expect(await world().settle(discard)).to.equal("done");
   });
@@ -230,12 +227,56 @@ function describeFiles(world: WorldOf): void {
   it("does not touch a file that stands in the way", async () => {
     const { images, operation, step } = await world().planSnapshot(2);
     const inTheWay = fileOf(step(1)).path;
-    await writeFile(inTheWay, "somebody's");
+    await world().stranger.put(inTheWay, "somebody's");
     const before = await world().photograph(images);
     await expectError(world().run(operation), "image-conflict");
     await world().undo(operation);
-    expect(await readFile(inTheWay, "utf8")).to.equal("somebody's");
+    expect(await world().stranger.read(inTheWay)).to.equal("somebody's");
     expect(await world().photograph(images)).to.deep.equal(before);
+  });
+}
+
+/** What depends on where the states are: in files, or in a storage. */
+function describePlaces(world: WorldOf, factory: DiskBackendFactory): void {
+  if (factory.hasStorage === true) describeStorage(world);
+  else describeFiles(world);
+}
+
+function describeStorage(world: WorldOf): void {
+  const storageOf = () => world().backend.storage ?? fail("it has no storage");
+
+  it("tells what is in its storage, what is free, and nothing of other places", async () => {
+    const { images, operation, step } = await world().planSnapshot(2);
+    const names = [fileOf(step(0)).path, fileOf(step(1)).path];
+    const others = [...images.map(({ path }) => path), "/", "relative", ""];
+    const find = async () => new Map(await storageOf().find([...names, ...others]));
+    const free = new Map(names.map((name) => [name, undefined]));
+    expect(await find()).to.deep.equal(free);
+    await world().run(operation);
+    const found = await find();
+    expect([...found.keys()].sort()).to.deep.equal([...names].sort());
+    const identities = names.map((name) => found.get(name)?.identity ?? fail(`no ${name}`));
+    expect(new Set(identities).size).to.equal(2);
+    await world().undo(operation);
+    expect(await find()).to.deep.equal(free);
+  });
+
+  it("gives each snapshot of an image its own name, whatever it is called", async () => {
+    const image = world().imageRef("it's a strange\n name");
+    const names = ["s1", "s2", "-s", "a/b", "..", "snapshot", "Größe", "x".repeat(400)];
+    const stored = names.map((name) => storageOf().nameFor(image, name));
+    expect(new Set(stored).size).to.equal(names.length);
+    expect(names.map((name) => storageOf().nameFor(image, name))).to.deep.equal(stored);
+    expect([...(await storageOf().find(stored)).keys()].sort()).to.deep.equal([...stored].sort());
+  });
+}
+
+function describeFiles(world: WorldOf): void {
+  it("makes files that only their owner reads", async () => {
+    const { operation } = await world().planSnapshot(2);
+    await world().run(operation);
+    for (const step of operation.disks)
+      expect((await modeOf(fileOf(step).path)).toString(8)).to.equal("600");
   });
 
   it("fills an empty file, and empties it again", async () => {
@@ -400,6 +441,10 @@ function expectRefusal(verdict: DiskVerdict, subject: string): void {
   if (verdict.possible) throw new Error("the disk was found possible");
   expect(verdict.reason).to.include(subject);
   expect(verdict.remedy).not.to.equal("");
+}
+
+function fail(reason: string): never {
+  throw new Error(reason);
 }
 
 async function failureOf(work: Promise<unknown>): Promise<unknown> {

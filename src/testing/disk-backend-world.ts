@@ -16,7 +16,14 @@ import type {
   RevertStep,
   SnapshotStep,
 } from "../core/model/index.js";
-import type { DiskBackend, DiskWish, OperationContext, Settled } from "../core/ports/index.js";
+import type {
+  DiskBackend,
+  DiskWish,
+  Identified,
+  OperationContext,
+  Settled,
+} from "../core/ports/index.js";
+import { identifyPlace } from "../host/file-identity.js";
 import { tableRunner, type TableRunner } from "./carry-out.js";
 import { SAMPLE_UUID } from "./samples.js";
 import { TestEvidence } from "./test-evidence.js";
@@ -41,13 +48,24 @@ export interface DiskBackendFixture {
   readImage(image: ImageRef): Promise<Buffer>;
   /** Fills the first 64 KiB with one byte, as a guest would. */
   writeImage(image: ImageRef, byte: number): Promise<void>;
+  /** For a backend with a `storage`: how somebody else works in it. */
+  readonly stranger?: StorageStranger;
   /** Gives back what the fixture holds; the folder is removed by the suite. */
   close?(): Promise<void>;
+}
+
+/** Somebody else who has access to a storage. */
+export interface StorageStranger {
+  /** Makes another state at a name, in place of what is there. */
+  put(locator: string, content: string): Promise<void>;
+  read(locator: string): Promise<string>;
 }
 
 /** How the suite gets backends to test. */
 export interface DiskBackendFactory {
   readonly forms: readonly DiskForm[];
+  /** Whether the backend keeps its states in a `storage`, and not in files. */
+  readonly hasStorage?: boolean;
   /** Called once for each test with an empty folder of its own. */
   open(folder: string): Promise<DiskBackendFixture>;
 }
@@ -66,7 +84,7 @@ export interface PlannedSnapshot {
 /** One test's folder, with a backend and a second one that knows nothing of the first's calls. */
 export class World {
   readonly warnings: string[] = [];
-  readonly #evidence = new TestEvidence();
+  readonly #evidence: TestEvidence;
   #made = 0;
 
   constructor(
@@ -75,7 +93,9 @@ export class World {
     private readonly fixture: DiskBackendFixture,
     /** Stands for a new process after a crash. */
     private readonly successor: DiskBackendFixture,
-  ) {}
+  ) {
+    this.#evidence = new TestEvidence((place) => this.#identify(place));
+  }
 
   get backend(): DiskBackend {
     return this.fixture.backend;
@@ -102,6 +122,11 @@ export class World {
     shareable: false,
     transient: false,
   });
+
+  /** Somebody who makes files, or states in the storage, without asking anybody. */
+  get stranger(): StorageStranger {
+    return this.fixture.stranger ?? fileStranger;
+  }
 
   wish(verb: DiskWish["verb"]): DiskWish {
     const { mode, fileFormat } = this.form;
@@ -226,6 +251,14 @@ export class World {
     return this.#elsewhere().settle(structuredClone(operation), this.#context());
   }
 
+  /** Of what is in the storage, the storage tells. */
+  async #identify(place: string): Promise<readonly Identified[]> {
+    const stored = await this.backend.storage?.find([place]);
+    if (!stored?.has(place)) return identifyPlace(place);
+    const state = stored.get(place);
+    return state ? [{ place, identity: state.identity }] : [];
+  }
+
   #here(): TableRunner {
     return tableRunner(this.backend.operations, this.#evidence);
   }
@@ -271,7 +304,7 @@ export class World {
   }
 
   async listFiles(): Promise<string[]> {
-    return (await readdir(this.folder)).sort();
+    return (await readdir(this.folder, { recursive: true })).sort();
   }
 
   async #hash(image: ImageRef): Promise<string> {
@@ -307,6 +340,8 @@ export class World {
 
   #besides(image: ImageRef, suffix: string): ImageRef {
     const format = this.form.fileFormat ?? this.backend.defaultFormat;
+    const stored = this.backend.storage?.nameFor(image, suffix);
+    if (stored !== undefined) return { path: stored, type: "block", format };
     return { path: `${image.path}.${suffix.replaceAll("/", "_")}`, type: "file", format };
   }
 
@@ -321,6 +356,14 @@ export class World {
     };
   }
 }
+
+const fileStranger: StorageStranger = {
+  async put(path, content) {
+    await rm(path, { force: true });
+    await writeFile(path, content);
+  },
+  read: (path) => readFile(path, "utf8"),
+};
 
 export async function openWorld(factory: DiskBackendFactory, form: DiskForm): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), "domsnap-contract-"));

@@ -1,6 +1,6 @@
 import type { Operation } from "../core/model/index.js";
 import { placesOf } from "../core/plan/plan-places.js";
-import type { Evidence, Identity } from "../core/ports/index.js";
+import type { Evidence, HostFiles, Identity } from "../core/ports/index.js";
 import { identifyPlace } from "../host/file-identity.js";
 
 /**
@@ -13,6 +13,9 @@ export class TestEvidence implements Evidence {
   readonly #made = new Map<string, Identity[]>();
   readonly #seen = new Set<string>();
 
+  /** `identify`: who tells what stands at a name; by default the files of this host. */
+  constructor(private readonly identify: HostFiles["identify"] = identifyPlace) {}
+
   /** Looks at the places of an operation that is about to run for the first time. */
   async survey(operation: Operation): Promise<void> {
     const key = JSON.stringify(operation, (_name, value: unknown) =>
@@ -21,7 +24,7 @@ export class TestEvidence implements Evidence {
     if (this.#seen.has(key)) return;
     this.#seen.add(key);
     for (const path of placesOf(operation))
-      for (const { place, identity } of await identifyPlace(path)) this.#found.set(place, identity);
+      for (const { place, identity } of await this.identify(path)) this.#found.set(place, identity);
   }
 
   found(place: string): Identity | undefined {

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -18,6 +19,7 @@ import { OutsidePackage } from "./support/outside-package.js";
 
 const SOURCE = fileURLToPath(new URL("./archive", import.meta.url));
 const MODULE = "./dist/src/archive-backend.js";
+const VAULT = "./dist/src/vault-backend.js";
 const SLOW_SECONDS = 2;
 
 /** Of both disks: the raw one is the kernel's, the qcow2 one is QEMU's. */
@@ -46,6 +48,12 @@ describe("a backend from outside, with the packed domsnap", function () {
     const test = readFileSync(join(SOURCE, "test/contract.ts"), "utf8");
     expect(test.trimEnd().split("\n").length).to.be.at.most(25);
     const { stats, failures } = outside.runTests("dist/test/contract.js");
+    expect(failures).to.deep.equal([]);
+    expect(stats.passes).to.be.greaterThan(25);
+  });
+
+  it("keeps the contract where its states are no files", () => {
+    const { stats, failures } = outside.runTests("dist/test/vault-contract.js");
     expect(failures).to.deep.equal([]);
     expect(stats.passes).to.be.greaterThan(25);
   });
@@ -172,6 +180,65 @@ describe("a backend from outside, with the packed domsnap", function () {
         return Promise.resolve();
       });
       expect({ files: files(), contents: await lab.contents() }).to.deep.equal(before);
+    });
+
+    describe("in a storage of its own", () => {
+      let vault: string;
+      const inVault = (...words: string[]) =>
+        tryIt(["--plugin", VAULT, ...words], { VAULT_FOLDER: vault });
+      const succeed = (...words: string[]): string => {
+        const { status, stdout, stderr } = inVault(...words);
+        expect(status, stderr).to.equal(0);
+        return stdout;
+      };
+      const kept = () => readdirSync(vault).sort();
+      const expectSoundVault = () => {
+        const { findings } = JSON.parse(succeed("check", "guest", "--json")) as {
+          findings?: unknown[];
+        };
+        expect(findings ?? []).to.deep.equal([]);
+      };
+
+      beforeEach(async () => {
+        await open("qemu");
+        vault = join(lab.folder, "vault");
+        mkdirSync(vault);
+      });
+
+      it("names, finds, reverts to and deletes them by that storage alone", async () => {
+        const first = await lab.contents();
+        succeed(...create("s 1: ü", "vda,backend=vault"));
+        succeed(...create("s2", "vda,backend=vault"));
+        const xml = succeed("snapshot-dumpxml", "guest", "s2");
+        expect(xml).to.match(/<disk name='vda' snapshot='external' type='block'>/);
+        expect(xml).to.match(/<source dev='\/vault\/s2-[0-9a-f]{20}'\/>/);
+        expect(kept()).to.have.length(2);
+        await lab.write(2);
+        expectSoundVault();
+        succeed("snapshot-revert", "guest", "s2");
+        expect(await lab.contents()).to.deep.equal(first);
+        expectSoundVault();
+        await lab.write(3);
+        const present = await lab.contents();
+        succeed("snapshot-delete", "guest", "s2");
+        succeed("snapshot-delete", "guest", "s 1: ü");
+        expect(kept()).to.deep.equal([]);
+        expect(await lab.contents()).to.deep.equal(present);
+      });
+
+      it("refuses a name that is taken there, and sees a state that is gone", () => {
+        succeed(...create("s1", "vda,backend=vault"));
+        const [name = ""] = kept();
+        const spec = `vda,backend=vault,stype=block,file=/vault/${name}`;
+        const { status, stderr } = inVault(...create("s2", spec));
+        expect(status).to.equal(1);
+        expect(stderr).to.include(`already exists: /vault/${name}`);
+        unlinkSync(join(vault, name));
+        expect(inVault("check", "guest").stdout).to.include(`/vault/${name}`);
+        const revert = inVault("snapshot-revert", "guest", "s1");
+        expect(revert.status).to.equal(1);
+        expect(revert.stderr).to.include(`/vault/${name}`);
+      });
     });
 
     for (const above of ["dd", "qdisk"])

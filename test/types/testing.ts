@@ -60,7 +60,10 @@ same<
 >(true);
 same<typeof api.tableRunner, (table: object, evidence: api.TestEvidence) => api.TableRunner>(true);
 
-same<ConstructorParameters<typeof api.TestEvidence>, []>(true);
+same<
+  ConstructorParameters<typeof api.TestEvidence>,
+  [identify?: plugin.HostFiles["identify"] | undefined]
+>(true);
 has<plugin.Evidence, api.TestEvidence>();
 same<api.TestEvidence["survey"], (operation: plugin.Operation) => Promise<void>>(true);
 
@@ -77,6 +80,7 @@ same<
   api.DiskBackendFactory,
   {
     readonly forms: readonly api.DiskForm[];
+    readonly hasStorage?: boolean;
     open(folder: string): Promise<api.DiskBackendFixture>;
   }
 >(true);
@@ -87,7 +91,15 @@ same<
     makeImage(path: string, format: plugin.ImageFormat, content: Buffer): Promise<plugin.ImageRef>;
     readImage(image: plugin.ImageRef): Promise<Buffer>;
     writeImage(image: plugin.ImageRef, byte: number): Promise<void>;
+    readonly stranger?: api.StorageStranger;
     close?(): Promise<void>;
+  }
+>(true);
+same<
+  api.StorageStranger,
+  {
+    put(locator: string, content: string): Promise<void>;
+    read(locator: string): Promise<string>;
   }
 >(true);
 same<

@@ -21,13 +21,14 @@ import { listLocks, recoverDomains } from "./domain/recover-domains.js";
 import { revertToSnapshot } from "./revert/revert-snapshot.js";
 import { undefineDomain } from "./domain/undefine-domain.js";
 import { switchPower } from "./domain/switch-power.js";
+import { StateStorages } from "./shared/state-storages.js";
 import type { ServiceOptions } from "./shared/results.js";
 import type { SnapshotService } from "./snapshot-service.js";
 
 /** What a service is made of. */
 export interface ServiceParts extends Omit<
   ServiceContext,
-  "backends" | "inspectors" | "trustedFolders"
+  "backends" | "inspectors" | "storages" | "trustedFolders"
 > {
   /** All that are registered, in any order. */
   readonly backends: readonly DiskBackend[];
@@ -43,9 +44,12 @@ export function createSnapshotService(
   options: ServiceOptions = {},
 ): SnapshotService {
   const backends = new BackendRegistry(parts.backends, options.backends?.default);
+  const storages = new StateStorages(backends.all.flatMap(({ storage }) => storage ?? []));
   return serviceOf({
     ...parts,
     backends,
+    storages,
+    files: storages.over(parts.files),
     inspectors: new ImageInspectors(parts.inspectors),
     trustedFolders: options.trustedFolders ?? [],
   });

@@ -2,6 +2,7 @@ import type { DomainDisk, ImageFormat, ImageRef, Offer, SnapshotForm } from "../
 import type { BackendId } from "../model/operation.js";
 import type { ImageInfo } from "./image-inspector.js";
 import type { DiskOperations } from "./operation-handler.js";
+import type { StateStorage } from "./state-storage.js";
 
 /** What is wished of one disk. */
 export interface DiskWish extends SnapshotForm {
@@ -57,6 +58,8 @@ export interface DiskBackend extends BackendProfile {
    * revert puts the new overlay there, too; and merged content stays at the path of the overlay.
    */
   readonly keepsPaths?: boolean;
+  /** Where its states stand if they are no files; what it makes there has the type `block`. */
+  readonly storage?: StateStorage;
   /** How many images may stand on one another; missing when there is no limit. */
   readonly longestChain?: number;
   /** Whether it can be done here and now: tools, formats, files, users, free space. Read-only. */

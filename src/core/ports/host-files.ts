@@ -2,9 +2,12 @@ import type { Identified } from "./evidence.js";
 
 /** What stands at a path, links followed. */
 export type FileFact =
-  | { readonly kind: "absent" }
+  /** `isStorage`: the name is one of a `StateStorage`, which makes what is to stand there itself. */
+  | { readonly kind: "absent"; readonly isStorage?: true }
   | { readonly kind: "regular"; readonly sizeBytes: number }
   | { readonly kind: "block" }
+  /** What a `StateStorage` keeps under this name. */
+  | { readonly kind: "stored" }
   | { readonly kind: "other" }
   /** stat failed for another reason; `reason` is strerror's text. */
   /** `isImpossible`: there is no file, and with this path there cannot be one. */

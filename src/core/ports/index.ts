@@ -11,4 +11,5 @@ export * from "./persistence.js";
 export * from "./snapshot-documents.js";
 export * from "./snapshot-exchange.js";
 export * from "./snapshot-store.js";
+export type * from "./state-storage.js";
 export * from "./toolstack.js";

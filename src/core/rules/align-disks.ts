@@ -8,18 +8,13 @@ import {
   type DomainDisk,
   type SnapshotMode,
 } from "../model/index.js";
-import type { FileProbe } from "../ports/index.js";
-import { assignExternalFiles } from "./external-file-name.js";
+import { assignExternalFiles, type NamingOptions } from "./external-file-name.js";
 
-export interface AlignOptions {
-  /** For generated file names. */
-  readonly snapshotName: string;
+export interface AlignOptions extends NamingOptions {
   /** For disks that nobody says anything about. */
   readonly defaultMode: SnapshotMode;
   /** Whether an internal default binds every disk: another mode is then an error. */
   readonly uniform: boolean;
-  /** Missing: no file is looked at, sources are taken to be regular files. */
-  readonly probe?: FileProbe | undefined;
 }
 
 /** A snapshot disk whose mode is decided. */
@@ -45,7 +40,7 @@ export function alignDisks(
     disk,
     snapshot: decided.get(disk.target) ?? unmentioned(disk, options),
   }));
-  return assignExternalFiles(aligned, options.snapshotName, options.probe) as DecidedDisk[];
+  return assignExternalFiles(aligned, options) as DecidedDisk[];
 }
 
 function decideRequested(

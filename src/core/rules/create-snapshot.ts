@@ -9,9 +9,10 @@ import {
   type SnapshotMode,
   type SnapshotState,
 } from "../model/index.js";
-import type { FileProbe, ParsedSnapshot, ParseSnapshotOptions } from "../ports/index.js";
+import type { ParsedSnapshot, ParseSnapshotOptions } from "../ports/index.js";
 import { alignDisks } from "./align-disks.js";
 import { disksStandAlone, type DriverRules } from "../model/driver-rules.js";
+import type { NamingOptions } from "./external-file-name.js";
 import { assertDomainState, assertLiveIsPossible } from "./domain-state.js";
 import { assertCreateFlags } from "./flags.js";
 import { assertFeasible } from "./feasibility.js";
@@ -24,7 +25,7 @@ export interface CreateCall {
   readonly rules: DriverRules;
 }
 
-export interface CreateRequest extends CreateCall {
+export interface CreateRequest extends CreateCall, Pick<NamingOptions, "probe" | "nameState"> {
   readonly parsed: ParsedSnapshot;
   /** Names of the snapshots that the domain has. */
   readonly existingNames: { has(name: string): boolean };
@@ -32,8 +33,6 @@ export interface CreateRequest extends CreateCall {
   readonly currentParent?: string | undefined;
   /** Seconds since the epoch. */
   readonly nowSeconds: bigint;
-  /** Missing: files are not looked at; sources count as regular files, targets as absent. */
-  readonly probe?: FileProbe | undefined;
 }
 
 /**
@@ -90,6 +89,7 @@ export function prepareCreate(request: CreateRequest): DomainSnapshot {
     defaultMode,
     uniform: !disksStandAlone(rules, isActive(domain)),
     probe: request.probe,
+    nameState: request.nameState,
   }).map((disk) => withDefaultFormat(disk, rules));
   if (rules.checksFeasibility)
     assertFeasible({ ...request, state, memory, disks, reuse: flags.reuseExternal === true });

@@ -8,6 +8,21 @@ export interface AlignedDisk {
   readonly snapshot: DiskSnapshot;
 }
 
+/** Names what an external snapshot of a disk makes, where that is no file beside its image. */
+export type StateNamer = (
+  disk: DomainDisk,
+  wish: Pick<DiskSnapshot, "backend" | "format">,
+) => string | undefined;
+
+/** What the names of new files are made from. */
+export interface NamingOptions {
+  readonly snapshotName: string;
+  /** Missing: no file is looked at, sources are taken to be regular files. */
+  readonly probe?: FileProbe | undefined;
+  /** Asked first. Missing: everything is a file. */
+  readonly nameState?: StateNamer | undefined;
+}
+
 /**
  * Gives every external disk without a file the name `SOURCE.SNAPSHOT`, where SOURCE has lost its
  * last suffix (libvirt: snapshot XML format, "source"). Without a probe, sources are taken to be
@@ -15,13 +30,12 @@ export interface AlignedDisk {
  */
 export function assignExternalFiles(
   aligned: readonly AlignedDisk[],
-  snapshotName: string,
-  probe: FileProbe | undefined,
+  options: NamingOptions,
 ): DiskSnapshot[] {
   const ownerByPath = new Map<string, string>();
   return aligned.map(({ disk, snapshot }) => {
     const named = needsFile(snapshot)
-      ? withGeneratedFile(disk, snapshot, { snapshotName, probe, ownerByPath })
+      ? withGeneratedName(disk, snapshot, options, ownerByPath)
       : snapshot;
     const path = named.source?.path;
     if (path !== undefined && !ownerByPath.has(path)) ownerByPath.set(path, named.name);
@@ -40,25 +54,33 @@ function needsFile(snapshot: DiskSnapshot): boolean {
   return snapshot.mode === "external" && snapshot.source?.path === undefined;
 }
 
-function withGeneratedFile(
+function withGeneratedName(
   disk: DomainDisk,
   snapshot: DiskSnapshot,
-  context: {
-    readonly snapshotName: string;
-    readonly probe: FileProbe | undefined;
-    readonly ownerByPath: ReadonlyMap<string, string>;
-  },
+  options: NamingOptions,
+  ownerByPath: ReadonlyMap<string, string>,
 ): DiskSnapshot {
+  const state = options.nameState?.(disk, snapshot);
   const failure = `cannot generate external snapshot name for disk '${snapshot.name}'`;
+  const path = state ?? generatedFile(disk, snapshot, options, failure);
+  const owner = ownerByPath.get(path);
+  if (owner !== undefined) throw unsupported(`${failure}: collision with disk '${owner}'`);
+  const type = state === undefined ? snapshot.type : "block";
+  return { ...snapshot, type, source: { ...snapshot.source, path } };
+}
+
+function generatedFile(
+  disk: DomainDisk,
+  snapshot: DiskSnapshot,
+  { snapshotName, probe }: NamingOptions,
+  failure: string,
+): string {
   if (snapshot.type !== "file") throw unsupported(`${failure} on a '${snapshot.type}' device`);
   const sourcePath = disk.source?.path;
   if (sourcePath === undefined) throw unsupported(`${failure} without source`);
-  if (context.probe && context.probe(sourcePath).kind !== "regular")
+  if (probe && probe(sourcePath).kind !== "regular")
     throw unsupported(
       `source for disk '${snapshot.name}' is not a regular file; refusing to generate external snapshot name`,
     );
-  const path = externalFileName(sourcePath, context.snapshotName);
-  const owner = context.ownerByPath.get(path);
-  if (owner !== undefined) throw unsupported(`${failure}: collision with disk '${owner}'`);
-  return { ...snapshot, source: { ...snapshot.source, path } };
+  return externalFileName(sourcePath, snapshotName);
 }

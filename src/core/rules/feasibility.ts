@@ -137,7 +137,9 @@ function assertTargetFile(snapshot: DecidedDisk, reuse: boolean, probe: FileProb
         `unable to stat for disk ${snapshot.name}: ${path}: ${fact.reason}`,
       );
     case "absent":
-      return assertAbsentIsFine(snapshot, path, reuse);
+      return assertAbsentIsFine(snapshot, { path, isStorage: fact.isStorage === true }, reuse);
+    case "stored":
+      return assertStoredIsFine(snapshot, path, reuse);
     case "regular":
     case "block":
     case "other":
@@ -152,12 +154,23 @@ function assertTargetFile(snapshot: DecidedDisk, reuse: boolean, probe: FileProb
   }
 }
 
-function assertAbsentIsFine(snapshot: DecidedDisk, path: string, reuse: boolean): void {
+function assertStoredIsFine({ name, type }: DecidedDisk, path: string, reuse: boolean): void {
+  if (type !== "block")
+    throw unsupported(`'${path}' for disk '${name}' is no file: it needs the type 'block'`);
+  if (!reuse) throw unsupported(`external snapshot for disk ${name} already exists: ${path}`);
+}
+
+function assertAbsentIsFine(
+  snapshot: DecidedDisk,
+  { path, isStorage }: { readonly path: string; readonly isStorage: boolean },
+  reuse: boolean,
+): void {
   if (reuse)
     throw new DomsnapError(
       "system-error",
       `missing existing file for disk ${snapshot.name}: ${path}: No such file or directory`,
     );
+  if (isStorage) return assertStoredIsFine(snapshot, path, true);
   if (snapshot.type === "block")
     throw new DomsnapError(
       "operation-unsupported",

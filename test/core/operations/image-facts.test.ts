@@ -8,6 +8,7 @@ import {
   lookInto,
   type AskedImage,
 } from "../../../src/core/operations/shared/image-facts.js";
+import { StateStorages } from "../../../src/core/operations/shared/state-storages.js";
 import { infoOf, standsAt } from "../../../src/core/plan/image-facts.js";
 import { ImageNeeds } from "../../../src/core/plan/image-needs.js";
 import type { ImageInfo } from "../../../src/core/ports/index.js";
@@ -74,11 +75,12 @@ describe("what is gathered of images", () => {
     expect(one.get("/a")).to.deep.equal({ known: false, error: broken });
   });
 
-  it("takes a question that nobody asked for an error, never for 'nothing'", () => {
+  it("takes a question that nobody asked for an error, never for 'nothing'", async () => {
     const facts = { states: new Map(), needs: ImageNeeds.none };
     const message = "nobody has looked at '/a'";
     expectFailure(() => infoOf(facts, image("/a")), "internal-error", message);
-    const places = lookAtPlaces(() => ({ kind: "absent" }), ["/b"]);
+    const storages = new StateStorages([]);
+    const places = await lookAtPlaces({ probe: () => ({ kind: "absent" }), storages }, ["/b"]);
     expect(standsAt(places, "/b")).to.deep.equal({ kind: "absent" });
     expectFailure(() => standsAt(places, "/a"), "internal-error", message);
   });

@@ -334,6 +334,26 @@ describe("prepareCreate", () => {
       expect(check({ kind: "regular", sizeBytes: 9 }, reuse).disks).to.have.length(1);
     });
 
+    it("may be states of a storage, under names of its own", () => {
+      const stored = (fact: FileFact, over: Parameters<typeof request>[0] = {}) =>
+        check(fact, { nameState: () => target, ...over });
+      expect(stored({ kind: "absent", isStorage: true }).disks[0]).to.deep.include({
+        type: "block",
+        source: { path: target },
+      });
+      expect(stored({ kind: "stored" }, reuse).disks).to.have.length(1);
+      expectFailure(
+        () => stored({ kind: "stored" }),
+        "config-unsupported",
+        `external snapshot for disk vda already exists: ${target}`,
+      );
+      expectFailure(
+        () => check({ kind: "stored" }),
+        "config-unsupported",
+        `'${target}' for disk 'vda' is no file: it needs the type 'block'`,
+      );
+    });
+
     it("are refused otherwise", () => {
       expectFailure(
         () => check({ kind: "regular", sizeBytes: 9 }),

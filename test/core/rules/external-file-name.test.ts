@@ -35,7 +35,7 @@ describe("external file names", () => {
   it("refuses two disks with one file, generated or given, but only looks back", () => {
     const collision = `${failure} 'vdb': collision with disk 'vda'`;
     const assign = (...pairs: ReturnType<typeof pair>[]) =>
-      assignExternalFiles(pairs, "a", undefined);
+      assignExternalFiles(pairs, { snapshotName: "a" });
     expectFailure(
       () => assign(pair("vda", "/i/same.raw"), pair("vdb", "/i/same.qcow2")),
       "config-unsupported",
@@ -52,7 +52,7 @@ describe("external file names", () => {
 
   it("refuses what it cannot name", () => {
     const assign = (given: ReturnType<typeof pair>) => () =>
-      assignExternalFiles([given], "a", () => ({ kind: "block" }));
+      assignExternalFiles([given], { snapshotName: "a", probe: () => ({ kind: "block" }) });
     expectFailure(
       assign(pair("vda", "/i/a", undefined, "network")),
       "config-unsupported",

@@ -2,7 +2,12 @@ import type { CreateFlags, Domain, DomainSnapshot, SnapshotHead } from "../../mo
 import { decideCreate, placesToMake } from "../../plan/decide-create.js";
 import { planCreate } from "../../plan/plan-create.js";
 import type { ParsedSnapshot } from "../../ports/index.js";
-import { assertCreateCall, parseOptionsOf, prepareCreate } from "../../rules/index.js";
+import {
+  assertCreateCall,
+  defaultSnapshotName,
+  parseOptionsOf,
+  prepareCreate,
+} from "../../rules/index.js";
 import type { AssignedDisk } from "../shared/choose-backend.js";
 import {
   changeDomain,
@@ -13,6 +18,7 @@ import {
 import { lookAtPlaces } from "../shared/image-facts.js";
 import { writeDefinition, writeRecord } from "../shared/write-documents.js";
 import { assertChoosable, chooseKeepers, withChoices } from "./choose-keepers.js";
+import { gatherNaming } from "./stored-states.js";
 import { gatherTaken } from "./taken-facts.js";
 import { mixingWarnings } from "./mixing-warnings.js";
 import {
@@ -63,15 +69,18 @@ export async function takeSnapshot(
   const { toolstack, store } = context.connection;
   const { options, warnings, measures } = collectWarnings(callerOptions);
   const heads = await readHeads(context, domain.uuid);
+  const nowSeconds = context.nowSeconds();
+  const { byName: existingNames } = heads.tree;
+  const name = parsed.name ?? defaultSnapshotName(nowSeconds, existingNames, toolstack.rules);
   const prepared = prepareCreate({
-    parsed,
+    parsed: { ...parsed, name },
     flags,
     domain,
     rules: toolstack.rules,
-    existingNames: heads.tree.byName,
+    existingNames,
     currentParent: heads.current?.name,
-    nowSeconds: context.nowSeconds(),
-    probe: toolstack.touchesImages ? context.probe : undefined,
+    nowSeconds,
+    ...(await gatherNaming(context, domain, parsed, name)),
   });
   if (!flags.noMetadata) {
     store.assertName(prepared.name);
@@ -89,7 +98,7 @@ export async function takeSnapshot(
     parsed,
     flags,
     disks: assigned,
-    places: lookAtPlaces(context.probe, placesToMake(completed)),
+    places: await lookAtPlaces(context, placesToMake(completed)),
     images: await gatherTaken(context, domain, assigned, flags, options),
     ...(guest ? { guest } : {}),
   });

@@ -39,7 +39,7 @@ export async function gatherRevert(
     backends: context.backends,
     images: { needs, states: new Map(), trust },
     overlayNames: overlayNames(context, frozenImages(disks, snapshot)),
-    places: lookAtPlaces(context.probe, memoryFiles),
+    places: await lookAtPlaces(context, memoryFiles),
   };
 }
 

@@ -17,6 +17,7 @@ import type {
   SnapshotExchange,
 } from "../../ports/index.js";
 import type { ChangeOptions } from "./results.js";
+import type { StateStorages } from "./state-storages.js";
 
 /** What every use case works with: one connection and the plugins around it. */
 export interface ServiceContext {
@@ -26,6 +27,7 @@ export interface ServiceContext {
   readonly documents: SnapshotDocuments;
   readonly probe: FileProbe;
   readonly files: HostFiles;
+  readonly storages: StateStorages;
   /** Loaded when it is first asked for, as few calls need it. */
   readonly exchange: () => Promise<SnapshotExchange>;
   /** Where files of every domain may be, with all below; see `Trust`. */

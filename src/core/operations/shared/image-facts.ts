@@ -3,7 +3,8 @@ import type { ImageRef } from "../../model/index.js";
 import { groupBy } from "../../plan/disk-images.js";
 import type { Answer, Locator } from "../../plan/answer.js";
 import type { ImageState, Places } from "../../plan/image-facts.js";
-import type { DiskBackend, FileProbe } from "../../ports/index.js";
+import type { DiskBackend } from "../../ports/index.js";
+import type { ServiceContext } from "./context.js";
 
 /** An image, and the backend that can tell of it. */
 export interface AskedImage {
@@ -44,9 +45,13 @@ export async function lookInto(asked: readonly AskedImage[]): Promise<Map<Locato
   return facts;
 }
 
-/** Asks the host what stands at each of some names. */
-export function lookAtPlaces(probe: FileProbe, places: readonly Locator[]): Places {
-  return new Map(places.map((place) => [place, probe(place)]));
+/** Asks the host, and the storages, what stands at each of some names. */
+export async function lookAtPlaces(
+  { probe, storages }: Pick<ServiceContext, "probe" | "storages">,
+  places: readonly Locator[],
+): Promise<Places> {
+  const known = await storages.probeFor(probe, places);
+  return new Map(places.map((place) => [place, known(place)]));
 }
 
 async function stateOf(image: ImageRef, backend: AskedImage["backend"]): Promise<ImageState> {

@@ -16,6 +16,13 @@ export { hostImageFiles } from "./host-image-files.js";
 export type { FileIdentity, ImageFile, ImageFiles } from "./image-files.js";
 export { MAX_CHAIN_DEPTH, MAX_DISK_BYTES, SECTOR_BYTES, unixSeconds } from "./layout.js";
 export { assertMergeable, mergeIntoParent, type MergeOptions, type MergeTarget } from "./merge.js";
+export {
+  anchorParent,
+  assertMovable,
+  isParentMoving,
+  mendHeader,
+  relateParent,
+} from "./move-parent.js";
 export { openVhd, type Vhd } from "./open-vhd.js";
 export { parentOf, peekParent } from "./parent-link.js";
 export { isPortableParent } from "./parent-locator.js";

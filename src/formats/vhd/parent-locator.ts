@@ -18,7 +18,15 @@ export const MAX_LOCATOR_BYTES = 16 * 1024;
  * forms. Both paths are real ones (links resolved).
  */
 export function encodeLocators(childPath: string, parentPath: string): EncodedLocator[] {
-  const path = `./${relative(dirname(childPath), parentPath)}`;
+  return encodePath(`./${relative(dirname(childPath), parentPath)}`);
+}
+
+/** The same such that it leads to the parent from every folder. */
+export function encodeAbsoluteLocators(parentPath: string): EncodedLocator[] {
+  return encodePath(parentPath);
+}
+
+function encodePath(path: string): EncodedLocator[] {
   const windows = Buffer.from(path.replaceAll("/", "\\"), "utf16le");
   return [
     withSpace("MacX", Buffer.from(URL_PREFIX + plainUrlPath(path))),
@@ -31,6 +39,18 @@ export function encodeLocators(childPath: string, parentPath: string): EncodedLo
 export function isPortableParent(childPath: string, parentPath: string): boolean {
   // eslint-disable-next-line no-control-regex -- that is what ASCII means
   return /^[\x01-\x7f]*$/.test(relative(dirname(childPath), parentPath));
+}
+
+/** Whether a locator leads to the parent from every folder. */
+export function isAbsoluteLocator({ code }: Pick<LocatorEntry, "code">, bytes: Buffer): boolean {
+  return isAbsolute(textOf(code, bytes) ?? "");
+}
+
+/** How long what a locator says is, where zeroes are behind it. */
+export function writtenLength({ code }: Pick<LocatorEntry, "code">, bytes: Buffer): number {
+  let length = bytes.length;
+  while (length > 0 && bytes[length - 1] === 0) length -= 1;
+  return code === "MacX" ? length : alignUp(length, 2);
 }
 
 /**

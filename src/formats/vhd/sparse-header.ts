@@ -11,6 +11,11 @@ export interface LocatorEntry {
   readonly offset: number;
 }
 
+/** A locator with its place in the header. */
+export interface FoundLocator extends LocatorEntry {
+  readonly slot: number;
+}
+
 /** The header of dynamic and differencing disks. */
 export interface SparseHeader {
   readonly tableAt: number;
@@ -51,7 +56,7 @@ export function parseSparseHeader(bytes: Buffer): SparseHeader | undefined {
     parentUuid: bytes.toString("hex", PARENT_UUID_AT, PARENT_UUID_AT + 16),
     parentChangedAt: bytes.readUInt32BE(PARENT_CHANGED_AT),
     parentName: decodeName(bytes.subarray(NAME_AT, NAME_AT + NAME_BYTES)),
-    locators: parseLocators(bytes),
+    locators: locatorsOf(bytes),
     bytes,
   };
 }
@@ -83,18 +88,37 @@ export function formatSparseHeader(header: NewSparseHeader): Buffer {
     encodeName(header.parent.name).copy(bytes, NAME_AT);
     header.parent.locators.forEach((locator, slot) => writeLocator(bytes, slot, locator));
   }
+  return sealHeader(bytes);
+}
+
+/** The same header with the lengths of its locators told by `lengthOf`, its checksum as it was. */
+export function withLocatorLengths(
+  header: Buffer,
+  lengthOf: (locator: LocatorEntry) => number,
+): Buffer {
+  const bytes = Buffer.from(header);
+  for (const locator of locatorsOf(bytes))
+    bytes.writeUInt32BE(lengthOf(locator), LOCATORS_AT + locator.slot * LOCATOR_BYTES + 8);
+  return bytes;
+}
+
+/** The same header with the checksum that it has to have. */
+export function sealHeader(header: Buffer): Buffer {
+  const bytes = Buffer.from(header);
   bytes.writeUInt32BE(checksumOf(bytes, CHECKSUM_AT), CHECKSUM_AT);
   return bytes;
 }
 
-function parseLocators(bytes: Buffer): LocatorEntry[] {
-  const locators: LocatorEntry[] = [];
+/** The locators of a header, whatever its checksum. */
+export function locatorsOf(bytes: Buffer): FoundLocator[] {
+  const locators: FoundLocator[] = [];
   for (let slot = 0; slot < LOCATOR_SLOTS; slot++) {
     const at = LOCATORS_AT + slot * LOCATOR_BYTES;
     const space = bytes.readUInt32BE(at + 4);
     const offset = readOffset(bytes, at + 16);
     if (bytes.readUInt32BE(at) === 0 || offset === undefined) continue;
     locators.push({
+      slot,
       code: bytes.toString("latin1", at, at + 4),
       spaceBytes: space < SMALLEST_SPACE_IN_BYTES ? space * 512 : space,
       lengthBytes: bytes.readUInt32BE(at + 8),

@@ -1,15 +1,22 @@
+import { dirname } from "node:path";
+
 import { DomsnapError } from "../../core/errors/index.js";
 import type { ImageRef, MergeStep } from "../../core/model/index.js";
 import type { Evidence, OperationContext } from "../../core/ports/index.js";
 import { assertRoom } from "../../host/durable-files.js";
 import {
+  anchorParent,
+  assertMovable,
   changeIdentity,
   findChildren,
   formatFixedFooter,
+  isParentMoving,
+  mendHeader,
   openChain,
   openChainImage,
   openVhd,
   parentOf,
+  relateParent,
   repairVhd,
   SECTOR_BYTES,
   type ImageFiles,
@@ -28,7 +35,8 @@ import { chainFormat, standsOn } from "./new-overlay.js";
  *
  * How far an earlier call came is told by the files: as long as the base does not have the
  * overlay's UUID the copy is done (again); once it has, only the rename is left; and when the base
- * is gone it has happened.
+ * is gone it has happened. A base that goes to another folder tells the whole path of its own parent
+ * from before it goes until it is there.
  */
 export class OverlayMerger {
   readonly #parts: OverlayParts;
@@ -48,7 +56,7 @@ export class OverlayMerger {
    * `operation-failed` when a guest writes faster than its overlay can be merged.
    */
   async merge(step: MergeStep, context: OperationContext): Promise<void> {
-    if (await this.isMerged(step, context.evidence)) return;
+    if (await this.#isRenamed(step, context.evidence)) return this.#arrive(step);
     // What could keep it from its work was asked right before; see `assertReady`.
     await context.commit();
     const mergePart = (part: MergeStep) => this.#mergeOne(part, context);
@@ -71,6 +79,8 @@ export class OverlayMerger {
     await this.#assertWhole(overlay);
     await this.#assertSoleChild(base, overlay);
     await this.#assertRoom(base, overlay);
+    if (base.format !== "raw" && (await this.#goesElsewhere(step)))
+      await assertMovable(this.files, base.path, await this.files.realPath(overlay.path));
     await this.engine.assertReady(overlay.path, targetOf(base));
   }
 
@@ -78,7 +88,13 @@ export class OverlayMerger {
    * The base is gone, and what has the overlay's path is whole. Another file that got the name of the
    * base since does not count.
    */
-  async isMerged({ base, overlay }: MergeStep, evidence: Evidence): Promise<boolean> {
+  async isMerged(step: MergeStep, evidence: Evidence): Promise<boolean> {
+    if (!(await this.#isRenamed(step, evidence))) return false;
+    if (!(await this.#goesElsewhere(step))) return true;
+    return !(await isParentMoving(this.files, step.overlay.path));
+  }
+
+  async #isRenamed({ base, overlay }: MergeStep, evidence: Evidence): Promise<boolean> {
     const below = await this.files.identify(base.path);
     if (below && below.id === evidence.found(base.path)) return false;
     if (!(await this.files.identify(overlay.path))) return false;
@@ -87,8 +103,10 @@ export class OverlayMerger {
   }
 
   async #mergeOne(step: MergeStep, context: OperationContext): Promise<void> {
-    await this.#assertOverlayOf(step);
     const { base, overlay } = step;
+    const isVhdMoved = base.format !== "raw" && (await this.#goesElsewhere(step));
+    if (isVhdMoved) await mendHeader(this.files, base.path);
+    await this.#assertOverlayOf(step);
     const isInner = step.relink.length > 0;
     await this.users.assertOnlyTapdisks([overlay.path, base.path]);
     // While a guest writes above the overlay, what the overlay itself holds does not change.
@@ -96,8 +114,26 @@ export class OverlayMerger {
     await this.users.whilePaused([overlay.path, base.path], async () => {
       if (!isInner) await this.#copy(step, context);
       await this.#takeIdentity(step);
+      if (isVhdMoved) await anchorParent(this.files, base.path);
       await this.files.rename(base.path, overlay.path);
+      if (isVhdMoved) await relateParent(this.files, overlay.path);
     });
+  }
+
+  /** The rest of a merge that was interrupted behind the rename, if any. */
+  async #arrive(step: MergeStep): Promise<void> {
+    const { path } = step.overlay;
+    if (!(await this.#goesElsewhere(step)) || !(await isParentMoving(this.files, path))) return;
+    await this.users.whilePaused([path], async () => {
+      await mendHeader(this.files, path);
+      await relateParent(this.files, path);
+    });
+  }
+
+  /** Whether the base leaves its folder by the merge. */
+  async #goesElsewhere({ base, overlay }: MergeStep): Promise<boolean> {
+    const [from, to] = [base, overlay].map(({ path }) => this.files.realPath(dirname(path)));
+    return (await from) !== (await to);
   }
 
   async #copy({ base, overlay, target }: MergeStep, context: OperationContext): Promise<void> {

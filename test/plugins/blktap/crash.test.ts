@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   mkdirSync,
   readdirSync,
   rmSync,
@@ -81,6 +82,7 @@ describe("blktap after a crash", function () {
     backendOf: (files: FaultyFiles, folder: string) => BlktapBackend = backendWith,
   ): Promise<number> => {
     const original = join(root, "original");
+    rmSync(original, { recursive: true, force: true });
     mkdirSync(original);
     await scene.make((name) => join(original, name));
     let crashes = 0;
@@ -89,8 +91,7 @@ describe("blktap after a crash", function () {
         const folder = join(root, "copy");
         rmSync(folder, { recursive: true, force: true });
         mkdirSync(folder);
-        for (const name of readdirSync(original))
-          copyFileSync(join(original, name), join(folder, name));
+        cpSync(original, folder, { recursive: true });
         const at = (name: string) => join(folder, name);
         const ops = scene.operations(at);
         const files = new FaultyFiles(crashAt, loss);
@@ -261,6 +262,34 @@ describe("blktap after a crash", function () {
       });
     });
   }
+
+  it("carries a merge into another folder through from every step", async () => {
+    const merged: Scene = {
+      make: async (at) => {
+        mkdirSync(at("other"));
+        await guestDisk(at("a"), "vhd");
+        await carryOut(operations.snapshot("s", [freeze(image(at("a")), at("a.s"))]));
+        guestGoesOn(at("a"));
+        const overlay = image(at("other/a"));
+        const step = { keeps: "overlay", target: "xvda", image: image(at("a")) } as const;
+        await carryOut(operations.snapshot("t", [{ ...step, overlay, before: "absent" }]));
+        guestGoesOn(at("other/a"));
+      },
+      operations: (at) => [operations.merge([mergeStep(image(at("a")), at("other/a"))])],
+      present: (at) => hashOf(at("other/a")),
+    };
+    const crashes = await tryEveryCrash(merged, LOSSES, async (at, [merge], survivor) => {
+      const before = merged.present((name) => join(root, "original", name));
+      await survivor().run(merge!);
+      expect(await survivor().settle(merge!)).to.equal("done");
+      await survivor().run(merge!);
+      expect(hashOf(at("other/a"))).to.equal(before);
+      expect(readdirSync(at(""))).to.deep.equal(["a.s", "other"]);
+      expect(readdirSync(at("other"))).to.deep.equal(["a"]);
+      expect(await checkVhd(hostImageFiles, at("other/a"))).to.deep.equal([]);
+    });
+    expect(crashes).to.be.greaterThan(40);
+  });
 
   it("repairs a footer from every step", async () => {
     const path = join(root, "leaf");

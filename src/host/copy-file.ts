@@ -18,6 +18,8 @@ export interface CopySource {
   readonly uid: number;
   readonly gid: number;
   readonly mode: number;
+  /** How many names the file has. */
+  readonly links: number;
   readonly modifiedNs: bigint;
   /** Changes when the file is written to or replaced. Of a device it says little. */
   readonly version: string;
@@ -52,6 +54,7 @@ export async function readCopySource(path: string): Promise<CopySource> {
     uid: Number(stats.uid),
     gid: Number(stats.gid),
     mode: Number(stats.mode & 0o777n),
+    links: Number(stats.nlink),
     modifiedNs: stats.mtimeNs,
     version: [stats.dev, stats.ino, stats.size, stats.mtimeNs].join(":"),
   };
@@ -136,6 +139,21 @@ export async function assertUnchanged(source: CopySource): Promise<void> {
       `image '${source.path}' changed while it was copied`,
       { hint: "Make sure that nothing uses the image, and repeat." },
     );
+}
+
+/**
+ * Throws `image-conflict` for a file with more than one name: one that replaces it takes a single name,
+ * and whoever uses the others goes on with what was there before.
+ */
+export function assertOneName({ path, type, links }: CopySource): void {
+  if (type === "block" || links <= 1) return;
+  throw new DomsnapError(
+    "image-conflict",
+    `image '${path}' has ${links} names (hard links), and going back to a copy would change what only one of them leads to`,
+    {
+      hint: `Find the others with 'find FOLDER -xdev -samefile ${path}', remove them or make copies of them, and repeat.`,
+    },
+  );
 }
 
 async function finish(source: CopySource, target: string, options: CopyOptions): Promise<void> {

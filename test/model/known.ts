@@ -532,8 +532,10 @@ const FOREIGN: readonly KnownSequence[] = [
       "ln a.raw link.raw",
       create("vm", "s1", COPY),
       "write vm vda",
-      revert("vm", "s1"),
+      `refused ${revert("vm", "s1")}`,
       "test a.raw -ef link.raw",
+      "rm link.raw",
+      `must ${revert("vm", "s1")}`,
     ],
   },
 ];

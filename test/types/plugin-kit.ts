@@ -264,6 +264,7 @@ same<
     readonly uid: number;
     readonly gid: number;
     readonly mode: number;
+    readonly links: number;
     readonly modifiedNs: bigint;
     readonly version: string;
   }

@@ -8,7 +8,7 @@ import type {
 } from "../../core/ports/index.js";
 import { findBackedBy } from "../../qemu-images/backing-chain.js";
 import { assertFree } from "../../host/image-locks.js";
-import { readCopySource } from "../../host/copy-file.js";
+import { assertOneName, readCopySource } from "../../host/copy-file.js";
 import {
   generalRefusal,
   imageOfDisk,
@@ -51,7 +51,8 @@ export class DdBackend implements DiskBackend {
     if (refusal) return refusal;
     if (!image) return refuse(`disk '${disk.target}' has no image`, "Leave it out.");
     try {
-      await readCopySource(image.path);
+      const source = await readCopySource(image.path);
+      if (wish.verb === "revert") assertOneName(source);
       // A delete only removes copies of it.
       if (!wish.live && wish.verb !== "delete")
         await assertFree([{ path: image.path, use: wish.verb === "create" ? "read" : "replace" }]);

@@ -15,7 +15,7 @@ import type {
   Settled,
   UndoableWork,
 } from "../../core/ports/index.js";
-import { copyOntoDevice, readCopySource } from "../../host/copy-file.js";
+import { assertOneName, copyOntoDevice, readCopySource } from "../../host/copy-file.js";
 import { renameDurably } from "../../host/durable-files.js";
 import { everyAsync } from "../../host/every-async.js";
 import { identifyFile } from "../../host/file-identity.js";
@@ -126,6 +126,7 @@ class StageCopies implements UndoableWork<OperationOf<"disks.stage">> {
   async #assertRevertible({ copy, image }: CopyRevert): Promise<void> {
     const state = await readCopySource(copy.path);
     const present = await readCopySource(image.path);
+    assertOneName(present);
     if (present.type === "block" && present.sizeBytes < state.sizeBytes)
       throw new DomsnapError(
         "no-space",

@@ -69,6 +69,8 @@ describe("DdBackend", () => {
     } as const;
   };
 
+  const wishTo = (verb: DiskWish["verb"]): DiskWish => ({ verb, mode: "external", live: false });
+
   it("is bound as a disk backend", () => {
     const container = new Container();
     container.load(ddModule);
@@ -341,13 +343,29 @@ describe("DdBackend", () => {
   it("never has only half a state under the image's name", async () => {
     const image = await makeImage(folder.file("image"));
     const copy = await makeImage(folder.file("copy"));
-    await link(image.path, folder.file("witness"));
     const before = await readFile(image.path);
     const { stage, revert } = revertOf(image, copy);
     await handler.run(stage, testContext());
+    await link(image.path, folder.file("witness"));
     await handler.run(revert, testContext());
     // The old image was not written to: another name of it still shows the old content.
     expect((await readFile(folder.file("witness"))).equals(before)).to.equal(true);
+  });
+
+  it("leaves an image with two names alone, and says so beforehand", async () => {
+    const image = await makeImage(folder.file("image"));
+    const copy = await makeImage(folder.file("copy"));
+    await link(image.path, folder.file("other"));
+    const { stage } = revertOf(image, copy);
+    await expectError(handler.run(stage, testContext()), "image-conflict", /has 2 names/);
+    expect(await backend.assess(diskOf(image), wishTo("revert"))).to.have.property(
+      "possible",
+      false,
+    );
+    expect(await backend.assess(diskOf(image), wishTo("create"))).to.have.property(
+      "possible",
+      true,
+    );
   });
 
   it("freezes, reverts and keeps block devices", async () => {

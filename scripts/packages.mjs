@@ -17,5 +17,7 @@ export const TEST_PACKAGES = [
   { name: "e2fsprogs", proof: "/usr/sbin/mke2fs" },
   { name: "xz-utils", proof: "/usr/bin/xz" },
   { name: "util-linux", proof: "/usr/bin/setpriv" },
+  { name: "acl", proof: "/usr/bin/setfacl" },
+  { name: "attr", proof: "/usr/bin/setfattr" },
   { name: "man-db", proof: "/usr/bin/man" },
 ];

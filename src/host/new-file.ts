@@ -12,6 +12,7 @@ import {
   unlinkDurably,
   type FileOwner,
 } from "./durable-files.js";
+import { keepAttributes } from "./file-attributes.js";
 import { identifyEntry, identifyFile, unlinkKnown } from "./file-identity.js";
 import { probeFile } from "./probe-file.js";
 import { systemError } from "./system-error.js";
@@ -32,7 +33,7 @@ export interface NewFile {
 /**
  * Begins a file beside its final place, and tells the evidence which one it is; what this plan left
  * of an interrupted attempt is removed. A file that is to be replaced (`before` other than `absent`)
- * hands down its owner and mode. Throws `system-error`, `image-missing` when the file to replace is
+ * hands down all that says who may use it. Throws `system-error`, `image-missing` when the file to replace is
  * gone.
  */
 export async function beginFile(
@@ -165,6 +166,9 @@ async function replace(
   before: FileBefore,
   evidence: Evidence,
 ): Promise<void> {
+  await assertReplaceable(path, place, before, evidence);
+  await keepAttributes(place, partial);
+  // Another program took a moment.
   await assertReplaceable(path, place, before, evidence);
   try {
     await renameDurably(partial, place);

@@ -6,6 +6,7 @@ import { beginFile, continueFile, isMade, unmakeFile } from "../../src/host/new-
 import { identifyFile } from "../../src/host/file-identity.js";
 import { expectError } from "../../src/testing/expect-error.js";
 import { TestEvidence } from "../../src/testing/index.js";
+import { attributesOf, giveAttributes } from "../support/images/attributes.js";
 import { testFolder } from "../support/images/folder.js";
 
 const OWNER = { owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 } };
@@ -105,6 +106,16 @@ describe("a file in the making", () => {
       await unmake("alias", "empty");
       expect(await names()).to.deep.equal(["a", "alias"]);
       expect(await content("a")).to.equal("");
+    });
+
+    it("takes over lists of who may use it, and what is noted with it", async () => {
+      giveAttributes(folder.file("a"));
+      const before = attributesOf(folder.file("a"));
+      const file = await begin("a", "empty");
+      await writeFile(file.partial, "whole");
+      await file.publish();
+      expect(await content("a")).to.equal("whole");
+      expect(attributesOf(folder.file("a"))).to.equal(before);
     });
 
     it("does not replace it once somebody has written to it", async () => {

@@ -7,6 +7,7 @@ import {
   syncFolder,
   unlinkDurably,
 } from "../../host/durable-files.js";
+import { keepAttributes } from "../../host/file-attributes.js";
 import { identityOf } from "../../host/file-identity.js";
 import { errnoOf, noImageFile, systemError } from "../../host/system-error.js";
 import type { FileIdentity, ImageFile, ImageFiles } from "./image-files.js";
@@ -37,6 +38,7 @@ export const hostImageFiles: ImageFiles = {
       throw systemError(error, `cannot change the mode of image '${path}'`);
     }
   },
+  keepAttributes,
   rename: renameDurably,
   async unlink(path) {
     await unlinkDurably(path);

@@ -40,6 +40,8 @@ export interface ImageFiles {
   link(path: string, name: string): Promise<boolean>;
   /** Permission bits. */
   setMode(path: string, mode: number): Promise<void>;
+  /** Gives `file` all that says who may use `replaced`: owner, mode, lists and other attributes. */
+  keepAttributes(replaced: string, file: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Does nothing if the file is not there. */
   unlink(path: string): Promise<void>;

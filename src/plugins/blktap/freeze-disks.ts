@@ -19,6 +19,7 @@ import {
   standsOn,
   temporaryPath,
   writeOverlay,
+  type NewOverlay,
 } from "./new-overlay.js";
 
 /**
@@ -91,10 +92,10 @@ export class DiskFreezer {
         `'${frozen.path}' has letters that vhd-util and tapdisk cannot follow from '${overlay.path}'`,
       );
     const base = state === "renamed" ? frozen : present;
-    const like = await this.#ownerFor(disk, base);
+    const users = await this.#usersOf(disk, base);
     await writeOverlay(
       this.files,
-      { path: overlay.path, base, baseName: frozen.path, like, view: this.view },
+      { path: overlay.path, base, baseName: frozen.path, ...users, view: this.view },
       context.evidence,
     );
   }
@@ -176,12 +177,16 @@ export class DiskFreezer {
   }
 
   /** An overlay at the image's path is used like it; one of its own is private, or as it was. */
-  async #ownerFor({ present, frozen, overlay, before }: FrozenDisk, base: ImageRef) {
+  async #usersOf(
+    { present, frozen, overlay, before }: FrozenDisk,
+    base: ImageRef,
+  ): Promise<Pick<NewOverlay, "like" | "replaces">> {
     const kept = before === "empty" ? await this.files.identify(overlay.path) : undefined;
     const like = kept ?? (await this.files.identify(base.path));
     if (!like) throw new DomsnapError("image-missing", `cannot access image '${base.path}'`);
-    const isPrivate = frozen.path === present.path && !kept;
-    return isPrivate ? { ...like, mode: 0o600 } : like;
+    if (kept) return { like, replaces: overlay.path };
+    if (frozen.path === present.path) return { like: { ...like, mode: 0o600 } };
+    return { like, replaces: base.path };
   }
 
   async #stateOf(disk: FrozenDisk, evidence: Evidence): Promise<FreezeState> {

@@ -27,6 +27,8 @@ export interface NewOverlay {
   readonly baseName?: string;
   /** Owner and mode. */
   readonly like: FileIdentity;
+  /** The file whose place it takes, if any: it is used like that one. */
+  readonly replaces?: string | undefined;
   readonly view?: ChainView;
 }
 
@@ -126,6 +128,7 @@ export async function writeOverlay(
   await createEmptyVhd(files, temporary, { sizeBytes, finalPath, parent }, like, (identity) =>
     evidence.record(path, identity),
   );
+  if (overlay.replaces !== undefined) await files.keepAttributes(overlay.replaces, temporary);
   await assertWritten(files, temporary, sizeBytes);
 }
 

@@ -26,10 +26,10 @@ export class DiskReverter {
     for (const step of steps) await assertExtensible(this.files, step.image);
     for (const step of steps) {
       const { path } = overlayOf(step);
-      const like =
-        (await this.files.identify(path)) ?? (await this.files.identify(step.image.path));
+      const replaces = (await this.files.identify(path)) ? path : step.image.path;
+      const like = await this.files.identify(replaces);
       if (!like) throw new DomsnapError("image-missing", `cannot access '${step.image.path}'`);
-      await writeOverlay(this.files, { path, base: step.image, like }, evidence);
+      await writeOverlay(this.files, { path, base: step.image, like, replaces }, evidence);
     }
   }
 

@@ -7,8 +7,9 @@ import {
   type CopyOptions,
   type CopySource,
 } from "../../host/copy-file.js";
-import { assertRoom, type FileOwner } from "../../host/durable-files.js";
+import { assertRoom } from "../../host/durable-files.js";
 import type { FileBefore } from "../../core/model/index.js";
+import { keepAttributes } from "../../host/file-attributes.js";
 import { beginFile, unmakeFile, type NewFile } from "../../host/new-file.js";
 
 export interface CopyJob {
@@ -17,8 +18,8 @@ export interface CopyJob {
   readonly from: string;
   readonly to: string;
   readonly before: FileBefore;
-  /** Default: the owner of `from`, and nobody else may read. */
-  readonly like?: { readonly owner: FileOwner; readonly mode: number };
+  /** The file that the copy is to replace. Default: none; the owner of `from` alone may read it. */
+  readonly like?: CopySource;
 }
 
 interface Copy {
@@ -52,6 +53,8 @@ export async function copyGroup(
     for (const copy of slow)
       await copySparsely(copy.source, copy.file.partial, copyOptions(copy.job.subject, context));
     for (const copy of copies) await assertUnchanged(copy.source);
+    for (const { job, file } of copies)
+      if (job.like) await keepAttributes(job.like.path, file.partial);
     for (const copy of copies) await copy.file.publish();
   } catch (error) {
     // What fails here is not worth more than the reason; undoing the operation tries it again.
@@ -74,6 +77,7 @@ export function copyOptions(subject: string, context: OperationContext): CopyOpt
 
 async function beginCopy(job: CopyJob, { evidence }: OperationContext): Promise<Copy> {
   const source = await readCopySource(job.from);
-  const file = await beginFile(job.to, job.before, job.like ?? { owner: source }, evidence);
+  // Nobody else may read it while it is written: who may comes with the other attributes.
+  const file = await beginFile(job.to, job.before, { owner: job.like ?? source }, evidence);
   return { job, source, file };
 }

@@ -192,9 +192,8 @@ function freezeJob({ target, image, copy, before }: SnapshotCopy): CopyJob {
 }
 
 async function stageJob(step: CopyRevert, evidence: Evidence): Promise<CopyJob> {
-  const image = await readCopySource(await realImagePath(step.image.path));
+  const like = await readCopySource(await realImagePath(step.image.path));
   const to = await stagedPath(step, evidence);
-  const like = { owner: image, mode: image.mode };
   return { subject: step.target, from: step.copy.path, to, before: "absent", like };
 }
 

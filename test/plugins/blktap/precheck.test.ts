@@ -30,6 +30,7 @@ import { handlerOf } from "../../support/images/operations.js";
 import { makeFolder } from "../support/state-folder.js";
 import { FaultyFiles } from "../../formats/vhd/support/faulty-files.js";
 import { writeAsGuest } from "../../formats/vhd/support/guest-vhd.js";
+import { attributesOf, giveAttributes } from "../../support/images/attributes.js";
 import { makeDynamic } from "../../formats/vhd/support/vhd-images.js";
 import { freeze, goBack, hashOf, image, mergeStep, operations } from "./support/operations.js";
 
@@ -170,6 +171,18 @@ describe("blktap, before and beside its changes", function () {
         await snapshot(mode.toString(8));
         expect([modeOf("a"), modeOf(`a.${mode.toString(8)}`)]).to.deep.equal([mode, mode]);
       }
+    });
+
+    it("to an image's path stays what lists and notes say", async () => {
+      await makeDynamic(at("a"), SIZE);
+      giveAttributes(at("a"));
+      const before = attributesOf(at("a"));
+      await snapshot("s");
+      expect(attributesOf(at("a"))).to.equal(before);
+      expect(attributesOf(at("a.s"))).to.equal(before);
+      await handler().run(operations.stage(steps()));
+      await handler().run(operations.revert(steps()));
+      expect(attributesOf(at("a"))).to.equal(before);
     });
 
     it("to an overlay of its own path is its owner's", async () => {

@@ -26,6 +26,7 @@ import { DdBackend, ddModule } from "../../../src/plugins/dd/index.js";
 import { identifyFile } from "../../../src/host/file-identity.js";
 import { expectError } from "../../../src/testing/expect-error.js";
 import { TestEvidence } from "../../../src/testing/index.js";
+import { attributesOf, giveAttributes } from "../../support/images/attributes.js";
 import {
   withLoopDevice,
   withReflinkFolder,
@@ -321,6 +322,18 @@ describe("DdBackend", () => {
     await handler.run(freeze(stepOf("vda", image, raw(folder.file("copy")))), testContext());
     const { uid, gid, mode } = await stat(folder.file("copy"));
     expect([uid, gid, (mode & 0o777).toString(8)]).to.deep.equal([1234, 2345, "600"]);
+  });
+
+  it("keeps lists of who may use the image, and what is noted with it", async () => {
+    const image = await makeImage(folder.file("image"));
+    giveAttributes(image.path);
+    const before = attributesOf(image.path);
+    const { stage, revert } = revertOf(image, await makeImage(folder.file("copy")));
+    await handler.run(stage, testContext());
+    await handler.run(revert, testContext());
+    expect((await readFile(image.path)).equals(await readFile(folder.file("copy")))).to.equal(true);
+    expect(attributesOf(image.path)).to.equal(before);
+    expect(before).to.include("user:4321:rw-").and.include("user.note").and.include("1234:2345");
   });
 
   it("puts a state back behind a link, with the owner and mode of the image", async () => {

@@ -49,6 +49,9 @@ export class FaultyFiles implements ImageFiles {
   setMode(path: string, mode: number): Promise<void> {
     return this.#change(() => hostImageFiles.setMode(path, mode));
   }
+  keepAttributes(replaced: string, file: string): Promise<void> {
+    return this.#change(() => hostImageFiles.keepAttributes(replaced, file));
+  }
   rename(from: string, to: string): Promise<void> {
     return this.#change(() => hostImageFiles.rename(from, to));
   }

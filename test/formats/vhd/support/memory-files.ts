@@ -13,6 +13,7 @@ export function memoryFiles(contents: ReadonlyMap<string, Buffer>): ImageFiles {
     create: refuse,
     link: refuse,
     setMode: refuse,
+    keepAttributes: refuse,
     rename: refuse,
     unlink: refuse,
   };

@@ -17,16 +17,30 @@ import {
 } from "./element.js";
 import { dropUndefined } from "./optional.js";
 import { parseEnumAttribute, parseScaledBytes } from "./values.js";
+import { formatElement } from "./writer.js";
+
+const KNOWN = new Set(["snapshotDeleteInProgress", "driver", "source"]);
+
+/** The children of an element that are not of these names, as text; undefined if there are none. */
+export function unknownIn(parent: XmlElement, known: ReadonlySet<string>): string[] | undefined {
+  const unknown = elementsOf(parent).filter(({ name }) => !known.has(name));
+  return unknown.length === 0 ? undefined : unknown.map(formatElement);
+}
 
 /**
  * The children of some `<disks>` or `<revertDisks>` elements, whatever their names. `existing`
- * lets them tell of a merge that was not finished. Throws libvirt's errors.
+ * lets them tell of a merge that was not finished, `keepUnknown` keeps elements that are not known. Throws libvirt's errors.
  */
 export function parseDiskSnapshots(
   lists: readonly XmlElement[],
   existing: boolean,
+  keepUnknown = false,
 ): DiskSnapshot[] {
-  return lists.flatMap(elementsOf).map((node) => parseDiskSnapshot(node, existing));
+  return lists.flatMap(elementsOf).map((node) => {
+    const disk = parseDiskSnapshot(node, existing);
+    const unknownElements = keepUnknown ? unknownIn(node, KNOWN) : undefined;
+    return unknownElements ? { ...disk, unknownElements } : disk;
+  });
 }
 
 function parseDiskSnapshot(node: XmlElement, existing: boolean): DiskSnapshot {

@@ -9,6 +9,8 @@ import { formatElement, indentXml } from "./writer.js";
 export interface FormatSnapshotOptions {
   /** Keep passwords in the domain definitions; left out by default, as libvirt does. */
   readonly secure?: boolean;
+  /** Write elements of a record that are not known as well. */
+  readonly unknown?: boolean;
 }
 
 /**
@@ -20,7 +22,7 @@ export function formatSnapshot(
   snapshot: ParsedSnapshot,
   options: FormatSnapshotOptions = {},
 ): string {
-  const head = headElements(snapshot).map(formatElement);
+  const head = headParts(snapshot, options.unknown ?? false);
   const domains = domainParts(snapshot, options.secure ?? false);
   const parts = [...head, ...domains, ...(snapshot.cookie === undefined ? [] : [snapshot.cookie])];
   const lines = parts.map((part) => indentOnce(part) + "\n");
@@ -39,27 +41,48 @@ function indentOnce(part: string): string {
 /** Characters; only definitions are longer. */
 const LONG_PART = 1000;
 
-function headElements(snapshot: ParsedSnapshot): XmlElement[] {
+function headParts(snapshot: ParsedSnapshot, unknown: boolean): string[] {
   const { memory, parent, creationTime } = snapshot;
-  const elements = [
+  const parts = [
     textElement("name", snapshot.name),
     textElement("description", snapshot.description),
     textElement("state", snapshot.state),
     parent === undefined ? undefined : element("parent", {}, [element("name", {}, [parent])]),
     textElement("creationTime", creationTime === 0n ? undefined : String(creationTime)),
     memory && element("memory", { snapshot: memory.mode, file: memory.file }),
-    disksElement("disks", snapshot.disks),
-    disksElement("revertDisks", snapshot.revertDisks ?? []),
+    disksPart("disks", snapshot.disks, unknown),
+    disksPart("revertDisks", snapshot.revertDisks ?? [], unknown),
+    ...(unknown ? (snapshot.unknownElements ?? []) : []),
   ];
-  return elements.filter((one) => one !== undefined);
+  return parts
+    .filter((one) => one !== undefined)
+    .map((one) => (typeof one === "string" ? one : formatElement(one)));
 }
 
 function textElement(name: string, text: string | undefined): XmlElement | undefined {
   return text === undefined ? undefined : element(name, {}, [text]);
 }
 
-function disksElement(name: string, disks: readonly DiskSnapshot[]): XmlElement | undefined {
-  return disks.length === 0 ? undefined : element(name, {}, disks.map(diskElement));
+function disksPart(
+  name: string,
+  disks: readonly DiskSnapshot[],
+  unknown: boolean,
+): string | undefined {
+  if (disks.length === 0) return undefined;
+  const parts = disks.map((disk) => {
+    const more = unknown ? (disk.unknownElements ?? []) : [];
+    return indentXml(withChildren(diskElement(disk), more), 1);
+  });
+  return `<${name}>\n${parts.join("\n")}\n</${name}>`;
+}
+
+/** An element's text with children behind its own, as text. */
+function withChildren(parent: XmlElement, more: readonly string[]): string {
+  const text = formatElement(parent);
+  if (more.length === 0) return text;
+  const lines = more.map((one) => indentXml(one, 1)).join("\n");
+  if (parent.children.length === 0) return `${text.slice(0, -2)}>\n${lines}\n</${parent.name}>`;
+  return text.replace(/\n<\/\w+>$/, (end) => `\n${lines}${end}`);
 }
 
 /** libvirt tells of type, driver and source only when it knows a path or a format. */

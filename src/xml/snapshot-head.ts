@@ -1,5 +1,6 @@
 import type { DiskSnapshot, MemorySnapshot, SnapshotHead } from "../core/model/index.js";
 import { IMAGE_FORMATS, SNAPSHOT_STATES, type SnapshotMode } from "../core/model/index.js";
+import type { ParseSnapshotOptions } from "../core/ports/snapshot-documents.js";
 import { decodeReferences } from "./characters.js";
 import { dropUndefined } from "./optional.js";
 import { isOfflineState, parseSnapshot } from "./snapshot.js";
@@ -9,12 +10,15 @@ import { isOfflineState, parseSnapshot } from "./snapshot.js";
  * without building a tree, so it may be cut off anywhere behind that; all other text goes through
  * `parseSnapshot` as a redefinition and fails as it does. Both ways give the same.
  */
-export function parseSnapshotHead(text: string): SnapshotHead {
-  return scanHead(text) ?? parseWhole(text);
+export function parseSnapshotHead(text: string, options: KeepUnknown = {}): SnapshotHead {
+  return scanHead(text) ?? parseWhole(text, options);
 }
 
-function parseWhole(text: string): SnapshotHead {
-  const parsed = parseSnapshot(text, { redefine: true });
+/** See `ParseSnapshotOptions`. */
+export type KeepUnknown = Pick<ParseSnapshotOptions, "keepUnknown">;
+
+function parseWhole(text: string, { keepUnknown = false }: KeepUnknown): SnapshotHead {
+  const parsed = parseSnapshot(text, { redefine: true, keepUnknown });
   const { description, state, parent, creationTime, memory, disks, revertDisks } = parsed;
   return dropUndefined({
     name: parsed.name ?? "",
@@ -25,6 +29,7 @@ function parseWhole(text: string): SnapshotHead {
     memory,
     disks,
     revertDisks,
+    unknownElements: parsed.unknownElements,
   });
 }
 

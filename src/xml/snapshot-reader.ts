@@ -3,7 +3,7 @@ import type { DomainDefinition, DomainSnapshot } from "../core/model/index.js";
 import { parseDomain, parseLaidOutDomain } from "./domain.js";
 import { childrenNamed, textOf } from "./element.js";
 import { readXml } from "./reader.js";
-import { parseSnapshotHead } from "./snapshot-head.js";
+import { parseSnapshotHead, type KeepUnknown } from "./snapshot-head.js";
 import { parseSnapshot } from "./snapshot.js";
 import { parseDecimal } from "./values.js";
 import { COMPLETE_SNAPSHOT_LIMITS } from "./xml-limits.js";
@@ -30,9 +30,11 @@ const END = /^(?: {2}<active>(\d+)<\/active>\n)?<\/domainsnapshot>\s*$/;
 export class SnapshotReader {
   readonly #definitions = new Map<string, DomainDefinition>();
 
+  constructor(private readonly options: KeepUnknown = {}) {}
+
   /** Throws as `parseSnapshot`. */
   read(text: string): MetadataDocument {
-    return this.#readPieces(text) ?? readWhole(text);
+    return this.#readPieces(text) ?? readWhole(text, this.options);
   }
 
   /** Undefined when the text is not laid out as libvirt and we write it. */
@@ -44,7 +46,7 @@ export class SnapshotReader {
     const end = END.exec(text.slice(inactive.end));
     if (!end) return undefined;
     try {
-      const head = parseSnapshotHead(`${text.slice(0, at)}</domainsnapshot>\n`);
+      const head = parseSnapshotHead(`${text.slice(0, at)}</domainsnapshot>\n`, this.options);
       return {
         snapshot: {
           ...head,
@@ -85,8 +87,8 @@ function takeElement(
   return { content: text.slice(start + opening.length, close + 1), end: close + closing.length };
 }
 
-function readWhole(text: string): MetadataDocument {
-  const parsed = parseSnapshot(text, { redefine: true });
+function readWhole(text: string, options: KeepUnknown): MetadataDocument {
+  const parsed = parseSnapshot(text, { redefine: true, ...options });
   if (parsed.name === undefined)
     throw new DomsnapError("xml-error", "a redefined snapshot must have a name");
   const snapshot = { ...parsed, name: parsed.name };

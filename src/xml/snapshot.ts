@@ -10,7 +10,7 @@ import { canonicalUuid, parseDomainElement } from "./domain.js";
 import { childrenNamed, elementsAt, stringAt, textOf, type XmlElement } from "./element.js";
 import { readXml } from "./reader.js";
 import { assertSnapshotSchema } from "./schema.js";
-import { parseDiskSnapshots } from "./snapshot-disk.js";
+import { parseDiskSnapshots, unknownIn } from "./snapshot-disk.js";
 import { dropUndefined } from "./optional.js";
 import { parseDecimal, parseEnumAttribute } from "./values.js";
 import { formatElement } from "./writer.js";
@@ -33,7 +33,9 @@ export function parseSnapshot(text: string, options: ParseSnapshotOptions = {}):
       `expecting root element of 'domainsnapshot', not '${root.name}'`,
     );
   if (options.validate) assertSnapshotSchema(root);
-  return options.redefine ? parseExisting(root) : parseNew(root, options.offline ?? false);
+  return options.redefine
+    ? parseExisting(root, options.keepUnknown ?? false)
+    : parseNew(root, options.offline ?? false);
 }
 
 function parseNew(root: XmlElement, offline: boolean): ParsedSnapshot {
@@ -47,7 +49,23 @@ function parseNew(root: XmlElement, offline: boolean): ParsedSnapshot {
   });
 }
 
-function parseExisting(root: XmlElement): ParsedSnapshot {
+/** What a document of an existing snapshot has below its root; `active` is libvirt's own. */
+const KNOWN = new Set([
+  "name",
+  "description",
+  "state",
+  "parent",
+  "creationTime",
+  "memory",
+  "disks",
+  "revertDisks",
+  "domain",
+  "inactiveDomain",
+  "cookie",
+  "active",
+]);
+
+function parseExisting(root: XmlElement, keepUnknown: boolean): ParsedSnapshot {
   const name = stringAt(root, "name");
   if (name === undefined)
     throw new DomsnapError("xml-error", "a redefined snapshot must have a name");
@@ -56,8 +74,8 @@ function parseExisting(root: XmlElement): ParsedSnapshot {
   const offline = isOfflineState(state);
   const domains = parseDomains(root);
   const memory = parseMemory(root, offline, offline ? "no" : "internal");
-  const disks = parseDiskSnapshots(elementsAt(root, "disks"), true);
-  const revertDisks = parseDiskSnapshots(elementsAt(root, "revertDisks"), true);
+  const disks = parseDiskSnapshots(elementsAt(root, "disks"), true, keepUnknown);
+  const revertDisks = parseDiskSnapshots(elementsAt(root, "revertDisks"), true, keepUnknown);
   const cookie = offline ? undefined : childrenNamed(root, "cookie")[0];
   return dropUndefined({
     name,
@@ -68,6 +86,7 @@ function parseExisting(root: XmlElement): ParsedSnapshot {
     memory,
     disks,
     revertDisks: revertDisks.length > 0 ? revertDisks : undefined,
+    unknownElements: keepUnknown ? unknownIn(root, KNOWN) : undefined,
     ...domains,
     cookie: cookie && formatElement(cookie),
   });

@@ -68,7 +68,10 @@ same<
   typeof api.parseSnapshot,
   (text: string, options?: plugin.ParseSnapshotOptions) => plugin.ParsedSnapshot
 >(true);
-same<typeof api.parseSnapshotHead, (text: string) => plugin.SnapshotHead>(true);
+same<
+  typeof api.parseSnapshotHead,
+  (text: string, options?: Pick<plugin.ParseSnapshotOptions, "keepUnknown">) => plugin.SnapshotHead
+>(true);
 same<
   typeof api.readXml,
   (input: string | Uint8Array, options?: api.ReadXmlOptions) => api.XmlElement
@@ -93,7 +96,10 @@ same<typeof api.textOf, (node: api.XmlNode) => string>(true);
 same<typeof api.withoutSecurityInfo, (xml: string) => string>(true);
 
 same<api.XmlNode, api.XmlElement | string>(true);
-same<ConstructorParameters<typeof api.SnapshotReader>, []>(true);
+same<
+  ConstructorParameters<typeof api.SnapshotReader>,
+  [options?: Pick<plugin.ParseSnapshotOptions, "keepUnknown"> | undefined]
+>(true);
 same<api.SnapshotReader["read"], (text: string) => api.MetadataDocument>(true);
 
 same<
@@ -149,6 +155,7 @@ same<
   api.FormatSnapshotOptions,
   {
     readonly secure?: boolean;
+    readonly unknown?: boolean;
   }
 >(true);
 same<

@@ -49,6 +49,8 @@ export interface DiskSnapshot {
   readonly reused?: boolean;
   /** `<snapshotDeleteInProgress/>`: a merge into this image was begun and not finished. */
   readonly deleteInProgress?: boolean;
+  /** Elements below it in a record that this version does not know, as text; see `SnapshotHead`. */
+  readonly unknownElements?: readonly string[];
 }
 
 /** `<memory>`: where the guest's RAM and device state went. */
@@ -96,6 +98,11 @@ export interface SnapshotHead {
    * Kept as it is whenever the record is written.
    */
   readonly unknownNotes?: readonly string[];
+  /**
+   * Elements of a record that this version does not know, as text without indentation: another version
+   * has written them. Kept whenever the record is written, and in no document that is printed.
+   */
+  readonly unknownElements?: readonly string[];
 }
 
 /** A complete `<domainsnapshot>`. */

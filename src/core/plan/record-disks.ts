@@ -24,6 +24,7 @@ export function asDocumentTells({
   imageTag: _tag,
   leftBehind: _left,
   unknownNotes: _notes,
+  unknownElements: _elements,
   ...snapshot
 }: DomainSnapshot): DomainSnapshot {
   const { disks, revertDisks } = snapshot;
@@ -37,6 +38,7 @@ export function asDocumentTells({
 function withoutBackend({
   backend: _keeper,
   reused: _reused,
+  unknownElements: _elements,
   ...disk
 }: DiskSnapshot): DiskSnapshot {
   return disk;

@@ -14,6 +14,8 @@ export interface ParseSnapshotOptions {
   readonly offline?: boolean;
   /** Check against libvirt's schema as well. */
   readonly validate?: boolean;
+  /** Of existing snapshots: keep elements that are not known, for who writes the document again. */
+  readonly keepUnknown?: boolean;
 }
 
 /** A document as parsed: a new snapshot may still lack its name; `creationTime` is 0 for it. */
@@ -33,8 +35,14 @@ export interface DiskRelocation {
 export interface SnapshotDocuments {
   /** Throws libvirt's error classes and texts: `xml-detail`, `xml-error`, `config-unsupported`. */
   parseSnapshot(text: string, options?: ParseSnapshotOptions): ParsedSnapshot;
-  /** libvirt's layout with a final newline; `secure` keeps passwords. */
-  formatSnapshot(snapshot: DomainSnapshot, options?: { readonly secure?: boolean }): string;
+  /**
+   * libvirt's layout with a final newline; `secure` keeps passwords, `unknown` the elements of a record
+   * that are not known.
+   */
+  formatSnapshot(
+    snapshot: DomainSnapshot,
+    options?: { readonly secure?: boolean; readonly unknown?: boolean },
+  ): string;
   parseDomain(text: string): DomainDefinition;
   /** The definition with other sources (and formats) for some disks; the rest untouched. */
   relocateDisks(

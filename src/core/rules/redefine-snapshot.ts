@@ -51,7 +51,7 @@ export function prepareRedefine(request: RedefineRequest): DomainSnapshot {
     probe: request.probe,
   });
   // The document cannot tell it, and what was taken stays what it is.
-  const { consistency, unknownNotes, leftBehind } = request.source ?? {};
+  const { consistency, unknownNotes, unknownElements, leftBehind } = request.source ?? {};
   const { revertDisks } = snapshot;
   return {
     ...snapshot,
@@ -65,6 +65,7 @@ export function prepareRedefine(request: RedefineRequest): DomainSnapshot {
       : {}),
     ...(leftBehind ? { leftBehind } : {}),
     ...(unknownNotes ? { unknownNotes } : {}),
+    ...(unknownElements ? { unknownElements } : {}),
   };
 }
 
@@ -108,8 +109,13 @@ function withKeepers(
     const known = byName.get(disk.name);
     const isSame = known?.mode === disk.mode && known?.format === disk.format;
     if (!known || !isSame) return disk;
-    const { backend, reused } = known;
-    return { ...disk, ...(backend !== undefined && { backend }), ...(reused && { reused }) };
+    const { backend, reused, unknownElements } = known;
+    return {
+      ...disk,
+      ...(backend !== undefined && { backend }),
+      ...(reused && { reused }),
+      ...(unknownElements && { unknownElements }),
+    };
   });
 }
 

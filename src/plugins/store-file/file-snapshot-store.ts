@@ -42,7 +42,7 @@ const CURRENT_LIMIT_BYTES = 4096;
  */
 export class FileSnapshotStore implements SnapshotStore {
   /** Most records of a domain hold the same definition, which it parses once. */
-  readonly #reader = new SnapshotReader();
+  readonly #reader = new SnapshotReader({ keepUnknown: true });
 
   constructor(
     private readonly stateFolder: string,

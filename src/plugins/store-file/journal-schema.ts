@@ -81,6 +81,7 @@ const diskSnapshot = strictObject({
   reused: exactOptional(boolean()),
   deleteInProgress: exactOptional(boolean()),
   backend: exactOptional(string()),
+  unknownElements: exactOptional(array(string())),
 });
 
 const snapshot = strictObject({
@@ -102,6 +103,7 @@ const snapshot = strictObject({
   imageTag: exactOptional(string()),
   leftBehind: exactOptional(array(diskSnapshot)),
   unknownNotes: exactOptional(array(string())),
+  unknownElements: exactOptional(array(string())),
   domain: exactOptional(definition),
   domainUuid: exactOptional(string()),
   inactiveDomain: exactOptional(definition),

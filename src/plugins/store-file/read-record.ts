@@ -15,7 +15,7 @@ const HEAD_BYTES = 2048;
 
 /** The content of a record's file. */
 export function formatRecord(snapshot: DomainSnapshot, documents: SnapshotDocuments): string {
-  const text = documents.formatSnapshot(snapshot, { secure: true });
+  const text = documents.formatSnapshot(snapshot, { secure: true, unknown: true });
   // Documents leave out a time of 0, but an existing snapshot is not parsed without one.
   const time = snapshot.creationTime === 0n ? "\n  <creationTime>0</creationTime>" : "";
   const document = text.replace("<domainsnapshot>", `<domainsnapshot>${time}`);
@@ -44,14 +44,17 @@ export function readRecordHead(path: string, name: string): SnapshotHead {
     const parsed = head === undefined ? undefined : tryParseHead(head);
     if (parsed) return withNotes(named(parsed, name), notes);
     const text = file.text(RECORD_LIMIT_BYTES);
-    return withNotes(named(parseSnapshotHead(text), name), openRecord(text, true));
+    return withNotes(
+      named(parseSnapshotHead(text, { keepUnknown: true }), name),
+      openRecord(text, true),
+    );
   });
 }
 
 /** Undefined for what cannot be understood. */
 function tryParseHead(head: string): SnapshotHead | undefined {
   try {
-    return parseSnapshotHead(`${head}</domainsnapshot>`);
+    return parseSnapshotHead(`${head}</domainsnapshot>`, { keepUnknown: true });
   } catch {
     // The whole record will tell what is wrong, or that it is only laid out unlike ours.
     return undefined;

@@ -18,6 +18,7 @@ import { promisify } from "node:util";
 
 import { DomsnapError } from "../core/errors/index.js";
 import { syncFolder } from "./durable-files.js";
+import { giveFolder, giveOpened, rightfulOwner } from "./rightful-owner.js";
 import { errnoOf, systemError } from "./system-error.js";
 
 /** What a file is called until it is complete; it has one writer at most, so the name is fixed. */
@@ -29,7 +30,8 @@ const flush = promisify(fsync);
 
 /**
  * Replaces a file of our own so that after a crash at any point the old or the new content is
- * there, wholly; when this returns, the new one outlives a power failure. Mode 0600. No package
+ * there, wholly; when this returns, the new one outlives a power failure. Mode 0600; it belongs to whom
+ * the old one or the folder does. No package
  * for atomic writes serves here: a link planted at `path` or at the temporary name must not be
  * followed, and leftovers must be told by their suffix. Throws `system-error` or `no-space`; the old content then stays.
  */
@@ -38,6 +40,7 @@ export async function writeStateFile(path: string, content: string): Promise<voi
   try {
     const handle = await openNew(temporary);
     try {
+      giveOpened(handle.fd, rightfulOwner(path));
       await handle.writeFile(content);
       await handle.sync();
     } finally {
@@ -89,7 +92,7 @@ async function writeTemporaries(files: readonly StateFileContent[]): Promise<voi
   const flushes: Promise<void>[] = [];
   const failures: DomsnapError[] = [];
   for (const { path, content } of files) {
-    const written = writeNew(path + TEMPORARY_SUFFIX, content);
+    const written = writeNew(path, content);
     flushes.push(written.catch((thrown: unknown) => void failures.push(cannotWrite(path, thrown))));
     if (flushes.length >= MOST_OPEN) await flushes.shift();
     if (failures.length > 0) break;
@@ -101,8 +104,9 @@ async function writeTemporaries(files: readonly StateFileContent[]): Promise<voi
 
 /** Written by the time it returns, flushed by the time it resolves. */
 async function writeNew(path: string, content: () => string): Promise<void> {
-  const fd = openNewSync(path);
+  const fd = openNewSync(path + TEMPORARY_SUFFIX);
   try {
+    giveOpened(fd, rightfulOwner(path));
     writeFileSync(fd, content());
     await flush(fd);
   } finally {
@@ -166,11 +170,22 @@ async function openNew(path: string): Promise<FileHandle> {
 export async function ensureStateFolder(path: string): Promise<void> {
   try {
     const made = await mkdir(path, { recursive: true, mode: 0o700 });
-    if (made !== undefined) await syncFolder(dirname(made));
+    if (made !== undefined) {
+      for (const folder of foldersBetween(made, path)) giveFolder(folder);
+      await syncFolder(dirname(made));
+    }
   } catch (thrown) {
     throw systemError(thrown, `cannot create folder '${path}'`);
   }
   assertRealFolder(path);
+}
+
+/** A folder and those down to another one in it, the upper ones first. */
+function foldersBetween(upper: string, lower: string): string[] {
+  const folders = [lower];
+  for (let one = lower; one !== upper && one !== dirname(one);)
+    folders.unshift((one = dirname(one)));
+  return folders;
 }
 
 /** Throws `system-error` when something is at `path` and is not a folder itself. */

@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import { lstat, open, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,6 +7,7 @@ import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainLock, LockHolder, LockOptions } from "../../core/ports/index.js";
 import { ensureStateFolder, readStateFile, removeTemporaries } from "../../host/state-files.js";
 import { whileHolding } from "../../host/held-lock.js";
+import { giveOpened, rightfulOwner } from "../../host/rightful-owner.js";
 import { errnoOf, systemError } from "../../host/system-error.js";
 import { throwIfAborted, TurnQueue } from "../../host/turn-queue.js";
 import { domainFolder } from "./state-folder.js";
@@ -100,7 +101,10 @@ async function tryAcquire(path: string): Promise<FileHandle | undefined> {
 
 async function openLockFile(path: string): Promise<FileHandle> {
   try {
-    return await open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+    const owner = existsSync(path) ? undefined : rightfulOwner(path);
+    const handle = await open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+    giveOpened(handle.fd, owner);
+    return handle;
   } catch (thrown) {
     throw systemError(thrown, `cannot lock file '${path}'`);
   }

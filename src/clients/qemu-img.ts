@@ -299,12 +299,18 @@ const InfoDocument = object({
     ),
     [],
   ),
+  "format-specific": optional(
+    object({
+      data: optional(object({ bitmaps: optional(array(object({ name: string() })), []) })),
+    }),
+  ),
 });
 
 function parseInfo(image: FormattedImage, json: string): ImageInfo {
   const info = readDocument(InfoDocument, "info", json);
   const backing = info["backing-filename"];
   const format = IMAGE_FORMATS.find((known) => known === info["backing-filename-format"]);
+  const bitmaps = info["format-specific"]?.data?.bitmaps.map(({ name }) => name) ?? [];
   return {
     path: image.path,
     format: image.format,
@@ -325,6 +331,7 @@ function parseInfo(image: FormattedImage, json: string): ImageInfo {
       vmClockNanoseconds:
         BigInt(snapshot["vm-clock-sec"]) * 1_000_000_000n + BigInt(snapshot["vm-clock-nsec"]),
     })),
+    ...(bitmaps.length > 0 && { bitmaps }),
   };
 }
 

@@ -63,7 +63,8 @@ export interface Removal extends ImageRemoval {
  *
  * Throws `config-unsupported` (several overlays on one frozen image, libvirt's rule),
  * `operation-unsupported` (an internal snapshot below the image that the guest writes to),
- * `image-in-use` (somebody else needs what would change, or internal snapshots would be lost),
+ * `image-in-use` (somebody else needs what would change, or internal snapshots or bitmaps would be
+ * lost),
  * `path-untrusted` (a file that is nowhere near the domain's own),
  * `image-unreachable` (nobody can tell whether somebody does), and the reason where an image could
  * not be looked at.
@@ -285,6 +286,7 @@ function removeFrozen(
       ? { into: "renamed" }
       : cheaperDirection({ target, frozen, overlay }, facts);
   const step = { backend: backend.id, target, base: frozen, overlay, relink, ...how };
+  assertNoBitmaps(step, images);
   return { does: "merge", step };
 }
 
@@ -350,6 +352,23 @@ function assertNoInternalSnapshots(overlay: ImageRef, images: ImageFacts): void 
     "image-in-use",
     `image '${overlay.path}' would be merged, but holds internal snapshots: ${tags}`,
     { hint: "Delete those snapshots first." },
+  );
+}
+
+/** What is merged up loses the image below, with its bitmaps; what is merged down the overlay. */
+function assertNoBitmaps(step: MergeStep, images: ImageFacts): void {
+  const { into, target, base, overlay } = step;
+  const emptied = into === "overlay" ? base : overlay;
+  const { bitmaps = [] } = infoOf(images, emptied);
+  const [first] = bitmaps;
+  if (first === undefined) return;
+  const names = bitmaps.map((name) => `'${name}'`).join(", ");
+  throw new DomsnapError(
+    "image-in-use",
+    `disk '${target}': image '${emptied.path}' would be merged, but has bitmaps for backups: ${names}`,
+    {
+      hint: `Remove each while the guest is off: 'qemu-img bitmap --remove ${emptied.path} ${first}'. The next backup is a full one then.`,
+    },
   );
 }
 

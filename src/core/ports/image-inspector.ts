@@ -20,6 +20,8 @@ export interface ImageInfo {
   /** The image below this one, as an absolute path. */
   readonly backing?: { readonly path: string; readonly format?: ImageFormat };
   readonly snapshots: readonly ImageSnapshot[];
+  /** Names of the bitmaps in which it keeps what has changed since a backup; missing for none. */
+  readonly bitmaps?: readonly string[];
 }
 
 /**

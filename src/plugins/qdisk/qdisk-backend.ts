@@ -19,6 +19,7 @@ import { SoundImages } from "../../qemu-images/sound-images.js";
 import { QemuImg } from "../../clients/qemu-img.js";
 import { qdiskOperations } from "./qdisk-operations.js";
 import { qdiskProfile } from "./qdisk-profile.js";
+import { refuseBitmaps } from "./refuse-bitmaps.js";
 import { QemuInspector } from "./qemu-inspector.js";
 
 export interface QdiskBackendOptions {
@@ -67,7 +68,9 @@ export class QdiskBackend implements DiskBackend {
     if (!image) return refuse(`disk '${disk.target}' has no image`, "Leave it out.");
     try {
       await assertSafeChain(image);
-      await this.#qemuImg.info(image, { shared: wish.live });
+      const info = await this.#qemuImg.info(image, { shared: wish.live });
+      const unfit = refuseBitmaps(disk, info, wish);
+      if (unfit) return unfit;
       if (!wish.live && wish.verb !== "delete") await this.#sound.assertSound(image);
       if (wish.verb === "revert" && wish.mode === "internal")
         await assertNotBackedOn(image, this.#imageFolders);

@@ -88,6 +88,7 @@ export {
   imageOfDisk,
   POSSIBLE,
   refuse,
+  refuseEncrypted,
   refuseFor,
 } from "./plugin-kit/disk-verdict.js";
 

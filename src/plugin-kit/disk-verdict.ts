@@ -18,6 +18,21 @@ export function refuseFor(error: unknown): DiskVerdict {
   return refuse(error.detail, error.hint ?? error.kind.advice);
 }
 
+/**
+ * What speaks against states of a disk that the host encrypts, where they are kept by other files
+ * than whole copies: nobody gives us the key, and what a guest writes would be readable in them.
+ */
+export function refuseEncrypted({
+  target,
+  encrypted,
+}: Pick<DomainDisk, "target" | "encrypted">): DiskVerdict | undefined {
+  if (!encrypted) return undefined;
+  return refuse(
+    `disk '${target}' is encrypted by the host (<encryption>), and snapshots of such disks are not supported`,
+    "Leave it out with snapshot='no'; a raw one can be copied whole: snapshot='external' with driver type 'raw'.",
+  );
+}
+
 /** What speaks against any snapshot work on a disk from outside of its guest. */
 export function generalRefusal(disk: DomainDisk, wish: DiskWish): DiskVerdict | undefined {
   const name = `disk '${disk.target}'`;

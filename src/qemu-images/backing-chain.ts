@@ -17,7 +17,7 @@ const SCAN_CONCURRENCY = 32;
  * Walks down from an image and refuses whatever would make QEMU's tools open something else than
  * local images of a told format: backing names with a protocol, backing images without a format
  * (QEMU would guess it from content that a guest wrote), data files, loops, VHDs that stand on others,
- * and images that QEMU itself has marked corrupt.
+ * images that QEMU encrypts, and those that it has marked corrupt.
  * Throws `image-missing`, `disk-unsupported`.
  */
 export async function assertSafeChain(image: Pick<ImageRef, "path" | "format">): Promise<void> {
@@ -31,9 +31,12 @@ export async function assertSafeChain(image: Pick<ImageRef, "path" | "format">):
       throw unsafe(path, `more than ${MAX_CHAIN_IMAGES} images back on one another`);
     seen.add(real);
     if (format === "vpc" || format === "vhd") await assertStandsAlone(path);
+    // A raw image that a guest has encrypted by itself begins in the same way, and is none.
+    if (format === "luks") throw encrypted(path, "LUKS");
     const header = await readOwnHeader({ path, format });
     if (!header) return;
     if (header.corrupt) throw markedCorrupt(path);
+    if (header.encryption !== undefined) throw encrypted(path, header.encryption);
     if (!header.backing) return;
     const backing = plainBackingPath(header.backing.name, path);
     if (backing === undefined)
@@ -198,6 +201,14 @@ export function markedCorrupt(path: string): DomsnapError {
     {
       hint: `Keep a copy of the file. Then run 'qemu-img check -r all -f qcow2 ${path}', which repairs what can be and takes the mark away.`,
     },
+  );
+}
+
+function encrypted(path: string, how: string): DomsnapError {
+  return new DomsnapError(
+    "disk-unsupported",
+    `image '${path}' cannot be used: it is encrypted (${how}), and an overlay above it would not be`,
+    { hint: "Leave the disk out with snapshot='no'." },
   );
 }
 

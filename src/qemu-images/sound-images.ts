@@ -45,6 +45,8 @@ export class SoundImages {
     if (!hasTables(image)) return { leaks: 0 };
     const header = await readImageHeader(image.path);
     if (header?.corrupt) return { damage: markedCorrupt(image.path), leaks: 0 };
+    // Nobody can look into it without its key.
+    if (header?.encryption !== undefined) return { leaks: 0 };
     // Its counts are known to be behind; QEMU mends it when it next writes to it.
     if (header?.dirty) return { leaks: 0 };
     if (header?.backingLost) return { damage: withoutBase(image), leaks: 0 };

@@ -9,7 +9,14 @@ import {
   type SnapshotMode,
 } from "../core/model/index.js";
 import { PATH_ATTRIBUTES, sourceElement } from "./disk-source.js";
-import { childNamed, element, elementsAt, emptyAsAbsent, type XmlElement } from "./element.js";
+import {
+  childNamed,
+  element,
+  elementsAt,
+  elementsOf,
+  emptyAsAbsent,
+  type XmlElement,
+} from "./element.js";
 import { dropUndefined } from "./optional.js";
 import { readXml } from "./reader.js";
 import { parseEnumAttribute, requireAttribute } from "./values.js";
@@ -100,8 +107,14 @@ function parseDomainDisk(node: XmlElement): DomainDisk {
     readonly,
     shareable: childNamed(node, "shareable") !== undefined,
     transient: childNamed(node, "transient") !== undefined,
+    encrypted: isEncrypted(node) ? (true as const) : undefined,
     snapshot,
   });
+}
+
+/** Old documents have the element beside the source, new ones in it, chains below theirs as well. */
+function isEncrypted(node: XmlElement): boolean {
+  return elementsOf(node).some((child) => child.name === "encryption" || isEncrypted(child));
 }
 
 /** libvirt leaves read-only and vhost-user disks out of snapshots. */

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect } from "chai";
@@ -82,6 +83,87 @@ describe("an image with something that a snapshot does not go with", function ()
       await guest.write(9);
       guest.must("snapshot-delete", "guest", "s1");
       expect(bitmapsOf(at("disk0.img"))).to.equal(true);
+    });
+  });
+
+  describe("encryption", () => {
+    const secret = ["--object", "secret,id=s0,data=abc"];
+    const luks = "<encryption format='luks'><secret type='passphrase' usage='x'/></encryption>";
+
+    /** Gives the guest's disk another definition. */
+    function redefine(change: (xml: string) => string): void {
+      guest.must("define", guest.file("changed.xml", change(guest.must("dumpxml", "guest"))));
+    }
+    const create = (disk: string) => ["snapshot-create", "guest", guest.document("s1", disk)];
+    const make = (name: string, ...args: string[]) => {
+      rmSync(at(name), { force: true });
+      execFileSync("qemu-img", ["create", "-q", ...secret, ...args, at(name), "256K"]);
+    };
+
+    for (const [how, method] of [
+      ["LUKS", "luks"],
+      ["AES", "aes"],
+    ] as const)
+      it(`a qcow2 image that is encrypted in itself gets no snapshot: ${how}`, () => {
+        const quick = method === "luks" ? ",encrypt.iter-time=300" : "";
+        const options = `encrypt.format=${method},encrypt.key-secret=s0${quick}`;
+        make("disk0.img", "-f", "qcow2", "-o", options);
+        const reason = new RegExp(`disk0\\.img' cannot be used: it is encrypted \\(${how}\\)`);
+        for (const disk of [OVERLAY, INSIDE]) {
+          const { status, stderr } = guest.run(create(disk));
+          expect(stderr).to.match(reason);
+          expect(status).to.equal(1);
+        }
+        expect(guest.listFiles().join()).not.to.contain("disk0.s1");
+        make("top.img", "-f", "qcow2", "-b", at("disk0.img"), "-F", "qcow2");
+        redefine((xml) => xml.replace("disk0.img", "top.img"));
+        expect(guest.run(create(OVERLAY)).stderr, "below").to.match(reason);
+      });
+
+    it("an image whose definition tells of it gets no overlay and no snapshot inside", () => {
+      redefine((xml) =>
+        xml.replace(/<source file='([^']*)'\/>/, `<source file='$1'>${luks}</source>`),
+      );
+      const before = guest.must("dumpxml", "guest");
+      for (const disk of [OVERLAY, INSIDE]) {
+        const { status, stderr } = guest.run(create(disk));
+        expect(stderr).to.match(/disk 'vda' is encrypted by the host \(<encryption>\)/);
+        expect(status).to.equal(1);
+      }
+      expect(guest.must("dumpxml", "guest")).to.equal(before);
+    });
+
+    it("a raw image is copied as it is, and its definition comes back with the state", () => {
+      make("disk0.img", "-f", "luks", "-o", "key-secret=s0,iter-time=300");
+      redefine((xml) =>
+        xml
+          .replace("type='qcow2'", "type='raw'")
+          .replace(/<source file='([^']*)'\/>/, `<source file='$1'>${luks}</source>`),
+      );
+      const copy = "<disk name='vda' snapshot='external'><driver type='raw'/></disk>";
+      const before = guest.must("dumpxml", "guest");
+      const content = readFileSync(at("disk0.img"));
+      guest.must(...create(copy));
+      expect(readFileSync(at("disk0.s1")).equals(content)).to.equal(true);
+      writeFileSync(at("disk0.img"), Buffer.alloc(content.length, 3));
+      guest.must("snapshot-revert", "guest", "s1");
+      expect(readFileSync(at("disk0.img")).equals(content)).to.equal(true);
+      expect(guest.must("dumpxml", "guest")).to.equal(before);
+      expect(guest.must("snapshot-dumpxml", "guest", "s1")).to.contain(
+        "<encryption format='luks'>",
+      );
+    });
+
+    it("what a guest has encrypted by itself is a content like any other", () => {
+      make("disk0.img", "-f", "luks", "-o", "key-secret=s0,iter-time=300");
+      redefine((xml) => xml.replace("type='qcow2'", "type='raw'"));
+      guest.must(...create(OVERLAY));
+      guest.must("snapshot-delete", "guest", "s1");
+    });
+
+    it("an overlay that is to be encrypted is refused, not made without", async () => {
+      const wish = `<disk name='vda' snapshot='external'><source file='${at("o")}'>${luks}</source></disk>`;
+      await refuses(/the file of snapshot disk 'vda' cannot be encrypted/, ...create(wish));
     });
   });
 });

@@ -23,6 +23,8 @@ export interface DomainDisk {
   readonly readonly: boolean;
   readonly shareable: boolean;
   readonly transient: boolean;
+  /** Whether the host encrypts it, or an image below it: an `<encryption>` anywhere in the disk. */
+  readonly encrypted?: true;
   /**
    * The disk's own wish: its `snapshot` attribute, or `no` where libvirt derives that (read-only
    * and vhost-user disks). Missing means libvirt's "default".

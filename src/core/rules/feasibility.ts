@@ -70,7 +70,9 @@ function assertExternal(
     throw unsupported(
       `shared access for disk '${disk.target}' requires use of supported storage format`,
     );
-  if (question.probe) assertTargetFile(snapshot, question.reuse, question.probe);
+  if (!question.probe) return;
+  assertPlain(snapshot);
+  assertTargetFile(snapshot, question.reuse, question.probe);
 }
 
 function assertExternalFormat({ name, ...snapshot }: DecidedDisk, rules: DriverRules): void {
@@ -123,6 +125,12 @@ function whyNoBlockJobs(disk: DomainDisk): string | undefined {
   if (disk.transient) return `transient disk '${disk.target}'`;
   if (disk.type === "vhostuser") return `vhostuser disk '${disk.target}'`;
   return undefined;
+}
+
+/** An element that would be lost must not look as if it had been heeded. */
+function assertPlain({ name, source }: DecidedDisk): void {
+  if (source?.xml?.includes("<encryption") !== true) return;
+  throw unsupported(`the file of snapshot disk '${name}' cannot be encrypted`);
 }
 
 /** An empty regular file at the target is as good as none. */

@@ -16,6 +16,8 @@ export interface ImageHeader {
   readonly snapshotCount: number;
   /** Whether the guest's data are in another file that the header names. */
   readonly externalData: boolean;
+  /** How QEMU encrypts it, if it does. */
+  readonly encryption?: string;
   /** Whether QEMU has found its structure contradictory, and writes to it no more. */
   readonly corrupt: boolean;
   /** Whether its counts of references are behind, which the next QEMU that writes to it mends. */
@@ -35,6 +37,8 @@ const QCOW2_V2_HEADER_BYTES = 72;
 const QCOW2_INCOMPAT_DIRTY = 0x1n;
 const QCOW2_INCOMPAT_CORRUPT = 0x2n;
 const QCOW2_INCOMPAT_EXTERNAL_DATA = 0x4n;
+/** By the number of the method; 0 is none. */
+const QCOW2_ENCRYPTION: Readonly<Record<number, string>> = { 1: "AES", 2: "LUKS" };
 const QCOW2_EXTENSION_END = 0;
 const QCOW2_EXTENSION_BACKING_FORMAT = 0xe2792aca;
 
@@ -64,12 +68,14 @@ async function readQcow2(fixed: Buffer, readAt: ReadAt): Promise<ImageHeader | u
   const headerBytes = isV3 ? fixed.readUInt32BE(100) : QCOW2_V2_HEADER_BYTES;
   const name = await readBackingName(fixed.readBigUInt64BE(8), fixed.readUInt32BE(16), readAt);
   const format = await readBackingFormat(headerBytes, readAt);
+  const method = fixed.readUInt32BE(32);
   return {
     format: "qcow2",
     virtualSizeBytes: Number(fixed.readBigUInt64BE(24)),
     ...(name !== undefined && { backing: { name, ...(format !== undefined && { format }) } }),
     backingLost: name === undefined && format !== undefined && format !== "",
     snapshotCount: fixed.readUInt32BE(60),
+    ...(method !== 0 && { encryption: QCOW2_ENCRYPTION[method] ?? `method ${method}` }),
     externalData: (incompatible & QCOW2_INCOMPAT_EXTERNAL_DATA) !== 0n,
     corrupt: (incompatible & QCOW2_INCOMPAT_CORRUPT) !== 0n,
     dirty: (incompatible & QCOW2_INCOMPAT_DIRTY) !== 0n,

@@ -34,6 +34,8 @@ export function xlDiskOfDomainDisk(disk: DomainDisk): XlDisk {
   if (disk.device !== "disk" && !cdrom)
     throw unsupported(`libxenlight does not support disk device ${disk.device}`);
   if (disk.transient) throw unsupported("libxenlight does not support transient disks");
+  if (disk.encrypted)
+    throw unsupported(`libxenlight does not support encrypted disks (disk '${disk.target}')`);
   const target = disk.source?.path;
   const [format, backendType] = openedBy(disk);
   return {

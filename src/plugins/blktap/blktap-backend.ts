@@ -12,6 +12,7 @@ import {
   imageOfDisk,
   POSSIBLE,
   refuse,
+  refuseEncrypted,
   refuseFor,
 } from "../../plugin-kit/disk-verdict.js";
 import {
@@ -76,6 +77,7 @@ export class BlktapBackend implements DiskBackend {
     const refusal =
       generalRefusal(disk, { ...wish, live: false }) ??
       refuseForm(disk, wish) ??
+      refuseEncrypted(disk) ??
       (wish.live ? await this.#refuseLive(disk, wish) : undefined);
     if (refusal) return refusal;
     const image = imageOfDisk(disk);

@@ -12,6 +12,7 @@ import {
   imageOfDisk,
   POSSIBLE,
   refuse,
+  refuseEncrypted,
   refuseFor,
 } from "../../plugin-kit/disk-verdict.js";
 import { assertNotBackedOn } from "../../qemu-images/image-guard.js";
@@ -62,7 +63,7 @@ export class QdiskBackend implements DiskBackend {
   }
 
   async assess(disk: DomainDisk, wish: DiskWish): Promise<DiskVerdict> {
-    const refusal = refuseForm(disk, wish) ?? generalRefusal(disk, wish);
+    const refusal = refuseForm(disk, wish) ?? refuseEncrypted(disk) ?? generalRefusal(disk, wish);
     if (refusal) return refusal;
     const image = imageOfDisk(disk);
     if (!image) return refuse(`disk '${disk.target}' has no image`, "Leave it out.");

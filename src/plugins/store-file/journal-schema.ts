@@ -57,6 +57,7 @@ const domainDisk = strictObject({
   readonly: boolean(),
   shareable: boolean(),
   transient: boolean(),
+  encrypted: exactOptional(literal(true)),
   snapshot: exactOptional(picklist(SNAPSHOT_MODES)),
 });
 

@@ -133,6 +133,7 @@ interface NodeFacts {
 function blockNodes(disk: DomainDisk, { driver, top, cache, element }: NodeFacts): object[] {
   const path = disk.source?.path;
   if (disk.transient) throw unsupported(disk, "transient disks are not supported");
+  if (disk.encrypted) throw unsupported(disk, "encrypted disks (<encryption>) are not supported");
   if ((disk.type !== "file" && disk.type !== "block") || path === undefined)
     throw unsupported(disk, `disks of type '${disk.type}' are not supported`);
   if (!isAbsolute(path)) throw unsupported(disk, `'${path}' is no absolute path`);

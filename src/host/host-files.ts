@@ -3,6 +3,7 @@ import { lstat, open, readdir, realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import type { HostFile, HostFiles } from "../core/ports/index.js";
+import { assertUsable } from "./assert-usable.js";
 import { unlinkDurably } from "./durable-files.js";
 import { identifyPlace } from "./file-identity.js";
 import { errnoOf, systemError } from "./system-error.js";
@@ -46,6 +47,8 @@ export const hostFiles: HostFiles = {
     const files = await Promise.all(names.sort().map((name) => hostFiles.look(join(folder, name))));
     return files.filter((file) => file !== undefined);
   },
+
+  assertUsable,
 
   async restrict(path) {
     const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;

@@ -10,6 +10,7 @@ export function defineInFolder(
     async run({ definition }) {
       await definitions.write(definition);
     },
+    rehearse: ({ definition }) => definitions.assertWritable(definition),
     undo: ({ definition, previous }) => definitions.takeBack(definition, previous),
     // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
     settle: async ({ definition }) => settled(definitions.holds(definition)),

@@ -7,6 +7,7 @@ import type { DomainDefinition } from "../core/model/index.js";
 import type { DefinitionProblem } from "../core/ports/index.js";
 import { canonicalUuid, parseDomain } from "../xml/index.js";
 import { assertDefinable, noSuchDomain } from "./domain-list.js";
+import { assertUsable } from "../host/assert-usable.js";
 import { unlinkDurably } from "../host/durable-files.js";
 import { readStateFile, TEMPORARY_SUFFIX, writeStateFile } from "../host/state-files.js";
 import { systemError } from "../host/system-error.js";
@@ -109,6 +110,11 @@ export class DefinitionFolder {
   /** Creates or replaces the file of a definition, durably. */
   async write(definition: DomainDefinition): Promise<void> {
     await writeStateFile(this.#pathOf(definition.name), `${definition.xml}\n`);
+  }
+
+  /** Throws `system-error` unless the file of a definition can be replaced. */
+  async assertWritable({ name }: Pick<DomainDefinition, "name">): Promise<void> {
+    await assertUsable([{ place: this.#pathOf(name), use: "replace" }]);
   }
 
   /**

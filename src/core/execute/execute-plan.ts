@@ -44,6 +44,23 @@ export async function executePlan(plan: Plan, environment: ExecutionEnvironment)
   await new Execution({ ...beginning, made: [] }, environment).carryOut(nothing);
 }
 
+/**
+ * Asks, before anything begins, whoever carries out a plan whether the host would let it; see
+ * `OperationWork.rehearse`. `alone`: nothing is to be done before the plan, so all that would be asked at
+ * a commit point that it begins with is asked now. Changes nothing.
+ */
+export async function rehearsePlan(
+  plan: Plan,
+  environment: ExecutionEnvironment,
+  { alone }: { readonly alone: boolean },
+): Promise<void> {
+  for (const operation of [...plan.before, ...plan.after])
+    await bindWork(environment.handlers, operation).rehearse();
+  if (!alone || plan.before.length > 0) return;
+  const found = await survey(plan, environment.identify);
+  await new Execution({ plan, token: newToken(), found, made: [] }, environment).precheck();
+}
+
 /** Operations that happen at once or not at all, so that failing at the commit point is harmless. */
 const ATOMIC: ReadonlySet<OperationKind> = new Set(["record.write"]);
 
@@ -107,6 +124,14 @@ export class Execution {
     }
   }
 
+  /** Asks of all that is behind the commit point whether anything stands in the way. */
+  async precheck(): Promise<void> {
+    for (let index = this.#commitAt; index < this.#operations.length; index++) {
+      await assertNoStrangers(this.#at(index), this.#evidence, this.environment.identify);
+      await this.#work(index).precheck(this.#context(index));
+    }
+  }
+
   /** Undoes the operations that began, last first, and ends the journal. */
   async rollBack(began: readonly number[]): Promise<void> {
     for (const index of [...began].sort((a, b) => b - a)) {
@@ -150,10 +175,7 @@ export class Execution {
   /** The last moment at which everything can be taken back. */
   async #precheckRest(): Promise<void> {
     try {
-      for (let index = this.#commitAt; index < this.#operations.length; index++) {
-        await assertNoStrangers(this.#at(index), this.#evidence, this.environment.identify);
-        await this.#work(index).precheck(this.#context(index));
-      }
+      await this.precheck();
     } catch (thrown) {
       await this.#giveUp(asDomsnapError(thrown), this.#commitAt - 1);
     }

@@ -21,6 +21,7 @@ export interface Handlers {
 export interface BoundWork {
   /** See `OperationWork.commits`. */
   readonly commits: boolean;
+  rehearse(): Promise<void>;
   precheck(context: OperationContext): Promise<void>;
   run(context: OperationContext): Promise<void>;
   settle(context: OperationContext): Promise<Settled>;
@@ -37,6 +38,7 @@ export function bindWork(handlers: Handlers, operation: Operation | UndoableOper
   if (!work) throw nobody(operation);
   return {
     commits: work.commits === true,
+    rehearse: async () => work.rehearse?.(operation),
     precheck: async (context) => work.precheck?.(operation, context),
     run: (context) => work.run(operation, context),
     settle: (context) => work.settle(operation, context),

@@ -1,4 +1,5 @@
 export * from "./backend-offer.js";
+export type * from "./demand.js";
 export * from "./disk-steps.js";
 export * from "./domain.js";
 export * from "./driver-rules.js";

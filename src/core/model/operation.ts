@@ -20,12 +20,14 @@ export interface Capture {
   /** Disks that the hypervisor itself freezes: overlays, and snapshots inside of images. */
   readonly disks: readonly CaptureStep[];
   readonly memory?:
-    | { readonly mode: "internal" }
+    | { readonly mode: "internal"; readonly bytes?: number }
     | {
         readonly mode: "external";
         /** Absolute path. */
         readonly file: string;
         readonly before: Exclude<FileBefore, "reused">;
+        /** How much there is to write, at most, when this was planned; as for the other mode. */
+        readonly bytes?: number;
       };
   /** Whether the guest is to run afterwards. */
   readonly resume: boolean;

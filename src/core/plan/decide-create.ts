@@ -171,8 +171,13 @@ function assertQuiescible(domain: Domain, { hasGuestAgent }: GuestFacts): void {
   });
 }
 
-function memoryOf({ snapshot: { memory }, places }: CreateDecisionFacts): Capture["memory"] {
-  if (memory?.mode === "internal") return { mode: "internal" };
+function memoryOf({
+  domain: { definition },
+  snapshot: { memory },
+  places,
+}: CreateDecisionFacts): Capture["memory"] {
+  const bytes = Number(definition.memoryKib) * 1024;
+  if (memory?.mode === "internal") return { mode: "internal", bytes };
   if (memory?.mode !== "external" || memory.file === undefined) return undefined;
   const fact = standsAt(places, memory.file);
   const empty = fact.kind === "regular" && fact.sizeBytes === 0;
@@ -180,7 +185,7 @@ function memoryOf({ snapshot: { memory }, places }: CreateDecisionFacts): Captur
     throw new DomsnapError("image-conflict", `file '${memory.file}' already exists`, {
       hint: "Remove it, or name another file for the memory.",
     });
-  return { mode: "external", file: memory.file, before: empty ? "empty" : "absent" };
+  return { mode: "external", file: memory.file, before: empty ? "empty" : "absent", bytes };
 }
 
 /** Where disks go on in an overlay, the definition follows in the same plan. */

@@ -1,3 +1,4 @@
+import type { Demand } from "../model/index.js";
 import type { Identified } from "./evidence.js";
 
 /** What stands at a path, links followed. */
@@ -47,6 +48,11 @@ export interface HostFiles {
   foldersOf(path: string): Promise<readonly string[]>;
   /** Everything in a folder, not below; nothing for a folder that is not there. */
   list(folder: string): Promise<readonly HostFile[]>;
+  /**
+   * Throws unless all of this could be done as things stand, with the reason (`system-error`,
+   * `no-space`). Changes nothing; what is not there is no reason.
+   */
+  assertUsable(demands: readonly Demand[]): Promise<void>;
   /** Takes the permissions of group and others away. Follows no link. */
   restrict(path: string): Promise<void>;
   /** Removes a file; one that is gone is no error. */

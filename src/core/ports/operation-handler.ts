@@ -63,6 +63,12 @@ export interface OperationWork<Op extends Operation> {
    */
   readonly commits?: true;
   /**
+   * Throws what the host has against `run`, whatever becomes of the operations before it: a folder that
+   * cannot be written. Changes nothing. Asked before anything of a plan begins, in dry runs as well.
+   * Files that the operation names by itself (`Demand`) are asked about already.
+   */
+  rehearse?(operation: Op): Promise<void>;
+  /**
    * Throws what would stop `run` as the world stands: an image that another program has open, a
    * missing file. Changes nothing. Asked of all operations behind the commit point before that point
    * is passed, so that they fail while everything can still be undone.

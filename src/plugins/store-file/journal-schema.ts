@@ -152,8 +152,13 @@ const mergeStep = variant("into", [
 ]);
 
 const savedMemory = variant("mode", [
-  strictObject({ mode: literal("internal") }),
-  strictObject({ mode: literal("external"), file: path, before: picklist(["absent", "empty"]) }),
+  strictObject({ mode: literal("internal"), bytes: exactOptional(bytes) }),
+  strictObject({
+    mode: literal("external"),
+    file: path,
+    before: picklist(["absent", "empty"]),
+    bytes: exactOptional(bytes),
+  }),
 ]);
 const capture = {
   snapshot: string(),

@@ -36,7 +36,7 @@ export function deleteSnapshot(
     for (const victim of whole.removed) {
       const present = options.dryRun ? domain : await refetch(context, domain);
       for (const plan of await planOne(context, present, victim, flags, options)) {
-        await runUnlessDry(context, plan, options);
+        await runUnlessDry(context, plan, options, { follows: plans.length > 0 });
         plans.push(plan);
       }
     }

@@ -1,11 +1,12 @@
 import { asDomsnapError, type DomsnapError } from "../../errors/index.js";
 import type { ExecutionEnvironment } from "../../execute/execute-plan.js";
-import { executePlan } from "../../execute/execute-plan.js";
+import { executePlan, rehearsePlan } from "../../execute/execute-plan.js";
 import { recordOperations } from "../../execute/record-operations.js";
 import { recoverDomain } from "../../execute/recover.js";
 import type { Consistency, Domain } from "../../model/index.js";
 import type { Plan } from "../../model/operation.js";
 import type { BackendRegistry } from "../../plan/backend-registry.js";
+import { demandsOf } from "../../plan/plan-demands.js";
 import type { ImageInspectors } from "../../plan/image-inspectors.js";
 import type {
   Connection,
@@ -107,13 +108,22 @@ export async function readDomain(
   }
 }
 
-/** Runs the plan, or only returns for a dry run. */
+/**
+ * Asks whether the host would let a plan be carried out, then does so unless it is a dry run: one
+ * that succeeds is to be followed by a run that succeeds. `follows`: other plans are to be carried out
+ * before, so a dry run cannot know all that this one will find.
+ */
 export async function runUnlessDry(
   context: ServiceContext,
   plan: Plan,
   options: ChangeOptions,
+  { follows = false }: { readonly follows?: boolean } = {},
 ): Promise<void> {
-  if (!options.dryRun) await executePlan(plan, environmentFor(context, options));
+  const environment = environmentFor(context, options);
+  if (context.connection.toolstack.touchesImages) await context.files.assertUsable(demandsOf(plan));
+  const alone = options.dryRun === true && !follows;
+  await rehearsePlan(plan, environment, { alone });
+  if (!options.dryRun) await executePlan(plan, environment);
 }
 
 /** Collects what handlers warned of and measured, beside passing every event on. */

@@ -2,7 +2,6 @@ import { resolve } from "node:path";
 
 import { asDomsnapError } from "../core/errors/index.js";
 import type { ProgressEvent } from "../core/execute/progress-event.js";
-import type { Domain } from "../core/model/index.js";
 import type { ChangeOptions } from "../core/operations/shared/results.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
 import { CommandError, usageError } from "./command-error.js";
@@ -27,6 +26,12 @@ export function createContext(
 ): CommandContext<AnyOption> {
   const { table, uri, env, quiet, signal, service, plugins, onProgress, ask } = source;
   const common: CommandArguments<ChangeOption | RequiredOption<"domain">> = args;
+  const resolved = async <Found>(
+    find: (service: SnapshotService, reference: string) => Promise<Found>,
+  ): Promise<Found> => {
+    const reference = common.requiredText("domain");
+    return findDomain(reference, find(await service(), reference));
+  };
   const dryRun = source.dryRun || common.has("dry-run");
   return {
     args,
@@ -38,7 +43,9 @@ export function createContext(
     signal,
     service,
     plugins,
-    domain: async () => findDomain(await service(), common.requiredText("domain")),
+    domain: () => resolved((one, reference) => one.findDomain(reference)),
+    identity: () => resolved((one, reference) => one.identify(reference)),
+    glance: () => resolved((one, reference) => one.glance(reference)),
     changeOptions: () => ({
       dryRun,
       signal,
@@ -52,9 +59,9 @@ export function createContext(
   };
 }
 
-async function findDomain(service: SnapshotService, reference: string): Promise<Domain> {
+async function findDomain<Found>(reference: string, found: Promise<Found>): Promise<Found> {
   try {
-    return await service.findDomain(reference);
+    return await found;
   } catch (thrown) {
     const reason = asDomsnapError(thrown);
     if (reason.code !== "no-domain") throw reason;

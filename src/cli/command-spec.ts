@@ -1,6 +1,6 @@
 import type { ChangeOptions } from "../core/operations/shared/results.js";
 import type { SnapshotService } from "../core/operations/snapshot-service.js";
-import type { Domain } from "../core/model/index.js";
+import type { Domain, DomainName } from "../core/model/index.js";
 import type { PluginPart } from "../plugin-loader/index.js";
 import type { AnyOption, CommandArguments, ReadableOption } from "./grammar/command-arguments.js";
 import type { ChangeOption, CommandSyntax, CommonOption } from "./grammar/command-syntax.js";
@@ -45,6 +45,10 @@ export interface CommandContext<Option extends AnyOption = never> {
   readonly plugins: () => Promise<readonly PluginPart[]>;
   /** The domain that `--domain` names. Throws virsh's message when there is none. */
   readonly domain: () => Promise<Domain>;
+  /** The same, known by name and uuid only: answers also where the hypervisor hangs. */
+  readonly identity: () => Promise<DomainName>;
+  /** The same as `domain`, within a second also where the hypervisor hangs. */
+  readonly glance: () => Promise<Domain>;
   /** Options for every call that changes something. */
   readonly changeOptions: () => ChangeOptions;
   /** Lets the user edit a text in their editor and gives it back. */

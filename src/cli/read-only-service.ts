@@ -15,6 +15,8 @@ export function readOnlyService(service: SnapshotService): SnapshotService {
     listDomains: () => service.listDomains(),
     listProblems: () => service.listProblems(),
     findDomain: (domain) => service.findDomain(domain),
+    identify: (domain) => service.identify(domain),
+    glance: (domain) => service.glance(domain),
     create: refuse("virDomainSnapshotCreateXML"),
     delete: refuse("virDomainSnapshotDelete"),
     revert: refuse("virDomainRevertToSnapshot"),

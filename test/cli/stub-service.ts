@@ -40,6 +40,8 @@ export function stubService(calls: Partial<SnapshotService> = {}): SnapshotServi
     savesMemoryLive: false,
     listDomains: () => Promise.resolve([STUB_DOMAIN]),
     listProblems: () => Promise.resolve([]),
+    identify: (reference) => stubService(calls).findDomain(reference),
+    glance: (reference) => stubService(calls).findDomain(reference),
     findDomain: (reference) =>
       reference === STUB_DOMAIN.name || reference === STUB_DOMAIN.uuid
         ? Promise.resolve(STUB_DOMAIN)

@@ -28,7 +28,7 @@ export const check = defineCommand({
   changes: true,
   async run(context) {
     const service = await context.service();
-    const domain = context.args.has("domain") ? (await context.domain()).uuid : undefined;
+    const domain = context.args.has("domain") ? (await context.identity()).uuid : undefined;
     const reports = await service.check(domain);
     const wanted = context.args.has("repair") && !context.dryRun;
     const repairable = reports.filter(({ findings }) => findings.some(({ repair }) => repair));

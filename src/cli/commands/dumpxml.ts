@@ -10,7 +10,7 @@ export const dumpxml = defineCommand({
   changes: false,
   async run(context) {
     const { args } = context;
-    const domain = await context.domain();
+    const domain = await context.glance();
     const inactive = args.has("inactive") ? domain.inactiveDefinition : undefined;
     const { xml } = inactive ?? domain.definition;
     const shown = args.has("security-info") ? xml : await withoutSecrets(xml);

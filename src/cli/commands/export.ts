@@ -46,7 +46,7 @@ export const exportSnapshots = defineCommand({
   changes: true,
   async run(context) {
     const { args } = context;
-    const domain = await context.domain();
+    const domain = await context.identity();
     const service = await context.service();
     const folder = resolve(args.requiredText("folder"));
     const request = {

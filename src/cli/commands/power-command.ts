@@ -36,7 +36,7 @@ export async function switchPower(
   done: string,
 ): Promise<CommandResult> {
   const { verb } = action;
-  const { name, uuid } = await context.domain();
+  const { name, uuid } = await context.identity();
   const service = await context.service();
   const domain = await underHeadline(`Failed to ${verb} domain '${name}'`, () =>
     service.switchPower(uuid, action, context.changeOptions()),

@@ -50,7 +50,7 @@ export const prune = defineCommand({
   ],
   changes: true,
   async run(context) {
-    const domain = await context.domain();
+    const domain = await context.identity();
     const service = await context.service();
     const label = context.args.text("label");
     const request = { policy: policyOf(context.args), ...(label === undefined ? {} : { label }) };

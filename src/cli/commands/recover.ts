@@ -32,7 +32,7 @@ export const recover = defineCommand({
   changes: true,
   async run(context) {
     if (context.args.has("abandon")) return abandon(context);
-    const domain = context.args.has("domain") ? (await context.domain()).uuid : undefined;
+    const domain = context.args.has("domain") ? (await context.identity()).uuid : undefined;
     const service = await context.service();
     const recoveries = await service.recover(domain, context.changeOptions());
     const failed = recoveries.some(({ error }) => error !== undefined);

@@ -2,7 +2,7 @@ import { asDomsnapError } from "../../core/errors/index.js";
 import { CommandError } from "../command-error.js";
 import { defineCommand, type CommandContext, type CommandResult } from "../command-spec.js";
 import type { BoolOption, RequiredOption } from "../grammar/command-arguments.js";
-import type { Domain } from "../../core/model/index.js";
+import type { DomainName } from "../../core/model/index.js";
 import { changeOutput } from "./change-output.js";
 import { bool, DOMAIN } from "./common-options.js";
 import { redefineFlags } from "./redefine-flags.js";
@@ -28,7 +28,7 @@ export const snapshotCurrent = defineCommand({
   changes: true,
   async run(context) {
     context.args.assertExclusive("name", "snapshotname");
-    const domain = await context.domain();
+    const domain = await context.identity();
     const name = context.args.text("snapshotname");
     return name === undefined ? printCurrent(context, domain) : setCurrent(context, domain, name);
   },
@@ -36,7 +36,7 @@ export const snapshotCurrent = defineCommand({
 
 async function setCurrent(
   context: CommandContext,
-  domain: Domain,
+  domain: DomainName,
   name: string,
 ): Promise<CommandResult> {
   const service = await context.service();
@@ -51,7 +51,7 @@ async function setCurrent(
 
 async function printCurrent(
   context: CommandContext<BoolOption<"name" | "security-info"> | RequiredOption<"domain">>,
-  domain: Domain,
+  domain: DomainName,
 ): Promise<CommandResult> {
   const service = await context.service();
   const name = await currentName(context, domain);
@@ -63,7 +63,7 @@ async function printCurrent(
 
 async function currentName(
   context: CommandContext<RequiredOption<"domain">>,
-  domain: Domain,
+  domain: DomainName,
 ): Promise<string> {
   try {
     return await (await context.service()).current(domain.uuid);

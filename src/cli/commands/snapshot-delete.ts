@@ -28,7 +28,7 @@ export const snapshotDelete = defineCommand({
   ],
   changes: true,
   async run(context) {
-    const domain = await context.domain();
+    const domain = await context.identity();
     const name = await findSnapshot(context, domain);
     const flags = context.args.flags({
       children: "children",

@@ -12,7 +12,7 @@ export const snapshotDumpxml = defineCommand({
   async run(context) {
     const { args } = context;
     const name = args.requiredText("snapshotname");
-    const domain = await context.domain();
+    const domain = await context.identity();
     const service = await context.service();
     const document = await service.getXml(domain.uuid, name, { secure: args.has("security-info") });
     const xml = selectXml(document, args);

@@ -1,6 +1,6 @@
 import { asDomsnapError, type DomsnapError } from "../../core/errors/index.js";
 import type { CreateOptions, CreateResult } from "../../core/operations/shared/results.js";
-import type { Domain } from "../../core/model/index.js";
+import type { DomainName } from "../../core/model/index.js";
 import { asCommandError, CommandError, usageError } from "../command-error.js";
 import { defineCommand, type CommandContext, type CommandResult } from "../command-spec.js";
 import type { BoolOption, TextOption } from "../grammar/command-arguments.js";
@@ -26,7 +26,7 @@ export const snapshotEdit = defineCommand({
   changes: true,
   async run(context) {
     context.args.assertExclusive("rename", "clone");
-    const domain = await context.domain();
+    const domain = await context.identity();
     const name = await findNamedOrCurrent(context, domain);
     try {
       return await editSnapshot(context, domain, name);
@@ -43,7 +43,7 @@ type EditContext = CommandContext<
 
 async function editSnapshot(
   context: EditContext,
-  domain: Domain,
+  domain: DomainName,
   name: string,
 ): Promise<CommandResult> {
   const service = await context.service();
@@ -81,7 +81,7 @@ async function wantsAnotherTry(context: CommandContext, reason: DomsnapError): P
 
 async function redefine(
   context: EditContext,
-  domain: Domain,
+  domain: DomainName,
   original: NonNullable<CreateOptions["original"]>,
   text: string,
 ): Promise<CommandResult> {
@@ -110,7 +110,11 @@ function outcomeText(
   return args.has("clone") ? `Snapshot ${name} cloned to ${snapshot.name}.\n` : undefined;
 }
 
-async function removeOldName(context: CommandContext, domain: Domain, name: string): Promise<void> {
+async function removeOldName(
+  context: CommandContext,
+  domain: DomainName,
+  name: string,
+): Promise<void> {
   const service = await context.service();
   try {
     await service.delete(domain.uuid, name, { metadataOnly: true }, context.changeOptions());

@@ -12,7 +12,7 @@ export const snapshotInfo = defineCommand({
   options: [DOMAIN, SNAPSHOT_NAME, bool("current", "of the current snapshot")],
   changes: false,
   async run(context) {
-    const domain = await context.domain();
+    const domain = await context.identity();
     const name = await findSnapshot(context, domain);
     const service = await context.service();
     const { head, current, children, descendants } = await service.info(domain.uuid, name);

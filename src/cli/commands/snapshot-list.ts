@@ -1,11 +1,11 @@
 import { textOfProblem } from "../../core/rules/index.js";
-import type { ListFlags, SnapshotHead, Domain } from "../../core/model/index.js";
+import type { ListFlags, SnapshotHead, DomainName } from "../../core/model/index.js";
 import type { SnapshotListing } from "../../core/operations/shared/results.js";
 import { usageError } from "../command-error.js";
 import { defineCommand, type CommandContext } from "../command-spec.js";
 import type { ReadableOption } from "../grammar/command-arguments.js";
 import type { OptionSpec } from "../grammar/option-spec.js";
-import { domainJson, snapshotJson } from "../render/json.js";
+import { snapshotJson } from "../render/json.js";
 import { snapshotTrees, sortByName } from "../render/snapshot-rows.js";
 import { formatTable } from "../render/table.js";
 import { formatTime } from "../render/time.js";
@@ -73,7 +73,7 @@ export const snapshotList = defineCommand({
   async run(context) {
     const { args } = context;
     assertCompatible(args);
-    const domain = await context.domain();
+    const domain = await context.identity();
     const start = await findStart(context, domain);
     const listing = await listSnapshots(context, domain, start);
     const heads = args.has("topological") ? [...listing.heads] : sortByName(listing.heads);
@@ -111,7 +111,7 @@ function assertCompatible(args: ListContext["args"]): void {
 
 async function listSnapshots(
   { args, service: openService }: ListContext,
-  domain: Domain,
+  domain: DomainName,
   from: string | undefined,
 ): Promise<SnapshotListing> {
   const service = await openService();
@@ -125,7 +125,7 @@ async function listSnapshots(
 }
 
 /** The snapshot that `--from` or `--current` names. */
-async function findStart(context: ListContext, domain: Domain): Promise<string | undefined> {
+async function findStart(context: ListContext, domain: DomainName): Promise<string | undefined> {
   const { args } = context;
   const from = args.text("from");
   if (from !== undefined && args.has("current"))
@@ -148,7 +148,7 @@ function formatRows({ args, quiet }: ListContext, heads: readonly SnapshotHead[]
 
 export function listingJson(listing: SnapshotListing, heads: readonly SnapshotHead[]): unknown {
   return {
-    domain: domainJson(listing.domain),
+    domain: { name: listing.domain.name, uuid: listing.domain.uuid },
     current: listing.current,
     snapshots: heads.map(snapshotJson),
     orphans: listing.orphans,

@@ -11,7 +11,7 @@ export const snapshotParent = defineCommand({
   options: [DOMAIN, SNAPSHOT_NAME, bool("current", "of the current snapshot")],
   changes: false,
   async run(context) {
-    const domain = await context.domain();
+    const domain = await context.identity();
     const name = await findSnapshot(context, domain);
     try {
       const parent = await (await context.service()).parent(domain.uuid, name);

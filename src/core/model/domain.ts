@@ -66,6 +66,9 @@ export interface Domain {
   readonly inactiveDefinition?: DomainDefinition;
 }
 
+/** What a domain is known by. */
+export type DomainName = Pick<Domain, "name" | "uuid">;
+
 /** Active means that a hypervisor holds the domain, running or not. */
 export function isActive(domain: Pick<Domain, "state">): boolean {
   return domain.state !== "shutoff" && domain.state !== "nostate";

@@ -1,7 +1,7 @@
 import { BackendRegistry } from "../plan/backend-registry.js";
 import { ImageInspectors } from "../plan/image-inspectors.js";
 import type { DiskBackend, DomainRegistry, ImageInspector } from "../ports/index.js";
-import { readDomain, type ServiceContext } from "./shared/context.js";
+import { identify, readDomain, type ServiceContext } from "./shared/context.js";
 import { checkDomains, repairDomain } from "./check/check-domain.js";
 import { createSnapshot, takeSnapshot } from "./create/create-snapshot.js";
 import { abandonChange } from "./domain/abandon-change.js";
@@ -67,12 +67,14 @@ function serviceOf(context: ServiceContext): SnapshotService {
     listDomains: () => toolstack.listDomains(),
     listProblems: async () => (await toolstack.listProblems?.()) ?? [],
     findDomain: (domain) => toolstack.findDomain(domain),
+    identify: (domain) => identify(context, domain),
+    glance: (domain) => toolstack.glance?.(domain) ?? toolstack.findDomain(domain),
     create: (...args) => createSnapshot(context, ...args),
     list: (...args) => listSnapshots(context, ...args),
     get,
     getXml: async (domain, name, options) =>
       context.documents.formatSnapshot(await get(domain, name), options),
-    snapshotFolder: async (domain) => store.folder?.((await toolstack.findDomain(domain)).uuid),
+    snapshotFolder: async (domain) => store.folder?.((await identify(context, domain)).uuid),
     info: (...args) => snapshotInfo(context, ...args),
     current: (domain) => currentSnapshot(context, domain),
     parent: (...args) => parentOfSnapshot(context, ...args),

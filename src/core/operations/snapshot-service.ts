@@ -2,6 +2,7 @@ import type {
   CreateFlags,
   DeleteFlags,
   Domain,
+  DomainName,
   DomainSnapshot,
   RevertFlags,
 } from "../model/index.js";
@@ -51,6 +52,10 @@ export interface SnapshotService {
   listProblems(): Promise<readonly DefinitionProblem[]>;
   /** Throws `no-domain`. */
   findDomain(domain: string): Promise<Domain>;
+  /** What a domain is known by, without asking whoever runs it. Throws `no-domain`. */
+  identify(domain: string): Promise<DomainName>;
+  /** As `findDomain`, within a second also where a hypervisor hangs; see `Toolstack.glance`. */
+  glance(domain: string): Promise<Domain>;
   /** Takes a snapshot, or with the flag `redefine` records one that exists (no image is touched). */
   create(
     domain: string,

@@ -1,4 +1,4 @@
-import type { Domain, DomainDisk } from "../model/index.js";
+import type { Domain, DomainName, DomainDisk } from "../model/index.js";
 import type { DriverRules } from "../model/driver-rules.js";
 import type { DiskVerdict, DiskWish } from "./disk-backend.js";
 import type { DomainOperations } from "./operation-handler.js";
@@ -77,6 +77,16 @@ export interface Toolstack {
    * By id (decimal digits), uuid or name, tried in this order as virsh does. Throws `no-domain`.
    */
   findDomain(reference: string): Promise<Domain>;
+  /**
+   * The same without asking whoever runs the domain, who may hang: for those who read, give up or switch
+   * off. Missing where `findDomain` asks nobody who could. Throws `no-domain`.
+   */
+  identify?(reference: string): Promise<DomainName>;
+  /**
+   * As `findDomain`, but answers within a second whoever hangs: such a domain counts as `blocked`, on
+   * the images that it was started with. Missing where `findDomain` does. Throws `no-domain`.
+   */
+  glance?(reference: string): Promise<Domain>;
   /**
    * Waits while other tools are just starting or ending a domain, since its images are theirs then;
    * returns at once in any other state. Called with the domain's lock held, before every change.

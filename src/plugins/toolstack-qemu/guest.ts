@@ -90,10 +90,10 @@ export class Guest implements LiveGuest {
    * also after an overlay was attached. Throws `operation-failed` when QEMU lives, but its monitor
    * is busy, or the definition that it was started with cannot be read.
    */
-  async describe(): Promise<Domain> {
+  async describe(greetingTimeoutMs = GREETING_TIMEOUT_MS): Promise<Domain> {
     const { name, uuid } = this.stored;
     const pid = this.pid;
-    const live = await this.#live();
+    const live = await this.#live(greetingTimeoutMs);
     if (pid === undefined || !live)
       return { name, uuid, state: "shutoff", persistent: true, definition: this.stored };
     return {
@@ -107,9 +107,9 @@ export class Guest implements LiveGuest {
    * As `describe`, but never throws for a guest that cannot be asked: it counts as `blocked`, which
    * is active, on the images that it was started with; see `problem` when these cannot be told.
    */
-  async describeForList(): Promise<Domain> {
+  async describeForList(greetingTimeoutMs?: number): Promise<Domain> {
     try {
-      return await this.describe();
+      return await this.describe(greetingTimeoutMs);
     } catch {
       const { name, uuid } = this.stored;
       const id = this.pid;

@@ -1,5 +1,5 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { Domain, DomainDefinition } from "../../core/model/index.js";
+import type { Domain, DomainName, DomainDefinition } from "../../core/model/index.js";
 import type {
   DefinitionProblem,
   DomainOperations,
@@ -16,6 +16,8 @@ import { hasAgentChannel } from "./command-line.js";
 import { guestOperations } from "./guest-operations.js";
 import { GuestPower } from "./guest-power.js";
 import { Guest } from "./guest.js";
+
+const GLANCE_MS = 500;
 
 /**
  * Guests that plain QEMU runs, from definitions in a folder. They are always persistent, and go on
@@ -62,6 +64,16 @@ export class QemuToolstack implements Toolstack {
   /** Throws `operation-failed` when the guest's monitor is busy. */
   async findDomain(reference: string): Promise<Domain> {
     return this.findGuest(reference).describe();
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
+  async identify(reference: string): Promise<DomainName> {
+    const { name, uuid } = this.findGuest(reference).stored;
+    return { name, uuid };
+  }
+
+  async glance(reference: string): Promise<Domain> {
+    return this.findGuest(reference).describeForList(GLANCE_MS);
   }
 
   /** As `findDomain`, for those who work at QEMU itself. Throws `no-domain`. */

@@ -1,27 +1,91 @@
-import { DomsnapError } from "../../errors/index.js";
+import { asDomsnapError, DomsnapError } from "../../errors/index.js";
 import type { Domain } from "../../model/index.js";
+import type { OperationKind } from "../../model/operation.js";
+import { operationsOf } from "../../plan/plan-operations.js";
 import type { DomainPower } from "../../ports/index.js";
-import { changeDomain, type ServiceContext } from "../shared/context.js";
+import {
+  awaitSettled,
+  changeDomain,
+  identify,
+  lockOptionsOf,
+  type ServiceContext,
+} from "../shared/context.js";
 import { LIBVIRT_CALLS, type PowerAction } from "./power-action.js";
 import type { ChangeOptions } from "../shared/results.js";
 
-/** See `SnapshotService.switchPower`. */
+/**
+ * See `SnapshotService.switchPower`. To switch a guest off is never kept waiting: it is what a crash of
+ * its hypervisor would be, which whoever works on the domain has to expect anyway. To pause and let
+ * go on waits for whoever works, and for a repair only where that decides how the guest may go on. A
+ * start needs images that are settled.
+ */
 export async function switchPower(
   context: ServiceContext,
   reference: string,
   action: PowerAction,
   options: ChangeOptions = {},
 ): Promise<Domain> {
-  const { toolstack } = context.connection;
+  const { toolstack, lock } = context.connection;
   const { power } = toolstack;
   if (!power)
     throw new DomsnapError("no-support", LIBVIRT_CALLS[action.verb], {
       hint: `Use the connection of a hypervisor: '${toolstack.uri}' does not run domains.`,
     });
-  return changeDomain(context, reference, options, async ({ uuid }) => {
+  const switchIt = async ({ uuid }: { readonly uuid: string }) => {
     if (!options.dryRun) await carryOut(power, uuid, action);
     return toolstack.findDomain(uuid);
-  });
+  };
+  const { uuid } = await identify(context, reference);
+  switch (action.verb) {
+    case "destroy":
+    case "shutdown":
+      return withoutWaiting(context, uuid, () => switchIt({ uuid }));
+    case "suspend":
+    case "resume":
+      if (await repairDecides(context, uuid)) return changeDomain(context, uuid, options, switchIt);
+      return lock.run(uuid, lockOptionsOf(options), async () => {
+        await awaitSettled(context, uuid, options);
+        return switchIt({ uuid });
+      });
+    case "start":
+      return changeDomain(context, uuid, options, switchIt);
+  }
+}
+
+/** Under the domain's lock where nobody has it. */
+async function withoutWaiting<Result>(
+  { connection: { lock } }: ServiceContext,
+  uuid: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  let begun = false;
+  try {
+    return await lock.run(uuid, { timeoutMs: 0 }, () => {
+      begun = true;
+      return work();
+    });
+  } catch (thrown) {
+    if (begun || asDomsnapError(thrown).code !== "locked") throw thrown;
+    return work();
+  }
+}
+
+/**
+ * Whoever finds these half done may have to start the guest again, or to unlink what the guest must
+ * not be taken to write to: before that it may not go on.
+ */
+const DECIDING: ReadonlySet<OperationKind> = new Set(["domain.start", "domain.merge"]);
+
+/** Whether an interrupted change has to be settled before the guest may go on. */
+async function repairDecides(
+  { connection: { journal } }: ServiceContext,
+  uuid: string,
+): Promise<boolean> {
+  const entry = await journal.read(uuid).catch(() => undefined);
+  if (!entry) return false;
+  return operationsOf(entry.plan).some(
+    ({ kind }, at) => DECIDING.has(kind) && entry.started.has(at) && !entry.finished.has(at),
+  );
 }
 
 function carryOut(power: DomainPower, uuid: string, action: PowerAction): Promise<void> {

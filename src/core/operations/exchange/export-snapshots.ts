@@ -13,8 +13,10 @@ export async function exportSnapshots(
   options: ChangeOptions = {},
 ): Promise<ExportResult> {
   const format = await findFormat(context, request);
-  const { domain, unsettled } = await readDomain(context, reference);
-  if (unsettled) throw unsettled;
+  const { domain: named, unsettled } = await readDomain(context, reference);
+  // What images hold is not what the records tell as long as something waits to be settled.
+  if (unsettled && request.images) throw unsettled;
+  const domain = await context.connection.toolstack.findDomain(named.uuid);
   if (request.images && isActive(domain))
     throw new DomsnapError("operation-invalid", `domain '${domain.name}' is active`, {
       hint: "Shut it down first, so that its images do not change while they are copied.",
@@ -36,7 +38,10 @@ export async function exportSnapshots(
         progress: (progress) => options.onProgress?.({ type: "export-progress", ...progress }),
       },
     );
-    return { domain, files, warnings, snapshots: records.length, executed: !options.dryRun };
+    return {
+      ...{ domain, files, snapshots: records.length, executed: !options.dryRun },
+      warnings: unsettled ? [unsettled.message, ...warnings] : warnings,
+    };
   });
 }
 

@@ -26,7 +26,8 @@ export async function diskCapabilities(
   context: ServiceContext,
   reference: string,
 ): Promise<DiskCapabilities[]> {
-  const { domain } = await readDomain(context, reference);
+  const { uuid } = (await readDomain(context, reference)).domain;
+  const domain = await context.connection.toolstack.findDomain(uuid);
   const { toolstack } = context.connection;
   const live = isActive(domain);
   const surroundings: Surroundings = {

@@ -1,5 +1,10 @@
 import { DomsnapError } from "../../errors/index.js";
-import { childrenOf, descendantsOf, isExternalSnapshot, type Domain } from "../../model/index.js";
+import {
+  childrenOf,
+  descendantsOf,
+  isExternalSnapshot,
+  type DomainName,
+} from "../../model/index.js";
 import type { RecordProblem } from "../../ports/index.js";
 import { assertListFlags, filterSnapshots } from "../../rules/index.js";
 import { readDomain, type ServiceContext } from "../shared/context.js";
@@ -25,7 +30,7 @@ export async function listSnapshots(
   };
 }
 
-function interruption({ name }: Domain, { message }: DomsnapError): RecordProblem {
+function interruption({ name }: DomainName, { message }: DomsnapError): RecordProblem {
   return { record: `journal of domain '${name}'`, reason: message };
 }
 

@@ -3,7 +3,7 @@ import type { ExecutionEnvironment } from "../../execute/execute-plan.js";
 import { executePlan, rehearsePlan } from "../../execute/execute-plan.js";
 import { recordOperations } from "../../execute/record-operations.js";
 import { recoverDomain } from "../../execute/recover.js";
-import type { Consistency, Domain } from "../../model/index.js";
+import type { Consistency, Domain, DomainName } from "../../model/index.js";
 import type { Plan } from "../../model/operation.js";
 import type { BackendRegistry } from "../../plan/backend-registry.js";
 import { demandsOf } from "../../plan/plan-demands.js";
@@ -78,9 +78,19 @@ export function lockOptionsOf({ lockTimeoutMs, signal }: ChangeOptions): LockOpt
   };
 }
 
-/** A domain as it can be read, and why an interrupted operation on it could not be settled. */
+/** Resolves a domain without asking whoever runs it; see `Toolstack.identify`. */
+export async function identify(
+  { connection: { toolstack } }: ServiceContext,
+  reference: string,
+): Promise<DomainName> {
+  const find = toolstack.identify ? toolstack.identify(reference) : toolstack.findDomain(reference);
+  const { name, uuid } = await find;
+  return { name, uuid };
+}
+
+/** A domain whose records can be read, and why an interrupted operation on it could not be settled. */
 export interface ReadableDomain {
-  readonly domain: Domain;
+  readonly domain: DomainName;
   readonly unsettled?: DomsnapError;
 }
 
@@ -93,15 +103,15 @@ export async function readDomain(
   context: ServiceContext,
   reference: string,
 ): Promise<ReadableDomain> {
-  const { lock, journal, toolstack } = context.connection;
-  const domain = await toolstack.findDomain(reference);
+  const { lock, journal } = context.connection;
+  const domain = await identify(context, reference);
   try {
     if (!(await journal.read(domain.uuid))) return { domain };
     await lock.run(domain.uuid, { timeoutMs: READER_PATIENCE_MS }, async () => {
       await awaitSettled(context, domain.uuid, {});
       await recoverDomain(domain.uuid, environmentFor(context, {}));
     });
-    return { domain: await toolstack.findDomain(domain.uuid) };
+    return { domain };
   } catch (thrown) {
     const error = asDomsnapError(thrown);
     return error.code === "locked" ? { domain } : { domain, unsettled: error };

@@ -2,6 +2,7 @@ import type { DomsnapError } from "../../errors/index.js";
 import type { ProgressEvent } from "../../execute/progress-event.js";
 import type {
   Domain,
+  DomainName,
   DomainSnapshot,
   ListFlags,
   Offer,
@@ -250,7 +251,7 @@ export interface ListQuery {
 }
 
 export interface SnapshotListing {
-  readonly domain: Domain;
+  readonly domain: DomainName;
   /** Filtered; depth first with the newest sibling first. */
   readonly heads: readonly SnapshotHead[];
   readonly current?: string;
@@ -260,7 +261,7 @@ export interface SnapshotListing {
 }
 
 export interface SnapshotInfo {
-  readonly domain: Domain;
+  readonly domain: DomainName;
   readonly head: SnapshotHead;
   readonly current: boolean;
   readonly external: boolean;

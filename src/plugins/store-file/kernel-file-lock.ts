@@ -1,10 +1,12 @@
 import { constants, existsSync } from "node:fs";
 import { lstat, open, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
+import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainLock, LockHolder, LockOptions } from "../../core/ports/index.js";
+import { findHolders } from "../../host/file-holders.js";
 import { ensureStateFolder, readStateFile, removeTemporaries } from "../../host/state-files.js";
 import { whileHolding } from "../../host/held-lock.js";
 import { giveOpened, rightfulOwner } from "../../host/rightful-owner.js";
@@ -37,7 +39,10 @@ export class KernelFileLock implements DomainLock {
     try {
       const { tryLock } = await import("fs-native-extensions");
       if (tryLock(handle.fd, { shared: true })) return undefined;
-      return { description: readOwner(lock), sinceMs: (await handle.stat()).mtimeMs };
+      return {
+        description: findOrphan(lock)?.description ?? readOwner(lock),
+        sinceMs: (await handle.stat()).mtimeMs,
+      };
     } catch (thrown) {
       throw systemError(thrown, `cannot look at lock file '${lock}'`);
     } finally {
@@ -80,7 +85,7 @@ async function acquire(
     const handle = await tryAcquire(path);
     if (handle) return handle;
     const leftMs = deadlineMs - performance.now();
-    if (leftMs <= 0) throw new DomsnapError("locked", describeOwner(readOwner(path)));
+    if (leftMs <= 0) throw lockedBy(path);
     await sleep(Math.min(pauseMs, leftMs), undefined, signal ? { signal } : {}).catch(
       () => undefined,
     );
@@ -144,6 +149,40 @@ function readOwner(path: string): string {
     // The owner's name is a courtesy.
   }
   return "another process";
+}
+
+/** A program of a domsnap that is gone, which goes on with what it was told to do. */
+interface Orphan {
+  readonly pid: number;
+  readonly description: string;
+}
+
+/** What holds a lock whose owner has ended. Undefined while the owner lives, or is of another host. */
+function findOrphan(path: string): Orphan | undefined {
+  const [, owner, host] = /^process (\d+) on (.+)$/.exec(readOwner(path)) ?? [];
+  if (owner === undefined || host !== hostname()) return undefined;
+  const holders = findHolders(path);
+  if (holders.some(({ pid }) => pid === Number(owner))) return undefined;
+  const [first] = holders.filter(({ args }) => WORKS_ON_IMAGES.has(basename(args[0] ?? "")));
+  if (!first) return undefined;
+  const { pid, args } = first;
+  return {
+    pid,
+    description: `'${args.join(" ")}' (process ${pid}), which process ${owner} has left`,
+  };
+}
+
+/** Programs that inherit the lock, and whose work recovery undoes or repeats, however far it got. */
+const WORKS_ON_IMAGES: ReadonlySet<string> = new Set(["cp", "dd", "qemu-img", "vhd-util"]);
+
+function lockedBy(path: string): DomsnapError {
+  const orphan = findOrphan(path);
+  if (!orphan) return new DomsnapError("locked", describeOwner(readOwner(path)));
+  return new DomsnapError("locked", describeOwner(orphan.description), {
+    hint:
+      `Wait for it, or run 'kill ${orphan.pid}': that is safe, since recovery undoes or repeats what it ` +
+      "does.",
+  });
 }
 
 function describeOwner(owner: string): string {

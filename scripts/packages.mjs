@@ -12,6 +12,7 @@ export const TEST_PACKAGES = [
     name: "libvirt-daemon-driver-qemu",
     proof: "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
   },
+  { name: "python3-libvirt", proof: "/usr/lib/python3/dist-packages/libvirt.py" },
   { name: "libxml2-utils", proof: "/usr/bin/xmllint" },
   { name: "xfsprogs", proof: "/usr/sbin/mkfs.xfs" },
   { name: "e2fsprogs", proof: "/usr/sbin/mke2fs" },

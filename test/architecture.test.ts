@@ -78,6 +78,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     ],
     types: ["core/execute", "core/plan", "core/ports"],
   },
+  rpc: { imports: [] },
   testing: { imports: [...MODEL, "core/ports", "xml", "core/plan", "host"] },
 };
 
@@ -201,6 +202,15 @@ describe("the house", () => {
   it("keeps the core free of packages and of the host", () => {
     const outside = rooms
       .filter((file) => file.startsWith("core/"))
+      .flatMap(importsOf)
+      .filter(({ to }) => !to.startsWith("."))
+      .map(({ from, to }) => `${from} imports ${to}`);
+    expect(outside).to.deep.equal([]);
+  });
+
+  it("keeps the protocol free of sockets and of packages", () => {
+    const outside = rooms
+      .filter((file) => file.startsWith("rpc/"))
       .flatMap(importsOf)
       .filter(({ to }) => !to.startsWith("."))
       .map(({ from, to }) => `${from} imports ${to}`);

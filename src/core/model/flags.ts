@@ -55,6 +55,12 @@ export type ListFlag = keyof typeof LIST_FLAGS;
 
 /** A set of flags; absent means false. */
 export type Flags<Name extends string> = Readonly<Partial<Record<Name, boolean>>>;
+
+/** What a caller who speaks in bits has set beside the flags that there are; the rules refuse it. */
+export interface UnknownBits {
+  readonly unknownBits?: number;
+}
+
 /** How a snapshot is to be taken, or redefined. */
 export type CreateFlags = Flags<CreateFlag>;
 /** How a snapshot is to be deleted. */
@@ -63,3 +69,16 @@ export type DeleteFlags = Flags<DeleteFlag>;
 export type RevertFlags = Flags<RevertFlag>;
 /** Which snapshots to list. */
 export type ListFlags = Flags<ListFlag>;
+
+/** The set that a number has, by one of the tables above. */
+export function flagsOfBits<Name extends string>(
+  table: Readonly<Record<Name, number>>,
+  bits: number,
+): Flags<Name> & UnknownBits {
+  const names = (Object.keys(table) as Name[]).filter((name) => (bits & table[name]) !== 0);
+  const known = names.reduce((sum, name) => sum | table[name], 0);
+  // As an unsigned number: bit 31 is a bit like the others.
+  const unknownBits = (bits & ~known) >>> 0;
+  const set = Object.fromEntries(names.map((name) => [name, true])) as Record<Name, boolean>;
+  return { ...set, ...(unknownBits !== 0 && { unknownBits }) };
+}

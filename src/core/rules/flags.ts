@@ -9,6 +9,7 @@ import {
   type Flags,
   type ListFlags,
   type RevertFlags,
+  type UnknownBits,
 } from "../model/index.js";
 import type { CallRules, DriverRules } from "../model/driver-rules.js";
 
@@ -56,14 +57,14 @@ export function assertListFlags(flags: ListFlags, rules: DriverRules): void {
 
 function assertSupported<Flag extends string>(
   { bits }: FlagEnum<Flag>,
-  flags: Flags<Flag>,
+  flags: Flags<Flag> & UnknownBits,
   call: CallRules<Flag>,
 ): void {
   const unsupported = setFlags(bits, flags)
     .filter((flag) => !call.flags.has(flag))
-    .reduce((sum, flag) => sum | bits[flag], 0);
+    .reduce((sum, flag) => sum | bits[flag], flags.unknownBits ?? 0);
   if (unsupported === 0) return;
-  const hex = unsupported.toString(16);
+  const hex = (unsupported >>> 0).toString(16);
   throw invalidFlags(`unsupported flags (0x${hex}) in function ${call.functionName}`);
 }
 

@@ -1,13 +1,19 @@
 import { randomUUID } from "node:crypto";
 
 import type { Domain } from "../../core/model/index.js";
-import type { DomainOperations, DomainRegistry, Toolstack } from "../../core/ports/index.js";
+import type {
+  DomainOperations,
+  DomainPower,
+  DomainRegistry,
+  Toolstack,
+} from "../../core/ports/index.js";
 import { testRules } from "../../core/model/driver-rules.js";
 import { canonicalUuid, parseDomain } from "../../xml/index.js";
 import { assertDefinable, noSuchDomain } from "../../plugin-kit/domain-list.js";
 import type { NodeDomain } from "./parse-node.js";
 import { TestDomain } from "./test-domain.js";
 import { testDomainOperations } from "./test-domain-operations.js";
+import { TestPower } from "./test-power.js";
 
 /** libvirt's test driver: domains that exist in this process only, and no image at all. */
 export class TestToolstack implements Toolstack {
@@ -15,6 +21,7 @@ export class TestToolstack implements Toolstack {
   readonly touchesImages = false;
   readonly registry: DomainRegistry;
   readonly operations: DomainOperations;
+  readonly power: DomainPower;
   readonly #domains = new Map<string, TestDomain>();
   #lastId = 0;
 
@@ -27,6 +34,7 @@ export class TestToolstack implements Toolstack {
       this.#add(domain);
     }
     this.operations = testDomainOperations((uuid) => this.#domains.get(uuid));
+    this.power = new TestPower((uuid) => this.#require(uuid));
     this.registry = {
       define: (xml) => this.#define(xml),
       undefine: (domainUuid) => this.#undefine(domainUuid),
@@ -57,9 +65,13 @@ export class TestToolstack implements Toolstack {
   /** An active domain lives on without its definition, until it stops. */
   // eslint-disable-next-line @typescript-eslint/require-await -- throws as a rejection
   async #undefine(domainUuid: string): Promise<void> {
-    const domain = this.#domains.get(domainUuid);
-    if (!domain?.exists) throw noSuchDomain(domainUuid);
-    domain.persistent = false;
+    this.#require(domainUuid).persistent = false;
+  }
+
+  #require(uuid: string): TestDomain {
+    const domain = this.#domains.get(uuid);
+    if (!domain?.exists) throw noSuchDomain(uuid);
+    return domain;
   }
 
   #add(domain: Omit<NodeDomain, "snapshots">): TestDomain {

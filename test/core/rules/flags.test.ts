@@ -1,4 +1,11 @@
-import { domsnapRules, qemuRules, testRules } from "../../../src/core/model/index.js";
+import { expect } from "chai";
+import {
+  CREATE_FLAGS,
+  domsnapRules,
+  flagsOfBits,
+  qemuRules,
+  testRules,
+} from "../../../src/core/model/index.js";
 import {
   assertCreateFlags,
   assertDeleteFlags,
@@ -74,5 +81,16 @@ describe("flags", () => {
     assertListFlags({ leaves: true, noLeaves: true, topological: true }, testRules);
     assertRevertFlags({ running: true, force: true, resetNvram: true }, qemuRules);
     assertDeleteFlags({ children: false, childrenOnly: true }, qemuRules);
+  });
+
+  it("come from the bits of a caller, and those without a name are refused with the others", () => {
+    const flags = flagsOfBits(CREATE_FLAGS, 0x8010_0018);
+    expect(flags).to.deep.equal({ halt: true, diskOnly: true, unknownBits: 0x8010_0000 });
+    expect(flagsOfBits(CREATE_FLAGS, 0x3)).to.deep.equal({ redefine: true, current: true });
+    expectFailure(
+      () => assertCreateFlags(flags, testRules),
+      "invalid-flags",
+      "unsupported flags (0x80100010) in function testDomainSnapshotCreateXML",
+    );
   });
 });

@@ -58,6 +58,33 @@ describe("toolstack-test", () => {
   });
   afterEach(() => dispose());
 
+  it("is switched on and off with the texts of libvirt's test driver", async () => {
+    const { toolstack } = await provider().open("test:///default");
+    const { power } = toolstack;
+    if (!power) throw new Error("no power");
+    const { uuid } = await toolstack.findDomain("test");
+    const state = async () => (await toolstack.findDomain(uuid)).state;
+    const paused = { paused: false };
+    await expectError(
+      power.start(uuid, paused),
+      "internal-error",
+      "Domain 'test' is already running",
+    );
+    await expectError(power.resume(uuid), "internal-error", "domain 'test' not paused");
+    await power.suspend(uuid);
+    expect(await state()).to.equal("paused");
+    await expectError(power.suspend(uuid), "internal-error", "domain 'test' not running");
+    await power.resume(uuid);
+    await power.shutdown(uuid);
+    expect(await state()).to.equal("shutoff");
+    await expectError(power.shutdown(uuid), "internal-error", "domain 'test' not running");
+    await expectError(power.destroy(uuid), "operation-invalid", "domain is not running");
+    await power.start(uuid, { paused: true });
+    expect(await state()).to.equal("paused");
+    await power.destroy(uuid);
+    expect(await state()).to.equal("shutoff");
+  });
+
   const writeNode = (content: string): string => {
     const path = join(folder, "node.xml");
     writeFileSync(path, content);

@@ -2,7 +2,7 @@ import { asDomsnapError, DomsnapError } from "../../errors/index.js";
 import type { Domain } from "../../model/index.js";
 import type { OperationKind } from "../../model/operation.js";
 import { operationsOf } from "../../plan/plan-operations.js";
-import type { DomainPower } from "../../ports/index.js";
+import type { DomainPower, Toolstack } from "../../ports/index.js";
 import {
   awaitSettled,
   changeDomain,
@@ -32,8 +32,9 @@ export async function switchPower(
       hint: `Use the connection of a hypervisor: '${toolstack.uri}' does not run domains.`,
     });
   const switchIt = async ({ uuid }: { readonly uuid: string }) => {
+    const before = await (toolstack.glance?.(uuid) ?? toolstack.findDomain(uuid));
     if (!options.dryRun) await carryOut(power, uuid, action);
-    return toolstack.findDomain(uuid);
+    return findAfter(toolstack, before);
   };
   const { uuid } = await identify(context, reference);
   switch (action.verb) {
@@ -86,6 +87,17 @@ async function repairDecides(
   return operationsOf(entry.plan).some(
     ({ kind }, at) => DECIDING.has(kind) && entry.started.has(at) && !entry.finished.has(at),
   );
+}
+
+/** A domain without a definition is gone when it has stopped. */
+async function findAfter(toolstack: Toolstack, before: Domain): Promise<Domain> {
+  try {
+    return await toolstack.findDomain(before.uuid);
+  } catch (thrown) {
+    if (before.persistent || asDomsnapError(thrown).code !== "no-domain") throw thrown;
+    const { id: _gone, ...domain } = before;
+    return { ...domain, state: "shutoff" };
+  }
 }
 
 function carryOut(power: DomainPower, uuid: string, action: PowerAction): Promise<void> {

@@ -28,9 +28,10 @@ export class StateStorages implements Pick<StateStorage, "find"> {
   /** The host's files, where names of the storages lead to what these keep. */
   over(files: HostFiles): HostFiles {
     if (this.all.length === 0) return files;
+    const find = (names: readonly Locator[]) => this.find(names);
     /** Undefined for the name of a file, else what the storage has there. */
     const ask = async (path: Locator): Promise<{ readonly state?: StoredState } | undefined> => {
-      const stored = await this.find([path]);
+      const stored = await find([path]);
       const state = stored.get(path);
       return stored.has(path) ? { ...(state && { state }) } : undefined;
     };
@@ -49,6 +50,11 @@ export class StateStorages implements Pick<StateStorage, "find"> {
       async thing(path) {
         const asked = await ask(path);
         return asked ? asked.state && `stored:${asked.state.identity}` : files.thing(path);
+      },
+      // What is to be done in a storage its backend assesses.
+      async assertUsable(demands) {
+        const stored = await find(demands.map(({ place }) => place));
+        await files.assertUsable(demands.filter(({ place }) => !stored.has(place)));
       },
       // Whether there is such a folder says nothing of who may name what is in the storage.
       async foldersOf(path) {

@@ -6,6 +6,7 @@ import { asDomsnapError, DomsnapError } from "../core/errors/index.js";
 import type { DomainDefinition } from "../core/model/index.js";
 import type { DefinitionProblem } from "../core/ports/index.js";
 import { canonicalUuid, parseDomain } from "../xml/index.js";
+import { assertOwnDefinition } from "./definition-owner.js";
 import { assertDefinable, noSuchDomain } from "./domain-list.js";
 import { assertUsable } from "../host/assert-usable.js";
 import { unlinkDurably } from "../host/durable-files.js";
@@ -86,12 +87,20 @@ export class DefinitionFolder {
     });
   }
 
+  /** Throws `definition-foreign` when another program owns the definition of this name, there or to come. */
+  assertOwn({ name }: Pick<DomainDefinition, "name">): void {
+    const path = this.#pathOf(name);
+    const text = nameProblem(name) === undefined ? readStateFile(path, DEFINITION_LIMIT_BYTES) : "";
+    assertOwnDefinition(this.path, name + SUFFIX, text ?? "");
+  }
+
   /** As `DomainRegistry.define`; a document without a uuid is given a new one. */
   async define(xml: string): Promise<DomainDefinition> {
     const definition = parseDomain(xml, { generateUuid: randomUUID });
     const { name, uuid } = definition;
     const problem = nameProblem(name);
     if (problem !== undefined) throw new DomsnapError("xml-error", `name ${name} ${problem}`);
+    this.assertOwn(definition);
     // Throws if there is a file that cannot be read: nobody knows whose it is, so it stays.
     const namesake = this.read(name);
     const twins = this.#listByUuid(uuid);

@@ -197,6 +197,14 @@ export const ERROR_CATALOGUE = {
     advice:
       "Look at the file. If it is the domain's, name its folder with --trust-folder or in the configuration.",
   },
+  "definition-foreign": {
+    libvirtNumber: 55,
+    prefix: "Requested operation is not valid",
+    exitStatus: failed,
+    summary:
+      "Another program owns the definition, keeps a copy in memory and would not see the change.",
+    advice: "Use the connection that the hint names. What only reads works here as well.",
+  },
   "image-in-use": {
     libvirtNumber: 55,
     prefix: "Requested operation is not valid",

@@ -93,6 +93,12 @@ export interface Toolstack {
    * Throws `operation-invalid` when that takes long, and `cancelled`.
    */
   awaitSettled?(domain: Domain, signal?: AbortSignal): Promise<void>;
+  /**
+   * Asked before every change of a domain, or before one is defined, which then has only a name. Throws
+   * `definition-foreign` where another program owns its definition: it would go on with what it
+   * knows, and start the guest on an image that has been frozen since.
+   */
+  assertOwn?(domain: Pick<Domain, "name">): void;
   /** Where definitions are kept by this toolstack itself. */
   readonly registry?: DomainRegistry;
   /** Where domains can be switched on and off. */

@@ -30,6 +30,10 @@ export class FileToolstack implements Toolstack {
     };
   }
 
+  assertOwn(domain: Pick<Domain, "name">): void {
+    this.definitions.assertOwn(domain);
+  }
+
   // eslint-disable-next-line @typescript-eslint/require-await -- small files, read synchronously
   async listDomains(): Promise<readonly Domain[]> {
     return this.definitions.list().map(toDomain);

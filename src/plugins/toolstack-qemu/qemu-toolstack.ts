@@ -61,6 +61,10 @@ export class QemuToolstack implements Toolstack {
     return [...this.definitions.problems(), ...running];
   }
 
+  assertOwn(domain: Pick<Domain, "name">): void {
+    this.definitions.assertOwn(domain);
+  }
+
   /** Throws `operation-failed` when the guest's monitor is busy. */
   async findDomain(reference: string): Promise<Domain> {
     return this.findGuest(reference).describe();

@@ -128,6 +128,7 @@ export async function changeFoundDomain<Result>(
 ): Promise<Result> {
   const onlyRecords: Recording = (record) => record();
   if (!missing) return changeDomain(context, uuid, options, (domain) => work(domain, onlyRecords));
+  context.connection.toolstack.assertOwn?.(missing);
   return context.connection.lock.run(uuid, lockOptionsOf(options), async () => {
     await recoverDomain(uuid, environmentFor(context, options));
     const known = await findKnown(context, uuid);

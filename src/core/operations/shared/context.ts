@@ -52,7 +52,9 @@ export async function changeDomain<Result>(
   work: (domain: Domain) => Promise<Result>,
 ): Promise<Result> {
   const { lock, toolstack } = context.connection;
-  const { uuid } = await toolstack.findDomain(reference);
+  const found = await toolstack.findDomain(reference);
+  toolstack.assertOwn?.(found);
+  const { uuid } = found;
   return lock.run(uuid, lockOptionsOf(options), async () => {
     await awaitSettled(context, uuid, options);
     await recoverDomain(uuid, environmentFor(context, options));

@@ -75,10 +75,15 @@ const ROOMS: Readonly<Record<string, Room>> = {
       "xl-snapshot",
       "config",
       "plugin-loader",
+      "daemon",
     ],
     types: ["core/execute", "core/plan", "core/ports"],
   },
   rpc: { imports: [] },
+  daemon: {
+    imports: [...MODEL, "core/operations", "xml", "host", "rpc"],
+    types: ["core/execute"],
+  },
   testing: { imports: [...MODEL, "core/ports", "xml", "core/plan", "host"] },
 };
 
@@ -98,6 +103,8 @@ interface Import {
   readonly from: string;
   readonly to: string;
   readonly typeOnly: boolean;
+  /** By `import()`, when it is needed. */
+  readonly later: boolean;
 }
 
 function sourceFiles(): string[] {
@@ -113,6 +120,7 @@ function importsOf(file: string): Import[] {
     from: file,
     to: match[2] ?? match[3] ?? "",
     typeOnly: match[1] !== undefined,
+    later: match[3] !== undefined,
   }));
 }
 
@@ -197,6 +205,19 @@ describe("the house", () => {
       .filter(({ from, to }) => TOP.has(fileOf(from, to)) && fileOf(from, to) !== PURE_TOP)
       .map(({ from }) => from);
     expect([...new Set(users)]).to.deep.equal(["cli/main.ts"]);
+  });
+
+  it("starts the command line without the daemon and the protocol", () => {
+    const atStart = new Set<string>();
+    const ahead = ["cli/main.ts", "container.ts"];
+    for (let file = ahead.pop(); file !== undefined; file = ahead.pop()) {
+      if (atStart.has(file)) continue;
+      atStart.add(file);
+      for (const { from, to, typeOnly, later } of importsOf(file))
+        if (to.startsWith(".") && !typeOnly && !later) ahead.push(fileOf(from, to));
+    }
+    expect(atStart.size).to.be.greaterThan(50);
+    expect([...atStart].filter((file) => /^(rpc|daemon)\//.test(file))).to.deep.equal([]);
   });
 
   it("keeps the core free of packages and of the host", () => {

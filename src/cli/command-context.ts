@@ -13,7 +13,16 @@ import type { ChangeOption } from "./grammar/command-syntax.js";
 /** What the session gives to each of its commands. */
 export interface ContextSource extends Pick<
   CommandContext,
-  "table" | "uri" | "env" | "quiet" | "dryRun" | "signal" | "service" | "plugins"
+  | "table"
+  | "uri"
+  | "env"
+  | "quiet"
+  | "dryRun"
+  | "signal"
+  | "service"
+  | "connect"
+  | "tell"
+  | "plugins"
 > {
   readonly onProgress: (event: ProgressEvent) => void;
   readonly ask: CommandContext["ask"] | undefined;
@@ -24,7 +33,8 @@ export function createContext(
   args: CommandArguments<AnyOption>,
   source: ContextSource,
 ): CommandContext<AnyOption> {
-  const { table, uri, env, quiet, signal, service, plugins, onProgress, ask } = source;
+  const { table, uri, env, quiet, signal, service, connect, tell, plugins, onProgress, ask } =
+    source;
   const common: CommandArguments<ChangeOption | RequiredOption<"domain">> = args;
   const resolved = async <Found>(
     find: (service: SnapshotService, reference: string) => Promise<Found>,
@@ -42,6 +52,8 @@ export function createContext(
     dryRun,
     signal,
     service,
+    connect,
+    tell,
     plugins,
     domain: () => resolved((one, reference) => one.findDomain(reference)),
     identity: () => resolved((one, reference) => one.identify(reference)),

@@ -41,6 +41,10 @@ export interface CommandContext<Option extends AnyOption = never> {
   readonly signal: AbortSignal;
   /** The connection, opened at the first call. Throws a CommandError when it cannot be opened. */
   readonly service: () => Promise<SnapshotService>;
+  /** Another connection by its URI, opened at the first call and closed with the session. */
+  readonly connect: (uri: string) => Promise<SnapshotService>;
+  /** Tells at once of something that happens while the command runs. */
+  readonly tell: (message: string) => void;
   /** What the plugins of this run add. Throws `config-invalid` and `plugin-unusable`. */
   readonly plugins: () => Promise<readonly PluginPart[]>;
   /** The domain that `--domain` names. Throws virsh's message when there is none. */

@@ -29,6 +29,7 @@ import { snapshotList } from "./commands/snapshot-list.js";
 import { snapshotParent } from "./commands/snapshot-parent.js";
 import { snapshotRevert } from "./commands/snapshot-revert.js";
 import { translate } from "./commands/translate.js";
+import { serve } from "./commands/serve.js";
 import { start } from "./commands/start.js";
 import { suspend } from "./commands/suspend.js";
 import { undefine } from "./commands/undefine.js";
@@ -88,4 +89,5 @@ export const COMMAND_TABLE: readonly CommandSpec[] = [
   pwd,
   quit,
   recover,
+  serve,
 ];

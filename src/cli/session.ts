@@ -93,6 +93,10 @@ export class Session {
         signal: running.signal,
         onProgress,
         service: () => this.service(command.spec),
+        connect: (uri) => this.#connect(uri),
+        tell: (message) => {
+          this.#options.streams.stderr.write(terminalText(`${message}\n`));
+        },
         plugins: async () => (await this.#loadPlugins()).list(),
         ask: this.#ask,
       });
@@ -125,7 +129,10 @@ export class Session {
    * tries again.
    */
   async service(spec?: Pick<CommandSpec, "defaultUri">): Promise<SnapshotService> {
-    const uri = this.#uriOf(spec);
+    return this.#connect(this.#uriOf(spec));
+  }
+
+  async #connect(uri: string): Promise<SnapshotService> {
     const service = this.#services.get(uri) ?? this.#open(uri);
     this.#services.set(uri, service);
     try {

@@ -7,6 +7,7 @@ import { asXenDomain } from "./xen-domain.js";
 
 export { relocateDisks, renameDomain } from "./domain-edit.js";
 export { diskElement, formatDisk, parseDisk } from "./domain-disks.js";
+export { domainResources, type DomainResources } from "./domain-resources.js";
 export { canonicalUuid, parseDomain, type ParseDomainOptions } from "./domain.js";
 export {
   attributeAt,

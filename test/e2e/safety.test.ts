@@ -1,12 +1,12 @@
 import { expect } from "chai";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
+import { whileHeld } from "../support/images/holding-images.js";
 import { SweepGuest } from "../sweep/support/sweep-guest.js";
 
 const program = fileURLToPath(new URL("../../bin/domsnap.cjs", import.meta.url));
@@ -27,19 +27,6 @@ describe("safety rules", function () {
   const take = (name: string, disks: string) =>
     guest.run(["snapshot-create", "guest", guest.document(name, disks)]);
 
-  /** Opens an image as a running guest has it, and gives it back when the work is done. */
-  async function whileInUse(image: string, work: () => void): Promise<void> {
-    const path = join(guest.folder, image);
-    const user = spawn("qemu-io", ["-f", "qcow2", "-c", "sleep 60000", path], { stdio: "ignore" });
-    try {
-      while (spawnSync("qemu-img", ["info", "-f", "qcow2", path]).status === 0) await sleep(10);
-      work();
-    } finally {
-      user.kill("SIGKILL");
-      await once(user, "exit");
-    }
-  }
-
   for (const [title, disks, command] of [
     ["a delete of an internal snapshot", INTERNAL, "snapshot-delete"],
     ["a revert to an internal snapshot", INTERNAL, "snapshot-revert"],
@@ -49,11 +36,13 @@ describe("safety rules", function () {
       expect(take("s1", disks).status).to.equal(0);
       await guest.write(5);
       const before = await guest.observe();
-      await whileInUse(disks === OVERLAY ? "disk0.s1" : "disk0.img", () => {
+      const path = join(guest.folder, disks === OVERLAY ? "disk0.s1" : "disk0.img");
+      await whileHeld({ path, format: "qcow2" }, () => {
         const { status, stderr } = guest.run([command, "guest", "s1"]);
         expect(status, stderr).to.equal(1);
         expect(stderr).to.match(/in use|lock/);
         expect(guest.hasJournal()).to.equal(false);
+        return Promise.resolve();
       });
       expect(await guest.observe()).to.deep.equal(before);
       expect(guest.run([command, "guest", "s1"]).status).to.equal(0);

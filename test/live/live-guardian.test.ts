@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 
 import { patience } from "../../scripts/test-run/patience.cjs";
+import { expectError } from "../../src/testing/index.js";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
 import { isOfToday } from "../support/part-of-today.js";
 import { LiveLab, type LabOptions } from "./support/live-lab.js";
@@ -168,32 +169,72 @@ describe("a guest that is paused when domsnap is killed", function () {
     });
   });
 
-  it("goes on while it is merged, but where it changes its image: there the next command sees to it", async () => {
-    await open({ disks: 1 });
+  describe("while an overlay is merged", () => {
+    beforeEach(() => open({ disks: 1 }));
+
     const take = () =>
       lab.service.create("guest", lab.document("s", { mode: "external" }), { diskOnly: true });
-    await take();
-    const commands = await commandsOf(() => lab.service.delete("guest", "s", {}), "stop", "cont");
-    expect(commands).to.include.members(["stop", "job-complete", "cont"]);
-    for (const { command, when } of ofToday(momentsOf(commands))) {
-      const what = `${when} '${command}'`;
+
+    it("goes on within two seconds, in the image below only when the overlay is gone", async () => {
       await take();
-      const [overlay] = await lab.presentImages();
-      const deadlineMs = await dieAround(command, when, ["delete", "s", ""]);
-      await sleep(300);
-      if (command === "stop") await runsBy(deadlineMs, what);
-      const { state, definition } = await lab.find();
-      // Where it goes on in the image below, the overlay must not be taken for the newer one.
-      const isBelow = definition.disks[0]?.source?.path !== overlay;
-      if (isBelow && readdirSync(lab.folder).some((name) => name.endsWith(".s")))
-        expect(state, what).to.equal("paused");
-      // The first of some commands comes before the merge begins: then the delete is given up.
-      const { heads } = await lab.service.list("guest");
-      if (heads.length > 0) {
-        expect(command, what).to.match(/^query-/);
-        await lab.service.delete("guest", "s", {});
+      const commands = await commandsOf(() => lab.service.delete("guest", "s", {}), "stop", "cont");
+      expect(commands).to.include.members(["stop", "job-complete", "cont"]);
+      for (const { command, when } of ofToday(momentsOf(commands))) {
+        const what = `${when} '${command}'`;
+        await take();
+        const [overlay] = await lab.presentImages();
+        await runsBy(await dieAround(command, when, ["delete", "s", ""]), what);
+        const { definition } = await lab.find();
+        // Where it goes on in the image below, the overlay must not be taken for the newer one.
+        if (definition.disks[0]?.source?.path !== overlay)
+          expect(overlaysIn(lab.folder), what).to.deep.equal([]);
+        // The first of some commands comes before the merge begins: then the delete is given up.
+        const { heads } = await lab.service.list("guest");
+        if (heads.length > 0) {
+          expect(command, what).to.match(/^query-/);
+          await lab.service.delete("guest", "s", {});
+        }
+        await expectUntouched(what);
       }
-      await expectUntouched(what);
-    }
+    });
+
+    for (const dies of [true, false])
+      it(`stays paused where the overlay cannot be unlinked${dies ? " and domsnap is killed" : ""}`, async () => {
+        await take();
+        const [overlay = ""] = await lab.presentImages();
+        // No name that something is mounted on can be unlinked.
+        const after = () => execFileSync("mount", ["--bind", overlay, overlay]);
+        const relay = await lab.relay();
+        try {
+          if (dies) {
+            const domsnap = spawn(process.execPath, [child, lab.uri, "delete", "s", ""], {
+              stdio: "ignore",
+            });
+            relay.arm({
+              command: "job-complete",
+              after: () => {
+                after();
+                domsnap.kill("SIGKILL");
+              },
+            });
+            await once(domsnap, "exit");
+          } else {
+            relay.arm({ command: "job-complete", after });
+            const error = await expectError(lab.service.delete("guest", "s", {}), "unfinished");
+            expect(error.message).to.contain("the guest stays paused");
+          }
+          await sleep(2 * PROMISED_MS);
+          expect(overlaysIn(lab.folder)).to.have.length(1);
+          expect((await lab.find()).state).to.equal("paused");
+        } finally {
+          execFileSync("umount", [overlay]);
+        }
+        expect((await lab.service.list("guest")).heads).to.deep.equal([]);
+        await expectUntouched("unmounted");
+      });
   });
 });
+
+function overlaysIn(folder: string): string[] {
+  return readdirSync(folder).filter((name) => name.endsWith(".s"));
+}

@@ -8,19 +8,20 @@ const POLL_MS = 20;
 /**
  * The program of a guardian, handed to Node.js as it is: it works when all our files are gone. It
  * reads a `LastWill` from each line of its input, the last one counts, and carries it out at the
- * end of that input. It changes no file.
+ * end of that input. The one file that it changes is a merged overlay, which it unlinks.
  */
 export const GUARDIAN_PROGRAM = String.raw`
 const { execFile } = require("node:child_process");
-const { readFileSync } = require("node:fs");
+const fs = require("node:fs");
 const { connect } = require("node:net");
+const { dirname } = require("node:path");
 const sleep = () => new Promise((resolve) => setTimeout(resolve, ${POLL_MS}));
 const STOPPED = new Set(${JSON.stringify(STOPPED)});
 let deadline;
 
 const isAlive = ({ pid, startTicks }) => {
   try {
-    const stat = readFileSync("/proc/" + pid + "/stat", "utf8");
+    const stat = fs.readFileSync("/proc/" + pid + "/stat", "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return fields[0] !== "Z" && fields[19] === startTicks;
   } catch {
@@ -84,7 +85,60 @@ const isInBackground = async (ask) =>
     ({ capability, state }) => capability === "background-snapshot" && state,
   );
 
-const cont = ({ qemu, monitor, saving }) =>
+const giveUp = () => {
+  throw Object.assign(new Error("only recovery can tell"), { refused: true });
+};
+
+/** As QEMU names images: by their paths, or by all options as JSON. */
+const realPath = (name) => {
+  try {
+    let options = name.startsWith("json:") ? JSON.parse(name.slice(5)) : { filename: name };
+    while (typeof options.file === "object") options = options.file;
+    return fs.realpathSync(options.filename);
+  } catch {
+    return name;
+  }
+};
+const openImages = async (ask) => {
+  const names = [];
+  for (const { inserted } of await ask("query-block"))
+    for (let image = inserted?.image; image; image = image["backing-image"])
+      names.push(realPath(image.filename));
+  return names;
+};
+
+const flush = (path) => {
+  const file = fs.openSync(path, "r");
+  fs.fsyncSync(file);
+  fs.closeSync(file);
+};
+const identify = (path) => {
+  const stats = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (!stats) return undefined;
+  const { ino, dev, birthtimeNs } = stats;
+  return birthtimeNs > 0n ? ino + "@" + birthtimeNs : ino + ":" + dev;
+};
+
+const finishChangeOver = async (ask, { job, base, overlay, known }) => {
+  for (; performance.now() < deadline; await sleep()) {
+    const found = (await ask("query-jobs")).find(({ id }) => id === job);
+    if (!found || found.status === "concluded") break;
+    // An order that was given already is refused.
+    if (found.status === "ready") await ask("job-complete", { id: job }).catch(() => {});
+  }
+  const images = await openImages(ask);
+  if (images.includes(realPath(overlay))) return;
+  if (!images.includes(realPath(base))) giveUp();
+  try {
+    flush(base);
+    if (known.includes(identify(overlay))) fs.unlinkSync(overlay);
+    flush(dirname(overlay));
+  } catch {
+    giveUp();
+  }
+};
+
+const cont = ({ qemu, monitor, saving, changeOver }) =>
   persist(qemu, monitor, async ({ next, ask }) => {
     await next((message) => "QMP" in message);
     await ask("qmp_capabilities");
@@ -94,7 +148,10 @@ const cont = ({ qemu, monitor, saving }) =>
       const cancel = busy && !(await isInBackground(ask));
       if (cancel) await ask("migrate_cancel");
       else if (!STOPPED.has((await ask("query-status")).status)) return;
-      else if (!busy) return ask("cont");
+      else if (!busy) {
+        if (changeOver) await finishChangeOver(ask, changeOver);
+        return ask("cont");
+      }
     }
   });
 

@@ -1,2 +1,2 @@
 export { GuestWatch, GuestWatches } from "./guest-watch.js";
-export type { LastWill } from "./last-will.js";
+export type { ChangeOver, LastWill } from "./last-will.js";

@@ -1,3 +1,4 @@
+import type { Identity } from "../../core/ports/index.js";
 import type { ProcessIdentity } from "../../host/process-facts.js";
 
 /** What a guardian is to do when whoever started it dies. All parts are done, in this order. */
@@ -23,6 +24,22 @@ interface StoppedGuest {
   readonly monitor: string;
   /** Its memory is being saved. Unless that is done in the background, it is given up. */
   readonly saving?: boolean;
+  /** It changes over to another image, and may go on only when that is finished. */
+  readonly changeOver?: ChangeOver;
+}
+
+/**
+ * A guest changes over from an overlay to the image below, into which QEMU has merged it. Once it
+ * has, the overlay is unlinked before the guest goes on. Where it has not, the guest goes on in the
+ * overlay; where that cannot be told, or the overlay cannot be unlinked, it stays paused.
+ */
+export interface ChangeOver {
+  /** QEMU's job, which may have to be told to change over. */
+  readonly job: string;
+  readonly base: string;
+  readonly overlay: string;
+  /** Of the overlay: whatever else has its name stays. */
+  readonly known: readonly Identity[];
 }
 
 interface PausedDomain {

@@ -80,7 +80,12 @@ export class Guest implements LiveGuest {
         const { monitor } = run;
         if (qemu) await this.watch.begin({ cont: { qemu, monitor, saving } });
       },
-      hold: () => this.watch.suspend("cont"),
+      changeOver: async (changeOver) => {
+        const { qemu, run, watch } = this;
+        const { monitor } = run;
+        if (!qemu || !changeOver) await watch.suspend("cont");
+        else await watch.begin({ cont: { qemu, monitor, changeOver } });
+      },
       end: () => this.watch.end("cont"),
     };
   }

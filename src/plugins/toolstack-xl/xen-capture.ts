@@ -269,7 +269,8 @@ export class XenCapture {
       },
       guard: {
         begin: async () => void (await this.#watch(row, context)),
-        hold: () => this.#watches.of(context.domain.uuid).suspend("unpause"),
+        // Whoever watches could not tell Xen of the image that the next reboot finds.
+        changeOver: () => this.#watches.of(context.domain.uuid).suspend("unpause"),
         end: () => this.#endWatch(context.domain),
       },
       follow: (moves) => storedConfig(row, context).move(moves),

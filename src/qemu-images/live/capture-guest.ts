@@ -29,7 +29,7 @@ import {
 import { findLiveDisks, type LiveDisk } from "./find-live-disks.js";
 import { disksWith, removeInternal, saveInternal, vmStateBytes } from "./internal-live.js";
 import { formatNodeOf, goOn, imageIdentity, isRunning, type LiveGuest } from "./live-guest.js";
-import { mergeOpenOverlay } from "./merge-live.js";
+import { isBegun, mayGoOn, mergeOpenOverlays } from "./merge-live.js";
 import { closeImage, isInChain, openOverlay } from "./overlay-nodes.js";
 import { watchDowntime } from "./downtime-watch.js";
 import { saveMemory } from "./save-memory.js";
@@ -169,19 +169,14 @@ export class GuestCapture {
     context: OperationContext,
   ): Promise<void> {
     await waitForEarlierMigration(client);
+    const merges = await attachedOf(client, capture);
     try {
       await removeInternal(client, internalOf(capture), capture.snapshot);
-      for (const step of externalOf(capture))
-        if (await isInChain(client, step.overlay.path))
-          await mergeOpenOverlay(
-            guest,
-            client,
-            mergeStep(step),
-            { resume: capture.resume, qemuImg: this.qemuImg },
-            context,
-          );
+      const options = { resume: capture.resume, qemuImg: this.qemuImg };
+      await mergeOpenOverlays(guest, client, merges, options, context);
     } finally {
-      await goOn(guest, client, capture.resume);
+      if (await everyAsync(merges, (step) => mayGoOn(client, step, context)))
+        await goOn(guest, client, capture.resume);
     }
   }
 
@@ -308,6 +303,15 @@ function externalOf({ disks }: Capture): SnapshotOverlay[] {
 
 function overlayStep({ target, image, overlay, before }: SnapshotOverlay): OverlayStep {
   return { target, base: image, overlay, before };
+}
+
+/** Overlays that the guest is on, or comes back from. */
+async function attachedOf(client: QmpClient, capture: Capture): Promise<MergeStep[]> {
+  const attached: MergeStep[] = [];
+  for (const step of externalOf(capture).map(mergeStep))
+    if ((await isInChain(client, step.overlay.path)) || (await isBegun(client, step)))
+      attached.push(step);
+  return attached;
 }
 
 function mergeStep({ target, image, overlay }: SnapshotOverlay): MergeStep {

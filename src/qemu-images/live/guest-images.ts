@@ -9,7 +9,7 @@ import { probeFile } from "../../host/probe-file.js";
 import { QemuImg } from "../../clients/qemu-img.js";
 import { disksWith, removeInternal } from "./internal-live.js";
 import type { LiveGuest } from "./live-guest.js";
-import { mergeOpenOverlay } from "./merge-live.js";
+import { mergeOpenOverlays } from "./merge-live.js";
 import { isInChain } from "./overlay-nodes.js";
 
 /**
@@ -35,8 +35,7 @@ export class GuestImages {
       return;
     }
     await guest.withMonitor(async (client) => {
-      for (const step of disks)
-        await mergeOpenOverlay(guest, client, step, { resume, qemuImg: this.qemuImg }, context);
+      await mergeOpenOverlays(guest, client, disks, { resume, qemuImg: this.qemuImg }, context);
     });
   }
 

@@ -5,12 +5,15 @@ import { looseObject, string } from "valibot";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import type { ImageRef } from "../../core/model/index.js";
+import type { ChangeOver } from "../../clients/guardian/index.js";
 import {
   readReply,
   type BlockGraph,
   type BlockNode,
   type QmpClient,
 } from "../../clients/qmp/index.js";
+
+export type { ChangeOver };
 
 /** A guest and the QEMU that runs it, or did. */
 export interface LiveGuest {
@@ -42,8 +45,12 @@ export interface PauseGuard {
    * death. `saving`: its memory is saved meanwhile. Repeatable.
    */
   begin(how?: { readonly saving: boolean }): Promise<void>;
-  /** From now on only we or a recovery may let it run: `begin` ends this, too. */
-  hold(): Promise<void>;
+  /**
+   * The paused guest changes over from an overlay to the image below, and should we die it may go on
+   * only when that is finished. Where that is more than can be done then (undefined), or more than
+   * whoever watches can do, it waits for a recovery. `begin` ends this, too.
+   */
+  changeOver(merge: ChangeOver | undefined): Promise<void>;
   /** The guest runs. Repeatable. */
   end(): Promise<void>;
 }

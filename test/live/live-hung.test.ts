@@ -3,6 +3,7 @@ import { connect } from "node:net";
 
 import { mkdirSync, openSync, closeSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "chai";
 import { tryLock } from "fs-native-extensions";
@@ -47,11 +48,26 @@ describe("a guest whose QEMU does not answer", function () {
     quickly("snapshot-dumpxml", "guest", "s");
     quickly("snapshot-current", "guest", "--name");
     expect(quickly("dumpxml", "guest")).to.contain("<name>guest</name>");
+    const begunMs = performance.now();
     const { status, stderr } = tryDomsnap(lab.uri, ["destroy", "guest"]);
     expect(stderr).to.equal("");
     expect(status).to.equal(0);
+    // A second for QEMU's answer, and two for what SIGTERM does.
+    expect(performance.now() - begunMs).to.be.below(AT_ONCE_MS + 3000);
     expect(identifyProcess(pid)).to.equal(undefined);
     expect((await lab.find()).state).to.equal("shutoff");
+  });
+
+  it("is not killed by --graceful, and tells that it is still there", async () => {
+    const { pid = 0 } = lab.guest;
+    process.kill(pid, "SIGSTOP");
+    const { status, stderr } = tryDomsnap(lab.uri, ["destroy", "guest", "--graceful"]);
+    expect(stderr).to.contain(`Failed to terminate process ${pid} with SIGTERM`);
+    expect(status).to.equal(1);
+    expect(lab.guest.pid).to.equal(pid);
+    // What it was told it does as soon as it can.
+    process.kill(pid, "SIGCONT");
+    while (identifyProcess(pid)) await sleep(20);
   });
 
   it("is switched off while others hold its monitors", async () => {

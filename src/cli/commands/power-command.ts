@@ -10,7 +10,7 @@ import { domainJson } from "../render/json.js";
 import { DOMAIN } from "./common-options.js";
 
 interface PowerCommand {
-  readonly verb: Exclude<PowerAction["verb"], "start">;
+  readonly verb: Exclude<PowerAction["verb"], "start" | "destroy">;
   readonly summary: string;
   readonly description?: string;
   /** What has become of the domain, as virsh tells it: `suspended`. */

@@ -20,8 +20,11 @@ export interface DomainRegistry {
  */
 export interface DomainPower {
   start(domainUuid: string, options: { readonly paused: boolean }): Promise<void>;
-  /** At once, as by pulling the plug. */
-  destroy(domainUuid: string): Promise<void>;
+  /**
+   * At once, as by pulling the plug. What does not react is ended by force, unless `graceful`: then
+   * `operation-failed` is thrown. Throws `unsupported-flags` where there is no difference.
+   */
+  destroy(domainUuid: string, options: { readonly graceful: boolean }): Promise<void>;
   /** Asks the guest to shut down and does not wait for it. */
   shutdown(domainUuid: string): Promise<void>;
   suspend(domainUuid: string): Promise<void>;

@@ -24,7 +24,7 @@ export const powerAnswers: Answers = {
   domainDestroy: ({ value }, caller) => destroy(caller, value),
   domainDestroyFlags: ({ domain, flags }, caller) => {
     assertFlags(caller, "DomainDestroyFlags", flags, DESTROY_GRACEFUL);
-    return destroy(caller, domain);
+    return destroy(caller, domain, (flags & DESTROY_GRACEFUL) !== 0);
   },
   domainShutdown: ({ value }, caller) => shutdown(caller, value),
   domainShutdownFlags: ({ domain, flags }, caller) => {
@@ -57,8 +57,8 @@ async function start(caller: Caller, domain: WireDomain, paused: boolean): Promi
   return after;
 }
 
-async function destroy(caller: Caller, domain: WireDomain): Promise<undefined> {
-  const { before, after } = await switchPower(caller, domain, { verb: "destroy" });
+async function destroy(caller: Caller, domain: WireDomain, graceful = false): Promise<undefined> {
+  const { before, after } = await switchPower(caller, domain, { verb: "destroy", graceful });
   const { event, destroyed } = LIFECYCLE.stopped;
   tell(caller, after, event, destroyed, STATE_REASON.shutoff.destroyed, before);
   return undefined;

@@ -13,11 +13,11 @@ export class GuestPower implements DomainPower {
     await guest.start(options);
   }
 
-  async destroy(domainUuid: string): Promise<void> {
+  async destroy(domainUuid: string, options: { readonly graceful: boolean }): Promise<void> {
     const guest = this.find(domainUuid);
     if (guest.pid === undefined)
       throw new DomsnapError("operation-invalid", "domain is not running");
-    await guest.stop();
+    await guest.stop(options);
   }
 
   async shutdown(domainUuid: string): Promise<void> {

@@ -24,8 +24,18 @@ const PID_FILE_LOCKED = "Cannot lock pid file";
 /** QEMU writes its pid right after it has locked the file. */
 const START_TIMEOUT_MS = 10_000;
 
-/** QEMU writes back its caches when it ends, which takes long on a slow medium. */
-const END_TIMEOUTS = { greetingMs: 1000, quitMs: 15_000, killMs: 15_000 };
+/**
+ * A QEMU that answers writes back its caches when it ends, which takes long on a slow medium. One that
+ * does not is not waited for: it may be stopped, or hang for ever.
+ */
+const END_TIMEOUTS = { greetingMs: 1000, quitMs: 15_000, silenceMs: 2000, killMs: 15_000 };
+
+/** How a QEMU is ended. */
+export interface EndOptions {
+  /** Never by SIGKILL. */
+  readonly graceful?: boolean;
+  readonly timeouts?: typeof END_TIMEOUTS;
+}
 
 /**
  * The QEMU of a guest; `undefined` when none lives. A pid file can outlive its QEMU (`kill -9`, a
@@ -93,21 +103,29 @@ export function lastWords(run: RunFolder): string {
 
 /**
  * Ends the QEMU of a guest and waits until it is gone and has let go of its images: by `quit`, by
- * SIGTERM when its monitor is busy, by SIGKILL when all that does not help. Does nothing when none
- * lives. Throws `operation-failed` with libvirt's text when even SIGKILL has no effect.
+ * SIGTERM when it does not answer, by SIGKILL when all that does not help. Does nothing when none
+ * lives. Throws `operation-failed` with libvirt's text when even that has no effect.
  */
-export async function endGuest(run: RunFolder, timeouts = END_TIMEOUTS): Promise<void> {
+export async function endGuest(
+  run: RunFolder,
+  { graceful = false, timeouts = END_TIMEOUTS }: EndOptions = {},
+): Promise<void> {
   const guest = findGuestProcess(run);
   if (!guest) return;
-  if (!(await quit(run, timeouts.greetingMs))) signal(guest, "SIGTERM");
-  if (await ended(guest, timeouts.quitMs)) return;
+  const answers = await quit(run, timeouts.greetingMs);
+  if (!answers) signal(guest, "SIGTERM");
+  if (await ended(guest, answers || graceful ? timeouts.quitMs : timeouts.silenceMs)) return;
+  if (graceful)
+    throw notEnded(guest, "SIGTERM", "Repeat without --graceful to end it whatever it does.");
   signal(guest, "SIGKILL");
   if (await ended(guest, timeouts.killMs)) return;
-  throw new DomsnapError(
-    "operation-failed",
-    `Failed to terminate process ${guest.pid} with SIGKILL: Device or resource busy`,
-    { hint: "Look at its storage: it probably waits for one that does not answer." },
-  );
+  const hint = "Look at its storage: it probably waits for one that does not answer.";
+  throw notEnded(guest, "SIGKILL", hint);
+}
+
+function notEnded({ pid }: ProcessIdentity, name: NodeJS.Signals, hint: string): DomsnapError {
+  const detail = `Failed to terminate process ${pid} with ${name}: Device or resource busy`;
+  return new DomsnapError("operation-failed", detail, { hint });
 }
 
 async function quit(run: RunFolder, timeoutMs: number): Promise<boolean> {

@@ -20,7 +20,13 @@ import type { ProcessIdentity } from "../../host/process-facts.js";
 import { ensureStateFolder, readStateFile, writeStateFile } from "../../host/state-files.js";
 import { noImageFile, systemError } from "../../host/system-error.js";
 import { formatCommandLine } from "./command-line.js";
-import { endGuest, findGuestProcess, lastWords, launchGuest } from "./guest-process.js";
+import {
+  endGuest,
+  findGuestProcess,
+  lastWords,
+  launchGuest,
+  type EndOptions,
+} from "./guest-process.js";
 import { queryGuest, type GuestState } from "./guest-state.js";
 import { runFolder, type RunFolder } from "./run-folder.js";
 
@@ -171,9 +177,9 @@ export class Guest implements LiveGuest {
     }
   }
 
-  /** Ends QEMU, as by pulling the plug. */
-  stop(): Promise<void> {
-    return endGuest(this.run);
+  /** Ends QEMU, as by pulling the plug; one that does not react by force, unless `graceful`. */
+  stop(options: EndOptions = {}): Promise<void> {
+    return endGuest(this.run, options);
   }
 
   /**

@@ -17,7 +17,14 @@ export class XlPower implements DomainPower {
     await this.domains.xl.create(path, name, paused);
   }
 
-  async destroy(domainUuid: string): Promise<void> {
+  /** As libvirt's driver for Xen, which knows no other way. */
+  async destroy(domainUuid: string, options: { readonly graceful: boolean }): Promise<void> {
+    if (options.graceful)
+      throw new DomsnapError(
+        "invalid-flags",
+        "unsupported flags (0x1) in function libxlDomainDestroyFlags",
+        { hint: "Leave --graceful out, or shut the domain down." },
+      );
     const { id } = await this.#active(domainUuid);
     await this.domains.xl.destroy(id);
     // Until then its images are open, and no lock tells that.

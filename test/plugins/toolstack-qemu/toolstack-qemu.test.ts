@@ -149,7 +149,7 @@ describe("toolstack-qemu", () => {
       expect((await find()).state).to.equal("paused");
       await power.resume(uuid);
       await world.console.waitForTick(paused + 3);
-      await power.destroy(uuid);
+      await power.destroy(uuid, { graceful: false });
       const stamps = world.disks.map(readStamp);
       expect(stamps[0]).to.be.within(world.console.ticks, world.console.ticks + 1);
       expect(stamps[1]).to.be.within(world.console.ticks, stamps[0] ?? 0);
@@ -166,7 +166,7 @@ describe("toolstack-qemu", () => {
       const memoryFile = join(world.folder, "memory");
       await saveMemory(memoryFile);
       const { ticks } = world.console;
-      await power.destroy(uuid);
+      await power.destroy(uuid, { graceful: false });
       await guest().start({ paused: true, memoryFile });
       expect((await find()).state).to.equal("paused");
       expect(world.console.text).to.equal("");
@@ -292,7 +292,7 @@ describe("toolstack-qemu", () => {
       const listing = connection.toolstack.listDomains();
       await expectError(find(), "operation-failed", /query' is busy/);
       expect((await listing)[0]).to.include({ id, state: "blocked" });
-      await power.destroy(uuid);
+      await power.destroy(uuid, { graceful: false });
       holder.close();
       expect((await find()).state).to.equal("shutoff");
     });
@@ -326,7 +326,7 @@ describe("toolstack-qemu", () => {
         expect(more).to.deep.equal([]);
         const error = await expectError(find(), "operation-failed");
         expect(error.message).to.contain(`'${path}'`).and.to.contain("domain 'guest'");
-        await power.destroy(uuid);
+        await power.destroy(uuid, { graceful: false });
         expect(await toolstack.listProblems?.()).to.deep.equal([]);
         expect((await start()).state).to.equal("running");
       });
@@ -334,7 +334,14 @@ describe("toolstack-qemu", () => {
     it("is killed when it hangs", async () => {
       const { id } = await start();
       process.kill(id ?? 0, "SIGSTOP");
-      await endGuest(guest().run, { greetingMs: 50, quitMs: 50, killMs: 5000 });
+      const timeouts = { greetingMs: 50, quitMs: 50, silenceMs: 50, killMs: 5000 };
+      await expectError(
+        endGuest(guest().run, { graceful: true, timeouts }),
+        "operation-failed",
+        /^Failed to terminate process \d+ with SIGTERM: Device or resource busy$/,
+      );
+      expect(guest().pid).to.equal(id);
+      await endGuest(guest().run, { timeouts });
       expect(existsSync(`/proc/${id}`) && guest().pid !== undefined).to.equal(false);
       expect((await find()).state).to.equal("shutoff");
     });
@@ -425,7 +432,11 @@ describe("toolstack-qemu", () => {
 
   it("answers in libvirt's words to what does not fit the state", async () => {
     const { uuid } = await find();
-    await expectError(power.destroy(uuid), "operation-invalid", "domain is not running");
+    await expectError(
+      power.destroy(uuid, { graceful: false }),
+      "operation-invalid",
+      "domain is not running",
+    );
     await expectError(power.suspend(uuid), "operation-invalid", "domain is not running");
     await expectError(power.shutdown(uuid), "operation-invalid", "domain is not running");
     await expectError(power.resume(uuid), "operation-invalid", "domain is not running");

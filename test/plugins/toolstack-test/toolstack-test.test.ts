@@ -78,10 +78,14 @@ describe("toolstack-test", () => {
     await power.shutdown(uuid);
     expect(await state()).to.equal("shutoff");
     await expectError(power.shutdown(uuid), "internal-error", "domain 'test' not running");
-    await expectError(power.destroy(uuid), "operation-invalid", "domain is not running");
+    await expectError(
+      power.destroy(uuid, { graceful: false }),
+      "operation-invalid",
+      "domain is not running",
+    );
     await power.start(uuid, { paused: true });
     expect(await state()).to.equal("paused");
-    await power.destroy(uuid);
+    await power.destroy(uuid, { graceful: false });
     expect(await state()).to.equal("shutoff");
   });
 

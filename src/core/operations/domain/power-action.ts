@@ -1,7 +1,8 @@
 /** What can be done to a domain as a whole; virsh's verbs. */
 export type PowerAction =
   | { readonly verb: "start"; readonly paused: boolean }
-  | { readonly verb: "destroy" | "shutdown" | "suspend" | "resume" };
+  | { readonly verb: "destroy"; readonly graceful?: boolean }
+  | { readonly verb: "shutdown" | "suspend" | "resume" };
 
 /** What libvirt calls them in its errors. */
 export const LIBVIRT_CALLS: Readonly<Record<PowerAction["verb"], string>> = {

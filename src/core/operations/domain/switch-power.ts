@@ -101,6 +101,12 @@ async function findAfter(toolstack: Toolstack, before: Domain): Promise<Domain> 
 }
 
 function carryOut(power: DomainPower, uuid: string, action: PowerAction): Promise<void> {
-  if (action.verb === "start") return power.start(uuid, { paused: action.paused });
-  return power[action.verb](uuid);
+  switch (action.verb) {
+    case "start":
+      return power.start(uuid, { paused: action.paused });
+    case "destroy":
+      return power.destroy(uuid, { graceful: action.graceful === true });
+    default:
+      return power[action.verb](uuid);
+  }
 }

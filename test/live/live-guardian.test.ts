@@ -235,6 +235,66 @@ describe("a guest that is paused when domsnap is killed", function () {
   });
 });
 
+describe("a guest that goes back to saved memory when domsnap is killed", function () {
+  this.timeout(patience(240_000));
+  let lab: LiveLab;
+  before(ensureBuilt);
+  beforeEach(async () => {
+    lab = await LiveLab.open({ disks: 1 });
+    await lab.wake();
+  });
+  afterEach(() => lab.close());
+
+  const documents = {
+    files: () =>
+      lab.document("s", {
+        mode: "external",
+        memory: `snapshot='external' file='${lab.memoryFile("s")}'`,
+      }),
+    images: () => lab.document("s"),
+  };
+  const revertUntil = (type: string, kind: string, flags = {}) => {
+    const words = [lab.uri, "revert", "s", "", type, kind, JSON.stringify(flags)];
+    const { signal } = spawnSync(process.execPath, [child, ...words]);
+    expect(signal).to.equal("SIGKILL");
+    return performance.now() + PROMISED_MS;
+  };
+
+  for (const kind of ["files", "images"] as const)
+    it(`goes on within two seconds when the journal knows that it has started, from ${kind}`, async () => {
+      await lab.service.create("guest", documents[kind](), {});
+      const deadlineMs = revertUntil("operation-started", "domain.resume");
+      while ((await lab.find()).state !== "running") {
+        expect(performance.now(), "it is paused").to.be.below(deadlineMs);
+        await sleep(20);
+      }
+      const { pid } = lab.guest;
+      await lab.steps(2);
+      expect((await lab.service.list("guest")).heads.map(({ name }) => name)).to.deep.equal(["s"]);
+      // It was not started again.
+      expect(lab.guest.pid).to.equal(pid);
+      await lab.expectHealthy();
+    });
+
+  it("waits for the next command, which starts it again, as long as the journal does not know", async () => {
+    await lab.service.create("guest", documents.files(), {});
+    revertUntil("operation-finished", "domain.start");
+    await sleep(2 * PROMISED_MS);
+    expect((await lab.find()).state).to.equal("paused");
+    const { pid } = lab.guest;
+    expect((await lab.service.list("guest")).heads.map(({ name }) => name)).to.deep.equal(["s"]);
+    expect(lab.guest.pid).not.to.equal(pid);
+    await lab.expectHealthy();
+  });
+
+  it("stays paused where it is to be paused", async () => {
+    await lab.service.create("guest", documents.files(), {});
+    await lab.service.revert("guest", "s", { paused: true });
+    await sleep(PROMISED_MS);
+    expect((await lab.find()).state).to.equal("paused");
+  });
+});
+
 function overlaysIn(folder: string): string[] {
   return readdirSync(folder).filter((name) => name.endsWith(".s"));
 }

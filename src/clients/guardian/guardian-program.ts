@@ -1,5 +1,8 @@
-/** What QEMU says of a guest that we have stopped. A guest that has failed is not let run. */
-const STOPPED = ["paused", "postmigrate", "finish-migrate", "save-vm"];
+/**
+ * What QEMU says of a guest that we have stopped, or have not let run yet. A guest that has failed is
+ * not let run.
+ */
+const STOPPED = ["paused", "prelaunch", "postmigrate", "finish-migrate", "save-vm"];
 
 /** An agent that is still freezing, or a QEMU that saves memory into an image, answers nobody meanwhile. */
 const PATIENCE_MS = 30_000;

@@ -11,11 +11,16 @@ export class GuestWatch {
   #guardian: Guardian | undefined;
   #will: LastWill = {};
 
+  /** Has a guardian ready, who has nothing to do yet. Repeatable. Throws `system-error`. */
+  async prepare(): Promise<void> {
+    if (this.#guardian?.isWatching !== true) this.#guardian = await Guardian.start();
+  }
+
   /** Adds to the last will, or changes parts of it. Holds when this returns. Throws `system-error`. */
   async begin(part: LastWill): Promise<void> {
     this.#will = { ...this.#will, ...part };
-    if (this.#guardian?.isWatching !== true) this.#guardian = await Guardian.start();
-    await this.#guardian.bequeath(this.#will);
+    await this.prepare();
+    await this.#guardian?.bequeath(this.#will);
   }
 
   /** Nothing is to be done with this part for now: the guardian stays. */

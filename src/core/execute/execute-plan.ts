@@ -106,6 +106,7 @@ export class Execution {
       if (index === this.#commitAt && !started.has(index)) await this.#precheckRest();
       try {
         if (index < this.#commitAt) throwIfCancelled(signal);
+        if (index > this.#commitAt) await this.#work(index).safeguard(this.#context(index));
         if (!this.#commitsItself(index)) await this.#begin(index);
         await this.#run(index);
         // What found nothing to do has begun, too.

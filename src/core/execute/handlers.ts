@@ -23,6 +23,7 @@ export interface BoundWork {
   readonly commits: boolean;
   rehearse(): Promise<void>;
   precheck(context: OperationContext): Promise<void>;
+  safeguard(context: OperationContext): Promise<void>;
   run(context: OperationContext): Promise<void>;
   settle(context: OperationContext): Promise<Settled>;
   /** Does nothing for what only lets a guest go on. */
@@ -40,6 +41,7 @@ export function bindWork(handlers: Handlers, operation: Operation | UndoableOper
     commits: work.commits === true,
     rehearse: async () => work.rehearse?.(operation),
     precheck: async (context) => work.precheck?.(operation, context),
+    safeguard: async (context) => work.safeguard?.(operation, context),
     run: (context) => work.run(operation, context),
     settle: (context) => work.settle(operation, context),
     undo: async (context) => work.undo?.(operation, context),

@@ -74,6 +74,12 @@ export interface OperationWork<Op extends Operation> {
    * is passed, so that they fail while everything can still be undone.
    */
   precheck?(operation: Op, context: OperationContext): Promise<void>;
+  /**
+   * Told behind the commit point, when all before this operation is done, durably: whoever finds the
+   * journal will carry it out. So it may be done at once should we die, by a process that outlives us,
+   * and this is the place to start one. Changes nothing.
+   */
+  safeguard?(operation: Op, context: OperationContext): Promise<void>;
   /** Makes it so, durably: when this returns, a power failure does not take it back. */
   run(operation: Op, context: OperationContext): Promise<void>;
   /** Looks at the world and says whether the operation has happened. Changes nothing. */

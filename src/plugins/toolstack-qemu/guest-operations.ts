@@ -43,6 +43,7 @@ export function guestOperations(definitions: DefinitionFolder, find: FindGuest):
         settled((await guestOf(context).describe()).state === "paused"),
     },
     "domain.resume": {
+      safeguard: (_operation, context) => guestOf(context).guard.begin(),
       run: (_operation, context) => pause.end(guestOf(context), context),
       settle: async (_operation, context) =>
         settled((await guestOf(context).describe()).state === "running"),

@@ -162,10 +162,12 @@ export class Guest implements LiveGuest {
 
   /**
    * Starts a guest that goes on from saved memory, and leaves it paused. A QEMU that lives is one
-   * of an earlier attempt, in which the guest never ran: it is ended first.
+   * of an earlier attempt, in which the guest never ran: it is ended first. Should we die as soon as
+   * the journal knows that it has started, it goes on: whoever sees to that is ready then.
    */
   async restore(memory: StartMemory, definition: DomainDefinition | undefined): Promise<void> {
     await endGuest(this.run);
+    await this.watch.prepare();
     const options = { paused: true, ...(definition && { definition }) };
     if (memory.mode === "external") return this.start({ ...options, memoryFile: memory.file });
     await this.start(options);

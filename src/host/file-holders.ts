@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync, realpathSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 
 import { argumentsOf } from "./process-facts.js";
 
@@ -6,6 +6,8 @@ import { argumentsOf } from "./process-facts.js";
 export interface FileHolder {
   readonly pid: number;
   readonly args: readonly string[];
+  /** Whether what it has open holds a lock on the file. */
+  readonly hasLock: boolean;
 }
 
 /** The other processes that have a file open, as far as we may look into them. Throws nothing. */
@@ -14,17 +16,32 @@ export function findHolders(path: string): FileHolder[] {
     const real = realpathSync(path);
     return readdirSync("/proc")
       .map(Number)
-      .filter((pid) => Number.isInteger(pid) && pid !== process.pid && hasOpen(pid, real))
-      .map((pid) => ({ pid, args: argumentsOf(pid).filter((word) => word !== "") }));
+      .filter((pid) => Number.isInteger(pid) && pid !== process.pid)
+      .flatMap((pid) => {
+        const descriptors = descriptorsOf(pid, real);
+        if (descriptors.length === 0) return [];
+        const args = argumentsOf(pid).filter((word) => word !== "");
+        return [{ pid, args, hasLock: descriptors.some((name) => holdsLock(pid, name)) }];
+      });
   } catch {
     return [];
   }
 }
 
-function hasOpen(pid: number, path: string): boolean {
+/** The descriptors by which a process has a file open. */
+function descriptorsOf(pid: number, path: string): string[] {
   try {
     const folder = `/proc/${pid}/fd`;
-    return readdirSync(folder).some((name) => isLinkTo(`${folder}/${name}`, path));
+    return readdirSync(folder).filter((name) => isLinkTo(`${folder}/${name}`, path));
+  } catch {
+    return [];
+  }
+}
+
+/** The kernel tells the locks of an open file, whichever processes share it. */
+function holdsLock(pid: number, descriptor: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/fdinfo/${descriptor}`, "utf8").includes("\nlock:");
   } catch {
     return false;
   }

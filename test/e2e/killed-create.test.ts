@@ -1,11 +1,12 @@
 import { expect } from "chai";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 
 import { patience } from "../../scripts/test-run/patience.cjs";
 import { ensureBuilt } from "../../scripts/ensure-built.mjs";
+import { argumentsOf, identifyProcess } from "../../src/host/process-facts.js";
 import { GuestLab, qemuImg } from "./support/guest-lab.js";
 
 /** Long enough that a kill falls into the copy, the image's snapshot and the record alike. */
@@ -53,7 +54,41 @@ describe("a create that is killed", function () {
     }
     expect(outcomes, "kills fell on both sides of the commit point").to.include("nothing");
   });
+
+  it("leaves a copy at work, which recover --end-orphans ends before it goes on", async () => {
+    const before = await lab.contents();
+    for (let name = "left1"; ; name = `${name}1`) {
+      const child = lab.start("snapshot-create", "guest", lab.document(name, DISKS));
+      const copy = await stoppedCopyOf(child.pid ?? 0);
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      if (copy === undefined) {
+        // It was too quick to be seen.
+        lab.domsnap("recover", "guest");
+        continue;
+      }
+      expect(lab.domsnap("locks")).to.contain(`(process ${String(copy)})`);
+      expect(lab.domsnap("recover", "guest", "--end-orphans")).to.contain("rolled-back");
+      expect(identifyProcess(copy)).to.equal(undefined);
+      expectNoTrace(lab, name);
+      expect(await lab.contents()).to.deep.equal(before);
+      return;
+    }
+  });
 });
+
+/** The number of the cp or dd that a process has started, which stands still from now on. */
+async function stoppedCopyOf(parent: number): Promise<number | undefined> {
+  const children = `/proc/${String(parent)}/task/${String(parent)}/children`;
+  for (; existsSync(children); await wait(1))
+    for (const pid of readFileSync(children, "utf8").split(" ").filter(Boolean).map(Number)) {
+      const [program = ""] = argumentsOf(pid);
+      if (!/^(cp|dd)$/.test(program)) continue;
+      process.kill(pid, "SIGSTOP");
+      if (identifyProcess(pid)) return pid;
+    }
+  return undefined;
+}
 
 async function timeOfOneCreate(lab: GuestLab): Promise<number> {
   const began = performance.now();

@@ -69,6 +69,7 @@ export type Names = [
   api.RemoveStep,
   api.RevertFlag,
   api.RevertFlags,
+  api.RecoverOptions,
   api.RevertOptions,
   api.RevertResult,
   api.RevertStep,
@@ -317,7 +318,7 @@ same<
 >(true);
 same<
   Service["recover"],
-  (domain?: string, options?: api.ChangeOptions) => Promise<readonly api.Recovery[]>
+  (domain?: string, options?: api.RecoverOptions) => Promise<readonly api.Recovery[]>
 >(true);
 same<Service["locks"], () => Promise<readonly api.LockInfo[]>>(true);
 same<

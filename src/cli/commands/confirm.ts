@@ -9,7 +9,11 @@ export async function isConfirmed(
   question: string,
 ): Promise<boolean> {
   if (args.has("yes")) return true;
-  const answer = await ask(`${listing}${question} (yes/no) `);
+  return isYes(await ask(`${listing}${question} (yes/no) `));
+}
+
+/** Whether an answer is a yes; nobody was there to give it where it is undefined. */
+export function isYes(answer: string | undefined): boolean {
   return /^y(es)?$/i.test(answer?.trim() ?? "");
 }
 

@@ -6,7 +6,7 @@ import type { BoolOption, TextOption } from "../grammar/command-arguments.js";
 import { safeText } from "../render/display-text.js";
 import { abandonmentJson, formatAbandonment } from "./abandon-text.js";
 import { bool, DOMAIN, YES } from "./common-options.js";
-import { isConfirmed, notConfirmed } from "./confirm.js";
+import { isConfirmed, isYes, notConfirmed } from "./confirm.js";
 import { describeOperation, operationJson } from "./open-operation-text.js";
 
 export const recover = defineCommand({
@@ -16,11 +16,14 @@ export const recover = defineCommand({
   description:
     "Rolls back or completes what a killed domsnap or a power failure has left, for one domain or\n" +
     "for all. Every other command does the same for its own domain before it begins. A process\n" +
-    "that is still at work is waited for; there is no way to take its lock.\n\n" +
+    "that is still at work is waited for; there is no way to take its lock. With --end-orphans a cp,\n" +
+    "dd or qemu-img that a killed domsnap has left is ended instead; on a terminal that is asked.\n" +
+    "It is safe: what such a program does is undone or repeated.\n\n" +
     "With --abandon a change that cannot be settled, or whose journal cannot be read, is given up:\n" +
     "what it has done and made is listed, and stays as it is. The journal is kept under another name.",
   options: [
     { ...DOMAIN, required: false },
+    bool("end-orphans", "end programs that a killed domsnap has left at work"),
     bool("abandon", "give the domain's change up, after confirmation"),
     YES,
   ],
@@ -34,7 +37,8 @@ export const recover = defineCommand({
     if (context.args.has("abandon")) return abandon(context);
     const domain = context.args.has("domain") ? (await context.identity()).uuid : undefined;
     const service = await context.service();
-    const recoveries = await service.recover(domain, context.changeOptions());
+    const endOrphans = await mayEndOrphans(context, domain);
+    const recoveries = await service.recover(domain, { ...context.changeOptions(), endOrphans });
     const failed = recoveries.some(({ error }) => error !== undefined);
     return {
       ...(recoveries.length > 0
@@ -45,6 +49,22 @@ export const recover = defineCommand({
     };
   },
 });
+
+/** Whether what is left at work is to be ended: by the option, or asked where there is any. */
+async function mayEndOrphans(
+  context: CommandContext<BoolOption<"end-orphans">>,
+  domain: string | undefined,
+): Promise<boolean> {
+  if (context.args.has("end-orphans") || context.dryRun) return context.args.has("end-orphans");
+  const locks = await (await context.service()).locks();
+  const listing = locks
+    .filter(({ domain: { uuid } }) => domain === undefined || uuid === domain)
+    .flatMap(({ domain: { name }, holder }) =>
+      (holder?.orphans ?? []).map((orphan) => `${safeText(`${name}: ${orphan}`)}\n`),
+    );
+  if (listing.length === 0) return false;
+  return isYes(await context.ask(`${listing.join("")}End what is left at work? (yes/no) `));
+}
 
 async function abandon(
   context: CommandContext<BoolOption<"abandon" | "yes"> | TextOption<"domain">>,

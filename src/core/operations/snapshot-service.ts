@@ -25,6 +25,7 @@ import type {
   LockInfo,
   PruneRequest,
   PruneResult,
+  RecoverOptions,
   Recovery,
   RevertOptions,
   RevertResult,
@@ -106,9 +107,10 @@ export interface SnapshotService {
   prune(domain: string, request: PruneRequest, options?: ChangeOptions): Promise<PruneResult>;
   /**
    * Settles what interrupted processes left, of one domain or of all. One that cannot be settled is
-   * told in its `error` and keeps its journal. Waits for a process that is still at work.
+   * told in its `error` and keeps its journal. Waits for a process that is still at work; see
+   * `RecoverOptions` for programs that one has left.
    */
-  recover(domain?: string, options?: ChangeOptions): Promise<readonly Recovery[]>;
+  recover(domain?: string, options?: RecoverOptions): Promise<readonly Recovery[]>;
   /**
    * Gives up an interrupted change without settling it, readable or not: its journal is kept where
    * nobody reads it, and images, records and files stay as they are. A dry run tells what that would

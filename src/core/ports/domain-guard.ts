@@ -57,6 +57,11 @@ export interface LockHolder {
   /** In words, for people: `process 4711 on host1`. */
   readonly description: string;
   readonly sinceMs?: number;
+  /**
+   * Programs that hold it since the process that had started them is gone, in words. To end them is
+   * safe: recovery undoes or repeats what they do.
+   */
+  readonly orphans?: readonly string[];
 }
 
 /**
@@ -66,6 +71,11 @@ export interface LockHolder {
 export interface DomainLock {
   /** Who holds it at this moment. */
   holder(domainUuid: string): Promise<LockHolder | undefined>;
+  /**
+   * Ends the `LockHolder.orphans` and waits until they are gone; missing where there cannot be any.
+   * Throws `operation-failed`, `system-error`.
+   */
+  endOrphans?(domainUuid: string): Promise<void>;
   /** Runs `work` while holding the lock. Throws `locked` after the time is up. */
   run<Result>(
     domainUuid: string,

@@ -1,17 +1,16 @@
 import { constants, existsSync } from "node:fs";
 import { lstat, open, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
-import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainLock, LockHolder, LockOptions } from "../../core/ports/index.js";
-import { findHolders } from "../../host/file-holders.js";
 import { ensureStateFolder, readStateFile, removeTemporaries } from "../../host/state-files.js";
 import { whileHolding } from "../../host/held-lock.js";
 import { giveOpened, rightfulOwner } from "../../host/rightful-owner.js";
 import { errnoOf, systemError } from "../../host/system-error.js";
 import { throwIfAborted, TurnQueue } from "../../host/turn-queue.js";
+import { endOrphan, findOrphans } from "./orphans.js";
 import { domainFolder } from "./state-folder.js";
 
 const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
@@ -39,15 +38,23 @@ export class KernelFileLock implements DomainLock {
     try {
       const { tryLock } = await import("fs-native-extensions");
       if (tryLock(handle.fd, { shared: true })) return undefined;
+      const owner = readOwner(lock);
+      const orphans = findOrphans(lock, owner).map(({ description }) => description);
       return {
-        description: findOrphan(lock)?.description ?? readOwner(lock),
+        description: orphans[0] ?? owner,
         sinceMs: (await handle.stat()).mtimeMs,
+        ...(orphans.length > 0 && { orphans }),
       };
     } catch (thrown) {
       throw systemError(thrown, `cannot look at lock file '${lock}'`);
     } finally {
       await handle.close();
     }
+  }
+
+  async endOrphans(domainUuid: string): Promise<void> {
+    const { lock } = domainFolder(this.stateFolder, domainUuid);
+    for (const orphan of findOrphans(lock, readOwner(lock))) await endOrphan(orphan);
   }
 
   async run<Result>(
@@ -151,37 +158,14 @@ function readOwner(path: string): string {
   return "another process";
 }
 
-/** A program of a domsnap that is gone, which goes on with what it was told to do. */
-interface Orphan {
-  readonly pid: number;
-  readonly description: string;
-}
-
-/** What holds a lock whose owner has ended. Undefined while the owner lives, or is of another host. */
-function findOrphan(path: string): Orphan | undefined {
-  const [, owner, host] = /^process (\d+) on (.+)$/.exec(readOwner(path)) ?? [];
-  if (owner === undefined || host !== hostname()) return undefined;
-  const holders = findHolders(path);
-  if (holders.some(({ pid }) => pid === Number(owner))) return undefined;
-  const [first] = holders.filter(({ args }) => WORKS_ON_IMAGES.has(basename(args[0] ?? "")));
-  if (!first) return undefined;
-  const { pid, args } = first;
-  return {
-    pid,
-    description: `'${args.join(" ")}' (process ${pid}), which process ${owner} has left`,
-  };
-}
-
-/** Programs that inherit the lock, and whose work recovery undoes or repeats, however far it got. */
-const WORKS_ON_IMAGES: ReadonlySet<string> = new Set(["cp", "dd", "qemu-img", "vhd-util"]);
-
 function lockedBy(path: string): DomsnapError {
-  const orphan = findOrphan(path);
-  if (!orphan) return new DomsnapError("locked", describeOwner(readOwner(path)));
+  const owner = readOwner(path);
+  const [orphan] = findOrphans(path, owner);
+  if (!orphan) return new DomsnapError("locked", describeOwner(owner));
   return new DomsnapError("locked", describeOwner(orphan.description), {
     hint:
-      `Wait for it, or run 'kill ${orphan.pid}': that is safe, since recovery undoes or repeats what it ` +
-      "does.",
+      "Wait for it, or run 'domsnap recover --end-orphans': that is safe, since recovery undoes or " +
+      "repeats what it does.",
   });
 }
 

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import { withQmp } from "../../clients/qmp/index.js";
+import { hasEnded, signalProcess } from "../../host/end-process.js";
 import { toolMissing } from "../../host/run-tool.js";
 import { readStateFile } from "../../host/state-files.js";
 import { errnoOf, systemError } from "../../host/system-error.js";
@@ -11,7 +12,6 @@ import type { GuestCommandLine } from "./command-line.js";
 import {
   argumentsOf,
   identifyProcess,
-  isAlive,
   type ProcessIdentity,
 } from "../../host/process-facts.js";
 import type { RunFolder } from "./run-folder.js";
@@ -113,12 +113,12 @@ export async function endGuest(
   const guest = findGuestProcess(run);
   if (!guest) return;
   const answers = await quit(run, timeouts.greetingMs);
-  if (!answers) signal(guest, "SIGTERM");
-  if (await ended(guest, answers || graceful ? timeouts.quitMs : timeouts.silenceMs)) return;
+  if (!answers) signalProcess(guest, "SIGTERM");
+  if (await hasEnded(guest, answers || graceful ? timeouts.quitMs : timeouts.silenceMs)) return;
   if (graceful)
     throw notEnded(guest, "SIGTERM", "Repeat without --graceful to end it whatever it does.");
-  signal(guest, "SIGKILL");
-  if (await ended(guest, timeouts.killMs)) return;
+  signalProcess(guest, "SIGKILL");
+  if (await hasEnded(guest, timeouts.killMs)) return;
   const hint = "Look at its storage: it probably waits for one that does not answer.";
   throw notEnded(guest, "SIGKILL", hint);
 }
@@ -137,23 +137,4 @@ async function quit(run: RunFolder, timeoutMs: number): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function signal(guest: ProcessIdentity, name: NodeJS.Signals): void {
-  if (!isAlive(guest)) return;
-  try {
-    process.kill(guest.pid, name);
-  } catch (thrown) {
-    if (errnoOf(thrown) !== "ESRCH")
-      throw systemError(thrown, `Failed to terminate process ${guest.pid} with ${name}`);
-  }
-}
-
-async function ended(guest: ProcessIdentity, timeoutMs: number): Promise<boolean> {
-  const deadlineMs = performance.now() + timeoutMs;
-  while (isAlive(guest)) {
-    if (performance.now() > deadlineMs) return false;
-    await sleep(POLL_PAUSE_MS);
-  }
-  return true;
 }

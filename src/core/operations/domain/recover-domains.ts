@@ -6,14 +6,14 @@ import {
   lockOptionsOf,
   type ServiceContext,
 } from "../shared/context.js";
-import type { ChangeOptions, LockInfo, Recovery } from "../shared/results.js";
+import type { LockInfo, RecoverOptions, Recovery } from "../shared/results.js";
 import { openOperation } from "./open-operation.js";
 
 /** See `SnapshotService.recover`. */
 export async function recoverDomains(
   context: ServiceContext,
   reference: string | undefined,
-  options: ChangeOptions = {},
+  options: RecoverOptions = {},
 ): Promise<Recovery[]> {
   const { journal, toolstack } = context.connection;
   const uuids =
@@ -30,11 +30,12 @@ export async function recoverDomains(
 async function recoverOne(
   context: ServiceContext,
   uuid: string,
-  options: ChangeOptions,
+  options: RecoverOptions,
 ): Promise<Recovery | undefined> {
   const { journal, lock } = context.connection;
   let found: Recovery = { domain: { uuid, name: uuid } };
   try {
+    if (options.endOrphans && !options.dryRun) await lock.endOrphans?.(uuid);
     return await lock.run(uuid, lockOptionsOf(options), async () => {
       const entry = await journal.read(uuid);
       if (!entry) return undefined;

@@ -107,6 +107,12 @@ export interface OpenOperation {
   readonly next: RecoveryOutcome;
 }
 
+/** How interrupted changes are settled. */
+export interface RecoverOptions extends ChangeOptions {
+  /** End what programs of a process that is gone still do, instead of waiting for them. */
+  readonly endOrphans?: boolean;
+}
+
 /** What recovery found and did for one domain. */
 export interface Recovery {
   readonly domain: Pick<Domain, "name" | "uuid">;

@@ -37,8 +37,10 @@ export const recover = defineCommand({
     if (context.args.has("abandon")) return abandon(context);
     const domain = context.args.has("domain") ? (await context.identity()).uuid : undefined;
     const service = await context.service();
-    const endOrphans = await mayEndOrphans(context, domain);
-    const recoveries = await service.recover(domain, { ...context.changeOptions(), endOrphans });
+    const recoveries = await service.recover(domain, {
+      ...context.changeOptions(),
+      endOrphans: (orphans) => mayEnd(context, orphans),
+    });
     const failed = recoveries.some(({ error }) => error !== undefined);
     return {
       ...(recoveries.length > 0
@@ -50,20 +52,14 @@ export const recover = defineCommand({
   },
 });
 
-/** Whether what is left at work is to be ended: by the option, or asked where there is any. */
-async function mayEndOrphans(
-  context: CommandContext<BoolOption<"end-orphans">>,
-  domain: string | undefined,
+/** Whether what is left at work is to be ended: by the option, or asked. */
+async function mayEnd(
+  { args, ask }: CommandContext<BoolOption<"end-orphans">>,
+  orphans: readonly string[],
 ): Promise<boolean> {
-  if (context.args.has("end-orphans") || context.dryRun) return context.args.has("end-orphans");
-  const locks = await (await context.service()).locks();
-  const listing = locks
-    .filter(({ domain: { uuid } }) => domain === undefined || uuid === domain)
-    .flatMap(({ domain: { name }, holder }) =>
-      (holder?.orphans ?? []).map((orphan) => `${safeText(`${name}: ${orphan}`)}\n`),
-    );
-  if (listing.length === 0) return false;
-  return isYes(await context.ask(`${listing.join("")}End what is left at work? (yes/no) `));
+  if (args.has("end-orphans")) return true;
+  const listing = orphans.map((orphan) => `${safeText(orphan)}\n`).join("");
+  return isYes(await ask(`Still at work:\n${listing}End it? (yes/no) `));
 }
 
 async function abandon(

@@ -35,7 +35,7 @@ async function recoverOne(
   const { journal, lock } = context.connection;
   let found: Recovery = { domain: { uuid, name: uuid } };
   try {
-    if (options.endOrphans && !options.dryRun) await lock.endOrphans?.(uuid);
+    if (!options.dryRun) await endOrphans(context, uuid, options);
     return await lock.run(uuid, lockOptionsOf(options), async () => {
       const entry = await journal.read(uuid);
       if (!entry) return undefined;
@@ -48,6 +48,16 @@ async function recoverOne(
   } catch (thrown) {
     return { ...found, error: asDomsnapError(thrown) };
   }
+}
+
+async function endOrphans(
+  { connection: { lock } }: ServiceContext,
+  uuid: string,
+  options: RecoverOptions,
+): Promise<void> {
+  if (!options.endOrphans || !lock.endOrphans) return;
+  const { orphans = [] } = (await lock.holder(uuid)) ?? {};
+  if (orphans.length > 0 && (await options.endOrphans(orphans))) await lock.endOrphans(uuid);
 }
 
 /** See `SnapshotService.locks`. */

@@ -109,8 +109,11 @@ export interface OpenOperation {
 
 /** How interrupted changes are settled. */
 export interface RecoverOptions extends ChangeOptions {
-  /** End what programs of a process that is gone still do, instead of waiting for them. */
-  readonly endOrphans?: boolean;
+  /**
+   * Asked where programs of a process that is gone are still at work, in words, whether they are to be
+   * ended. Without it they are waited for.
+   */
+  readonly endOrphans?: (orphans: readonly string[]) => Promise<boolean>;
 }
 
 /** What recovery found and did for one domain. */

@@ -77,7 +77,7 @@ describe("a create that is killed", function () {
   });
 });
 
-/** The number of the cp or dd that a process has started, which stands still from now on. */
+/** The number of the cp or dd that a process has started, stopped from now on. */
 async function stoppedCopyOf(parent: number): Promise<number | undefined> {
   const children = `/proc/${String(parent)}/task/${String(parent)}/children`;
   for (; existsSync(children); await wait(1))

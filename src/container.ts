@@ -12,6 +12,7 @@ import {
   FileProbe,
   ExportFormat,
   HostFiles,
+  ImageLocks,
   ImageInspector,
   ImportSource,
   SnapshotDocuments,
@@ -20,6 +21,7 @@ import {
 import { blktapModule } from "./plugins/blktap/index.js";
 import { ddModule } from "./plugins/dd/index.js";
 import type { ImportModule, PluginPart, PluginRequest } from "./plugin-loader/index.js";
+import { KernelImageLocks } from "./host/claimed-images.js";
 import { hostFiles } from "./host/host-files.js";
 import { probeFile } from "./host/probe-file.js";
 import { qdiskModule } from "./plugins/qdisk/index.js";
@@ -55,6 +57,7 @@ export function createContainer(plugins: readonly ContainerModule[] = []): Conta
   const container = new Container();
   container.bind<SnapshotDocuments>(SnapshotDocuments).toConstantValue(libvirtDocuments);
   container.bind<HostFiles>(HostFiles).toConstantValue(hostFiles);
+  container.bind<ImageLocks>(ImageLocks).toConstantValue(new KernelImageLocks());
   container.bind<FileProbe>(FileProbe).toConstantValue(probeFile);
   for (const module of [...BUILT_IN_MODULES, ...plugins]) container.load(module);
   return container;
@@ -99,6 +102,7 @@ export async function openSnapshotService(
       documents: container.get<SnapshotDocuments>(SnapshotDocuments),
       probe: container.get<FileProbe>(FileProbe),
       files: container.get<HostFiles>(HostFiles),
+      imageLocks: container.get<ImageLocks>(ImageLocks),
       exchange: () => exchangeOf(container),
       nowSeconds: () => BigInt(Math.floor(Date.now() / 1000)),
     },

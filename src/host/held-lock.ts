@@ -4,8 +4,8 @@ const KEY = Symbol.for("domsnap.heldLock");
 
 /** A lock that is held by an open file. */
 export interface HeldLock {
-  /** Of the locked file; programs that inherit it keep the lock. */
-  readonly descriptor: number;
+  /** Of the locked files; programs that inherit them keep the locks. */
+  readonly descriptors: readonly number[];
   /** Called and awaited when the holder is done, right before it lets go of the file. */
   readonly atRelease: Set<() => Promise<void>>;
 }
@@ -14,12 +14,18 @@ export interface HeldLock {
 const shared = globalThis as { [KEY]?: AsyncLocalStorage<HeldLock> };
 const held = (shared[KEY] ??= new AsyncLocalStorage<HeldLock>());
 
-/** Runs `work` with the descriptor of a locked file, which programs started meanwhile can inherit. */
+/**
+ * Runs `work` with the descriptors of locked files, which programs started meanwhile can inherit, with
+ * those that are held already.
+ */
 export async function whileHolding<Result>(
-  descriptor: number,
+  descriptors: readonly number[],
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const lock = { descriptor, atRelease: new Set<() => Promise<void>>() };
+  const lock = {
+    descriptors: [...(heldLock()?.descriptors ?? []), ...descriptors],
+    atRelease: new Set<() => Promise<void>>(),
+  };
   try {
     return await held.run(lock, work);
   } finally {

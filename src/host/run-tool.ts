@@ -67,9 +67,10 @@ export async function runTool(
   if (options.signal?.aborted) throw cancelled(program);
   // Loaded on first use: most commands of the CLI run no program, and execa takes long to load.
   const { execa } = await import("execa");
-  const descriptor = options.keepsLock ? heldLock()?.descriptor : options.descriptor;
+  const own = options.descriptor === undefined ? [] : [options.descriptor];
+  const descriptors = options.keepsLock ? (heldLock()?.descriptors ?? []) : own;
   // execa takes any descriptor; its types only know small ones.
-  const files = descriptor === undefined ? [] : [descriptor as 3];
+  const files = descriptors.map((descriptor) => descriptor as 3);
   const inherited = options.keepsOpen ? [...files, options.keepsOpen] : files;
   const child = execa(program, args, {
     reject: false,

@@ -27,7 +27,7 @@ export class Guardian {
       // An interrupt at the terminal goes past it.
       detached: true,
       env: { PATH: process.env["PATH"] ?? "", LC_ALL: "C" },
-      stdio: ["pipe", "pipe", "ignore", ...(lock ? [lock.descriptor] : [])],
+      stdio: ["pipe", "pipe", "ignore", ...(lock?.descriptors ?? [])],
     }) as ChildProcessWithoutNullStreams;
     // One that is gone is noticed when it is started, and by the next command on the domain.
     child.stdin.on("error", () => undefined);

@@ -10,6 +10,8 @@ import type { ProgressEvent } from "./progress-event.js";
 export interface ExecutionEnvironment {
   readonly handlers: Handlers;
   readonly journal: Journal;
+  /** Runs work on a plan's images while nobody else uses them. Throws `locked`. */
+  readonly whileClaimed: (plan: Plan, work: () => Promise<void>) => Promise<void>;
   readonly identify: HostFiles["identify"];
   readonly signal: AbortSignal;
   readonly emit: (event: ProgressEvent) => void;
@@ -38,10 +40,12 @@ export async function executePlan(plan: Plan, environment: ExecutionEnvironment)
   throwIfCancelled(environment.signal);
   for (const operation of [...plan.before, ...plan.after])
     bindWork(environment.handlers, operation);
-  const beginning = { plan, token: newToken(), found: await survey(plan, environment.identify) };
-  await environment.journal.begin(beginning);
-  const nothing = { started: new Set<number>(), finished: new Set<number>() };
-  await new Execution({ ...beginning, made: [] }, environment).carryOut(nothing);
+  await environment.whileClaimed(plan, async () => {
+    const beginning = { plan, token: newToken(), found: await survey(plan, environment.identify) };
+    await environment.journal.begin(beginning);
+    const nothing = { started: new Set<number>(), finished: new Set<number>() };
+    await new Execution({ ...beginning, made: [] }, environment).carryOut(nothing);
+  });
 }
 
 /**

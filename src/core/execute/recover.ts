@@ -29,12 +29,11 @@ async function settleEntry(
   const { plan, started } = entry;
   try {
     const execution = new Execution(entry, environment);
-    if (execution.isCommitted(entry)) {
-      await execution.carryOut(entry);
-      return "completed";
-    }
-    await execution.rollBack([...started]);
-    return "rolled-back";
+    const isCommitted = execution.isCommitted(entry);
+    await environment.whileClaimed(plan, () =>
+      isCommitted ? execution.carryOut(entry) : execution.rollBack([...started]),
+    );
+    return isCommitted ? "completed" : "rolled-back";
   } catch (thrown) {
     const error = asDomsnapError(thrown);
     // At the commit point an atomic operation that cannot be done is rolled back after all.

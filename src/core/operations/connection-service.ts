@@ -1,6 +1,6 @@
 import { BackendRegistry } from "../plan/backend-registry.js";
 import { ImageInspectors } from "../plan/image-inspectors.js";
-import type { DiskBackend, DomainRegistry, ImageInspector } from "../ports/index.js";
+import type { DiskBackend, DomainRegistry, ImageInspector, ImageLocks } from "../ports/index.js";
 import { identify, readDomain, type ServiceContext } from "./shared/context.js";
 import { checkDomains, repairDomain } from "./check/check-domain.js";
 import { createSnapshot, takeSnapshot } from "./create/create-snapshot.js";
@@ -21,6 +21,7 @@ import { listLocks, recoverDomains } from "./domain/recover-domains.js";
 import { revertToSnapshot } from "./revert/revert-snapshot.js";
 import { undefineDomain } from "./domain/undefine-domain.js";
 import { switchPower } from "./domain/switch-power.js";
+import { ClaimedImages } from "./shared/claimed-images.js";
 import { StateStorages } from "./shared/state-storages.js";
 import type { ServiceOptions } from "./shared/results.js";
 import type { SnapshotService } from "./snapshot-service.js";
@@ -28,8 +29,9 @@ import type { SnapshotService } from "./snapshot-service.js";
 /** What a service is made of. */
 export interface ServiceParts extends Omit<
   ServiceContext,
-  "backends" | "inspectors" | "storages" | "trustedFolders"
+  "backends" | "inspectors" | "storages" | "trustedFolders" | "claimed"
 > {
+  readonly imageLocks: ImageLocks;
   /** All that are registered, in any order. */
   readonly backends: readonly DiskBackend[];
   readonly inspectors: readonly ImageInspector[];
@@ -45,11 +47,13 @@ export function createSnapshotService(
 ): SnapshotService {
   const backends = new BackendRegistry(parts.backends, options.backends?.default);
   const storages = new StateStorages(backends.all.flatMap(({ storage }) => storage ?? []));
+  const files = storages.over(parts.files);
   return serviceOf({
     ...parts,
     backends,
     storages,
-    files: storages.over(parts.files),
+    files,
+    claimed: new ClaimedImages(parts.imageLocks, files, parts.connection),
     inspectors: new ImageInspectors(parts.inspectors),
     trustedFolders: options.trustedFolders ?? [],
   });

@@ -16,6 +16,57 @@ export function placesOfPlan(plan: Plan): string[] {
   return [...new Set(operationsOf(plan).flatMap(placesOf))];
 }
 
+/** An image that a plan uses. */
+export interface UsedImage {
+  readonly place: string;
+  /** It stays as it is: it is copied, or an overlay is made above it. */
+  readonly shared: boolean;
+}
+
+/** Every place that a plan mentions, and whether it leaves alone what stands there; each once. */
+export function imagesOfPlan(plan: Plan): UsedImage[] {
+  const operations = operationsOf(plan);
+  const read = new Set(operations.flatMap(readPlacesOf));
+  const changed = new Set(operations.flatMap(changedPlacesOf));
+  return placesOfPlan(plan).map((place) => ({
+    place,
+    shared: read.has(place) && !changed.has(place),
+  }));
+}
+
+function changedPlacesOf(operation: Operation): string[] {
+  const read = new Set(readPlacesOf(operation));
+  return placesOf(operation).filter((place) => !read.has(place));
+}
+
+/** What an operation only reads. */
+function readPlacesOf(operation: Operation): string[] {
+  switch (operation.kind) {
+    case "disks.snapshot":
+      return operation.disks.flatMap((step) => (step.keeps === "copy" ? pathsOf(step.image) : []));
+    case "disks.stage":
+    case "disks.revert":
+      return operation.disks.flatMap(readPlacesOfRevert);
+    case "disks.remove":
+      return operation.disks.flatMap((step) => (step.keeps === "copy" ? pathsOf(step.image) : []));
+    case "domain.start":
+      return placesOfMemory(operation.memory);
+    default:
+      return [];
+  }
+}
+
+function readPlacesOfRevert(step: RevertStep): string[] {
+  switch (step.keeps) {
+    case "inside":
+      return [];
+    case "copy":
+      return pathsOf(step.copy);
+    case "overlay":
+      return pathsOf(step.image);
+  }
+}
+
 /** The places that one operation mentions, whether something stands there or is to be made. */
 export function placesOf(operation: Operation): string[] {
   switch (operation.kind) {

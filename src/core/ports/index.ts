@@ -5,6 +5,7 @@ export * from "./domain-guard.js";
 export * from "./host-files.js";
 export * from "./export-format.js";
 export * from "./image-inspector.js";
+export * from "./image-locks.js";
 export * from "./import-source.js";
 export * from "./operation-handler.js";
 export * from "./persistence.js";

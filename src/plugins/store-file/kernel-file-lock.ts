@@ -69,7 +69,7 @@ export class KernelFileLock implements DomainLock {
       const handle = await acquire(lock, deadlineMs, options.signal);
       try {
         removeTemporaries(path);
-        return await whileHolding(handle.fd, work);
+        return await whileHolding([handle.fd], work);
       } finally {
         // Closing frees the lock.
         await handle.close();

@@ -9,11 +9,7 @@ import { toolMissing } from "../../host/run-tool.js";
 import { readStateFile } from "../../host/state-files.js";
 import { errnoOf, systemError } from "../../host/system-error.js";
 import type { GuestCommandLine } from "./command-line.js";
-import {
-  argumentsOf,
-  identifyProcess,
-  type ProcessIdentity,
-} from "../../host/process-facts.js";
+import { argumentsOf, identifyProcess, type ProcessIdentity } from "../../host/process-facts.js";
 import type { RunFolder } from "./run-folder.js";
 
 const PID_FILE_LIMIT_BYTES = 64;

@@ -153,7 +153,7 @@ describe("a guardian", () => {
   });
 
   it("does at once what we live and cannot do when the lock is let go", async () => {
-    await whileHolding(0, async () => {
+    await whileHolding([0], async () => {
       await watch.begin({ cont: monitor() });
       await stop();
     });

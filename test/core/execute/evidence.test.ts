@@ -65,7 +65,8 @@ class Host {
       const identity = this.files.get(place);
       return Promise.resolve(identity === undefined ? [] : [{ place, identity }]);
     };
-    return { handlers, journal, identify, signal, emit: () => undefined };
+    const whileClaimed = (_plan: unknown, work: () => Promise<void>) => work();
+    return { handlers, journal, whileClaimed, identify, signal, emit: () => undefined };
   }
 
   #operations(): DiskOperations {

@@ -61,7 +61,8 @@ class World {
     };
     const identify = () => Promise.resolve([]);
     const emit = (event: ProgressEvent) => events.push(event);
-    return { handlers, journal: this.#guarded(), identify, signal, emit, events };
+    const whileClaimed = (_plan: unknown, work: () => Promise<void>) => work();
+    return { handlers, journal: this.#guarded(), whileClaimed, identify, signal, emit, events };
   }
 
   work(): UndoableWork<Operation> {

@@ -56,6 +56,7 @@ class World {
         records: { "record.remove": forget },
       },
       journal: this.journal,
+      whileClaimed: (_plan, work) => work(),
       identify: () => Promise.resolve([]),
       signal: new AbortController().signal,
       emit: () => undefined,

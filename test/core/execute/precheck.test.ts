@@ -50,7 +50,8 @@ describe("the check before the commit point", () => {
     const signal = new AbortController().signal;
     const emit = () => undefined;
     try {
-      await executePlan(plan, { journal, handlers, identify, signal, emit });
+      const whileClaimed = (_plan: unknown, work: () => Promise<void>) => work();
+      await executePlan(plan, { journal, handlers, whileClaimed, identify, signal, emit });
     } finally {
       log.push((await journal.read(uuid)) ? "journal" : "no journal");
     }

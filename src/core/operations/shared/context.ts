@@ -18,6 +18,7 @@ import type {
   SnapshotExchange,
 } from "../../ports/index.js";
 import type { ChangeOptions } from "./results.js";
+import type { ClaimedImages } from "./claimed-images.js";
 import type { StateStorages } from "./state-storages.js";
 
 /** What every use case works with: one connection and the plugins around it. */
@@ -29,6 +30,7 @@ export interface ServiceContext {
   readonly probe: FileProbe;
   readonly files: HostFiles;
   readonly storages: StateStorages;
+  readonly claimed: ClaimedImages;
   /** Loaded when it is first asked for, as few calls need it. */
   readonly exchange: () => Promise<SnapshotExchange>;
   /** Where files of every domain may be, with all below; see `Trust`. */
@@ -58,7 +60,7 @@ export async function changeDomain<Result>(
   return lock.run(uuid, lockOptionsOf(options), async () => {
     await awaitSettled(context, uuid, options);
     await recoverDomain(uuid, environmentFor(context, options));
-    return work(await toolstack.findDomain(uuid));
+    return context.claimed.deciding(uuid, async () => work(await toolstack.findDomain(uuid)));
   });
 }
 
@@ -111,7 +113,10 @@ export async function readDomain(
     if (!(await journal.read(domain.uuid))) return { domain };
     await lock.run(domain.uuid, { timeoutMs: READER_PATIENCE_MS }, async () => {
       await awaitSettled(context, domain.uuid, {});
-      await recoverDomain(domain.uuid, environmentFor(context, {}));
+      await recoverDomain(
+        domain.uuid,
+        environmentFor(context, { lockTimeoutMs: READER_PATIENCE_MS }),
+      );
     });
     return { domain };
   } catch (thrown) {
@@ -175,10 +180,11 @@ function addMeasures(
 }
 
 export function environmentFor(
-  { connection, backends, files }: ServiceContext,
+  { connection, backends, files, claimed }: ServiceContext,
   options: ChangeOptions,
 ): ExecutionEnvironment {
   return {
+    whileClaimed: (plan, work) => claimed.whileClaimed(plan, lockOptionsOf(options), work),
     journal: connection.journal,
     identify: (path) => files.identify(path),
     signal: options.signal ?? new AbortController().signal,

@@ -179,10 +179,32 @@ async function readNote(handle: FileHandle): Promise<Note> {
   const bytes = Buffer.alloc(NOTE_BYTES);
   const { bytesRead } = await handle.read(bytes, 0, NOTE_BYTES, 0);
   try {
-    return (JSON.parse(bytes.subarray(0, bytesRead).toString()) ?? {}) as Note;
+    return asNote(JSON.parse(bytes.subarray(0, bytesRead).toString()));
   } catch {
     return {};
   }
+}
+
+/** Another version may have written it: what it does not say as this one is not known. */
+function asNote(value: unknown): Note {
+  if (!isObject(value)) return {};
+  const { exclusive, shared, holder } = value;
+  return {
+    ...(isUse(exclusive) && { exclusive }),
+    ...(Array.isArray(shared) && { shared: shared.filter(isUse) }),
+    ...(typeof holder === "string" && { holder }),
+  };
+}
+
+function isUse(value: unknown): value is LastUse {
+  if (!isObject(value)) return false;
+  const { ended, at, token } = value;
+  const isTime = typeof at === "string" && /^\d{1,20}$/.test(at);
+  return typeof ended === "boolean" && isTime && typeof token === "string";
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }
 
 /** The first that there is or can be made. In `/run` nobody but root makes anything. */

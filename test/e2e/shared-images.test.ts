@@ -80,7 +80,7 @@ describe("two domains that share an image", function () {
       linkSync(image, other);
       define(uris[0], "one", image, "raw");
       define(uris[1], "two", other, "raw");
-      // Its copy stands still in the middle.
+      // Its copy is stopped in the middle.
       for (let name = "s"; copy === undefined; name = `${name}1`) {
         worker = startDomsnap(uris[0], ["snapshot-create-as", "one", name, ...COPY]);
         copy = await stoppedCopyOf(worker.pid ?? 0);
@@ -129,7 +129,7 @@ describe("two domains that share an image", function () {
   });
 });
 
-/** The number of the cp or dd that a process has started, which stands still from now on. */
+/** The number of the cp or dd that a process has started, stopped from now on. */
 async function stoppedCopyOf(parent: number): Promise<number | undefined> {
   const children = `/proc/${String(parent)}/task/${String(parent)}/children`;
   for (; existsSync(children); await wait(1))

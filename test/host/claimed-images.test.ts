@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -58,6 +58,22 @@ describe("locks on images", () => {
       expect(await run()).to.deep.equal({ overtaken: claim.place });
       expect(await run()).to.have.property("result");
     }
+  });
+
+  it("know nothing of what they did not write themselves", async () => {
+    await locks().run([X], user("a"), NOW, nothing);
+    const images = join(folder.path, "images");
+    const [name = ""] = readdirSync(images);
+    const use = { ended: false, at: "1", token: "t" };
+    for (const text of ["", "{", "null", "7", '{"shared":{},"exclusive":[],"holder":{}}'])
+      for (const written of [
+        text,
+        JSON.stringify({ exclusive: { ...use, at: "x" }, shared: [0] }),
+      ]) {
+        writeFileSync(join(images, name), written);
+        const run = locks().run([X], user("b"), NOW, nothing);
+        expect(await run, written).to.have.property("result");
+      }
   });
 
   it("are not kept in a folder that others can write to", async () => {

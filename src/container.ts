@@ -103,6 +103,8 @@ export async function openSnapshotService(
       probe: container.get<FileProbe>(FileProbe),
       files: container.get<HostFiles>(HostFiles),
       imageLocks: container.get<ImageLocks>(ImageLocks),
+      lookAtMemory: async (path) =>
+        (await import("./formats/saved-memory/index.js")).lookAtMemory(path),
       exchange: () => exchangeOf(container),
       nowSeconds: () => BigInt(Math.floor(Date.now() / 1000)),
     },

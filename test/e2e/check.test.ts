@@ -85,6 +85,19 @@ const EXPLAINED: readonly Damage[] = [
       ),
   },
   {
+    title: "something else under the name of saved memory",
+    found: ["memory-foreign"],
+    make: (guest) =>
+      editRecord(state(guest, "copies.xml"), (xml) =>
+        xml
+          .replace("<state>shutoff", "<state>running")
+          .replace(
+            "<memory snapshot='no'/>",
+            `<memory snapshot='external' file='${image(guest, "disk1.img")}'/>`,
+          ),
+      ),
+  },
+  {
     title: "an internal snapshot that somebody has deleted",
     found: ["internal-missing"],
     make: (guest) => qemuImg("snapshot", "-d", "copies", image(guest, "disk1.img")),

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 
 import { expect } from "chai";
 
@@ -92,6 +92,30 @@ describe("snapshots of a running guest", function () {
       await lab.guest.resume();
       await expectBackAt(stamps[0] ?? 0);
     });
+
+  it("neither goes back to nor removes something else under the name of the memory", async () => {
+    await open({ disks: 1 });
+    await create("s", externalMemory("s"));
+    const file = lab.memoryFile("s");
+    for (const [content, refusal] of [
+      ["LibvirtQemudSave, and QEMU's stream behind a document", "config-unsupported"],
+      ["precious", "memory-foreign"],
+    ] as const) {
+      writeFileSync(file, content);
+      await expectError(lab.service.revert("guest", "s", {}), refusal);
+      await lab.steps(1);
+      await lab.expectHealthy();
+    }
+    const { message, hint } = await expectError(
+      lab.service.delete("guest", "s", {}, { trustFolders: [lab.folder] }),
+      "memory-foreign",
+    );
+    expect(message).to.include("looks like a text file");
+    expect(hint).to.include("--metadata");
+    await lab.service.delete("guest", "s", { metadataOnly: true });
+    expect(readFileSync(file, "utf8")).to.equal("precious");
+    await lab.expectHealthy();
+  });
 
   it("freezes disks alone, and merges them back under the guest's feet", async () => {
     await open({ disks: 4 });

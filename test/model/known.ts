@@ -467,6 +467,34 @@ const FOREIGN: readonly KnownSequence[] = [
       remove("vm", "d1"),
     ],
   },
+  ...["file memory important", "image memory.qcow2", "image memory.raw"].flatMap(
+    (makes): KnownSequence[] => {
+      const file = makes.split(" ")[1] ?? "";
+      const named = document(
+        "d1",
+        "<disk name='vda' snapshot='no'/>",
+        `<memory snapshot='external' file='$W/${file}'/>`,
+      ).replace("shutoff", "running");
+      return [
+        {
+          name: `a document whose memory is something else beside the images (${makes}): record`,
+          lines: [...RAW, makes, named, `refused ${redefine("d1")}`],
+        },
+        {
+          name: `something else that has the name of saved memory (${makes}): delete`,
+          lines: [
+            ...RAW,
+            named,
+            `must ${redefine("d1")}`,
+            makes,
+            `refused ${remove("vm", "d1")}`,
+            `refused ${remove("vm", "d1")} --trust-folder $W`,
+            `must ${remove("vm", "d1")} --metadata`,
+          ],
+        },
+      ];
+    },
+  ),
   {
     name: "a document whose copy is the disk of another guest: revert",
     lines: [

@@ -197,6 +197,13 @@ export const ERROR_CATALOGUE = {
     advice:
       "Look at the file. If it is the domain's, name its folder with --trust-folder or in the configuration.",
   },
+  "memory-foreign": {
+    libvirtNumber: 55,
+    prefix: "Requested operation is not valid",
+    exitStatus: failed,
+    summary: "A file that a snapshot names as saved memory does not begin like a guest's memory.",
+    advice: "Look at the file. Bring the right one back, or give up the record with --metadata.",
+  },
   "definition-foreign": {
     libvirtNumber: 55,
     prefix: "Requested operation is not valid",

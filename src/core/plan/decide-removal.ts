@@ -21,6 +21,7 @@ import { keepListed, unlistedOverlays } from "./left-behind.js";
 import { cheaperDirection, type Direction } from "./merge-direction.js";
 import { isOf, releaseOf, tellNeed, type Need } from "./needs.js";
 import type { RecordedFacts } from "./recorded-facts.js";
+import { assertRemovableMemory, type MemoryLooks } from "./saved-memory.js";
 
 export interface RemovalFacts extends RecordedFacts {
   /** All other records of the domain. */
@@ -31,6 +32,8 @@ export interface RemovalFacts extends RecordedFacts {
   readonly openImages?: ReadonlySet<Locator>;
   /** Where the toolstack keeps the memory of a snapshot that names no file for it. */
   readonly managedMemory?: string;
+  /** What stands at the file of its memory. */
+  readonly savedMemory: MemoryLooks;
 }
 
 /** What a delete does with images. */
@@ -66,6 +69,7 @@ export interface Removal extends ImageRemoval {
  * `image-in-use` (somebody else needs what would change, or internal snapshots or bitmaps would be
  * lost),
  * `path-untrusted` (a file that is nowhere near the domain's own),
+ * `memory-foreign` (what is said to be its memory is something else),
  * `image-unreachable` (nobody can tell whether somebody does), and the reason where an image could
  * not be looked at.
  */
@@ -422,14 +426,19 @@ function assertRemovable(
     );
 }
 
-/** The file with a snapshot's memory, unless something else needs it, too. */
+/** The file with a snapshot's memory, unless something else needs it, too. Throws `memory-foreign`. */
 function memoryFileOf(facts: RemovalFacts): { readonly memoryFile?: string } {
-  const { snapshot, managedMemory } = facts;
-  const { memory } = snapshot;
-  if (memory?.mode === "internal")
-    return managedMemory === undefined ? {} : { memoryFile: managedMemory };
+  const path = memoryToRemove(facts);
+  if (path === undefined) return {};
+  assertRemovableMemory(path, facts.savedMemory);
+  return { memoryFile: path };
+}
+
+function memoryToRemove(facts: RemovalFacts): Locator | undefined {
+  const { memory } = facts.snapshot;
+  if (memory?.mode === "internal") return facts.managedMemory;
   const path = memory?.mode === "external" ? memory.file : undefined;
   if (path === undefined || restOf({ path, type: "file", format: "raw" }, facts).length > 0)
-    return {};
-  return { memoryFile: path };
+    return undefined;
+  return path;
 }

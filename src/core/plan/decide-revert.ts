@@ -12,7 +12,6 @@ import type { BackendRegistry } from "./backend-registry.js";
 import { fileOfDiskSnapshot, findDisk, imageOf, imagesOf, isTaken } from "./disk-images.js";
 import { locatorsAfter, type DefinitionEdit } from "./document-edits.js";
 import { valueOf, type Answer, type Locator } from "./answer.js";
-import type { Places } from "./image-facts.js";
 import type { KeeperProfile } from "./kept-disk.js";
 import { keepListed } from "./left-behind.js";
 import { isOf, releaseOf, tellNeed, type Need } from "./needs.js";
@@ -20,7 +19,7 @@ import type { AssignedRevert } from "./plan-revert.js";
 import { replaceDisks, withoutRevertDisks } from "./record-disks.js";
 import type { RecordedFacts } from "./recorded-facts.js";
 import { liveDefinition, recordedDefinition, withDisks } from "./reverted-definition.js";
-import { startMemory } from "./saved-memory.js";
+import { startMemory, type MemoryFacts } from "./saved-memory.js";
 
 export interface RevertDecisionFacts extends RecordedFacts {
   /** All records of the domain, the reverted one included. */
@@ -29,8 +28,7 @@ export interface RevertDecisionFacts extends RecordedFacts {
   readonly current: string | undefined;
   /** By frozen image: names that are free for an overlay, the preferred one first. */
   readonly overlayNames: ReadonlyMap<Locator, Answer<readonly Locator[]>>;
-  /** What stands at the file of the snapshot's memory. */
-  readonly places: Places;
+  readonly savedMemory: MemoryFacts;
   /** Whether the guest is to go on from the snapshot's memory. */
   readonly fromMemory: boolean;
 }
@@ -56,8 +54,9 @@ export interface RevertDecision {
  * into the image itself, so nothing may stand on it; a frozen image gets a fresh overlay and stays
  * as it is.
  *
- * Throws `path-untrusted` for files that are nowhere near the domain's own, `image-in-use` with the overlays that stand in the way, `image-missing` when the memory
- * is gone, `config-unsupported` where an overlay has no place, and the reason where an image could
+ * Throws `path-untrusted` for files that are nowhere near the domain's own, `image-in-use` with the
+ * overlays that stand in the way, `image-missing` when the memory is gone, `memory-foreign` when
+ * something else has its name, `config-unsupported` where an overlay has no place, and the reason where an image could
  * not be looked at.
  */
 export function decideRevert(gathered: RevertDecisionFacts): RevertDecision {
@@ -78,7 +77,7 @@ export function decideRevert(gathered: RevertDecisionFacts): RevertDecision {
       ? {
           memory: {
             definition: withDisks(liveDefinition(facts), overlays, facts),
-            from: startMemory(facts.snapshot, facts.places),
+            from: startMemory(facts.snapshot, facts.savedMemory),
           },
         }
       : {}),

@@ -9,6 +9,7 @@ export * from "./image-locks.js";
 export * from "./import-source.js";
 export * from "./operation-handler.js";
 export * from "./persistence.js";
+export type * from "./saved-memory.js";
 export * from "./snapshot-documents.js";
 export * from "./snapshot-exchange.js";
 export * from "./snapshot-store.js";

@@ -2,6 +2,7 @@ import type { Domain, DomainName, DomainDisk } from "../model/index.js";
 import type { DriverRules } from "../model/driver-rules.js";
 import type { DiskVerdict, DiskWish } from "./disk-backend.js";
 import type { DomainOperations } from "./operation-handler.js";
+import type { MemoryFormat } from "./saved-memory.js";
 
 /** Keeps domain definitions for people to add to and remove from: `define`, `undefine`. */
 export interface DomainRegistry {
@@ -45,6 +46,11 @@ export interface LiveGuests {
    * Pure.
    */
   memoryFile?(domain: Pick<Domain, "uuid">, snapshot: string): string;
+  /**
+   * Whose saved memory a guest can go on from. Missing where the toolstack itself refuses other files
+   * before anything is changed.
+   */
+  readonly restores?: readonly MemoryFormat[];
   /** Whether an active domain has a channel to an agent that could freeze its file systems. */
   hasGuestAgent(domain: Domain): boolean;
 }

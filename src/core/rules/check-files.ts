@@ -1,5 +1,6 @@
+import type { DomsnapError } from "../errors/index.js";
 import { isTemporaryName } from "../model/index.js";
-import type { HostFile } from "../ports/index.js";
+import type { HostFile, MemoryLook } from "../ports/index.js";
 import type { Finding } from "./check-findings.js";
 
 export interface FileFacts {
@@ -7,8 +8,8 @@ export interface FileFacts {
   readonly stateFiles: readonly StateFile[];
   /** Overlays, copies and memory files of records. */
   readonly snapshotFiles: readonly HostFile[];
-  /** Saved memory that a record names and that is not there. */
-  readonly missingMemory: readonly { readonly snapshot: string; readonly path: string }[];
+  /** What is said to hold the memory of snapshots. */
+  readonly memory: readonly MemoryFile[];
   /** Every path that a record or a definition names, and what stands below those. */
   readonly named: ReadonlySet<string>;
   /** Raw images, of which there may be copies. */
@@ -17,6 +18,14 @@ export interface FileFacts {
   readonly stems: readonly string[];
   /** Everything beside the images. */
   readonly neighbours: readonly HostFile[];
+}
+
+/** A file that a record names as saved memory. */
+export interface MemoryFile {
+  readonly snapshot: string;
+  readonly path: string;
+  /** What it begins like, or why nobody can tell; missing where nothing is there. */
+  readonly look?: MemoryLook | DomsnapError;
 }
 
 /** A file among the records; `known` if the store has put it there. */
@@ -32,13 +41,24 @@ export function checkFiles(facts: FileFacts): Finding[] {
   return [
     ...facts.stateFiles.flatMap(checkStateFile),
     ...facts.snapshotFiles.flatMap((file) => openTo(file, OTHERS, "everybody on the host")),
-    ...facts.missingMemory.map(({ snapshot, path }): Finding => ({
-      code: "snapshot-file-missing",
-      subject: path,
-      detail: `it holds the memory of snapshot '${snapshot}'`,
-    })),
+    ...facts.memory.flatMap(checkMemory),
     ...facts.neighbours.filter((file) => isLeftover(file, facts.stems)).map(leftover),
     ...facts.neighbours.filter((file) => isUnnamedCopy(file, facts)).map(unnamedCopy),
+  ];
+}
+
+function checkMemory({ snapshot, path: subject, look }: MemoryFile): Finding[] {
+  const detail = `it holds the memory of snapshot '${snapshot}'`;
+  if (!look) return [{ code: "snapshot-file-missing", subject, detail }];
+  if (look instanceof Error)
+    return [{ code: "image-unreadable", subject, detail: `${detail}: ${look.message}` }];
+  if (look.format !== undefined) return [];
+  return [
+    {
+      code: "memory-foreign",
+      subject,
+      detail: `snapshot '${snapshot}' has its memory there, and it looks like ${look.looksLike}`,
+    },
   ];
 }
 

@@ -91,6 +91,11 @@ export const FINDINGS = {
     meaning: "the file that holds the snapshot's state is not there",
     advice: "Bring it back, or forget the snapshot with 'snapshot-delete --metadata'.",
   },
+  "memory-foreign": {
+    severity: "error",
+    meaning: "the file that is said to hold the snapshot's memory is something else",
+    advice: "Bring the right file back, or forget the snapshot with 'snapshot-delete --metadata'.",
+  },
   "snapshot-file-size": {
     severity: "error",
     meaning: "a frozen copy is smaller or larger than the disk it is a copy of",

@@ -29,6 +29,7 @@ export class QemuToolstack implements Toolstack {
   readonly live: LiveGuests = {
     savesMemoryLive: true,
     pausesToSave: false,
+    restores: ["qemu"],
     hasGuestAgent: ({ definition }) => hasAgentChannel(readXml(definition.xml)),
   };
   readonly registry: DomainRegistry;

@@ -9,7 +9,7 @@ describe("checkFiles", () => {
     checkFiles({
       stateFiles: [],
       snapshotFiles: [],
-      missingMemory: [],
+      memory: [],
       stems: ["/images/disk"],
       neighbours: names.map((name) => fileAt(`/images/${name}`)),
       named: new Set(),

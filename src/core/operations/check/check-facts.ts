@@ -6,14 +6,23 @@ import type {
   DomainSnapshot,
   ImageRef,
 } from "../../model/index.js";
+import type { Answer } from "../../plan/answer.js";
 import type { BackendRegistry } from "../../plan/backend-registry.js";
 import type { ImageInspectors } from "../../plan/image-inspectors.js";
 import type { ImageNeeds } from "../../plan/image-needs.js";
 import { fileOfDiskSnapshot, findDisk, imageOfDisk, isTaken } from "../../plan/disk-images.js";
 import { definitionsOf } from "../../plan/image-references.js";
-import type { DiskBackend } from "../../ports/index.js";
-import type { FileFacts, Finding, HeldDisk, ImageFact, StateFile } from "../../rules/index.js";
+import type { DiskBackend, MemoryLook } from "../../ports/index.js";
+import type {
+  FileFacts,
+  Finding,
+  HeldDisk,
+  ImageFact,
+  MemoryFile,
+  StateFile,
+} from "../../rules/index.js";
 import type { ServiceContext } from "../shared/context.js";
+import { lookAtMemories } from "../shared/image-facts.js";
 
 /** An image that somebody names. */
 interface NamedImage {
@@ -142,13 +151,14 @@ function filesOfRecord({ memory, disks, revertDisks = [] }: DomainSnapshot): str
 
 /** Looks at the files of the records, at those of snapshots, and at what lies beside them. */
 export async function lookAtFiles(
-  { connection, files }: ServiceContext,
+  context: ServiceContext,
   domainUuid: string,
   images: ReadonlyMap<string, ImageFact>,
   held: readonly HeldDisk[],
   records: readonly DomainSnapshot[],
   needs: ImageNeeds,
 ): Promise<FileFacts> {
+  const { connection, files } = context;
   const stateFiles: StateFile[] = [];
   // Snapshots may keep their files beside their records.
   const ofRecords = new Set(records.flatMap(filesOfRecord));
@@ -160,12 +170,16 @@ export async function lookAtFiles(
   const looked = await Promise.all(paths.map((path) => files.look(path)));
   const memory = connection.toolstack.touchesImages ? records.flatMap(memoryOf) : [];
   const lookedMemory = await Promise.all(memory.map(({ path }) => files.look(path)));
+  const looks = await lookAtMemories(
+    context,
+    memory.map(({ path }) => path),
+  );
   const folders = new Set([...images.keys()].map((path) => path.slice(0, path.lastIndexOf("/"))));
   const neighbours = await Promise.all([...folders].map((folder) => files.list(folder || "/")));
   return {
     stateFiles,
     snapshotFiles: [...looked, ...lookedMemory].filter((file) => file !== undefined),
-    missingMemory: memory.filter((_file, at) => lookedMemory[at] === undefined),
+    memory: memory.map((file) => ({ ...file, ...lookOf(looks.get(file.path)) })),
     neighbours: neighbours.flat(),
     stems: [...images.keys()].map(stemOf),
     named: new Set([
@@ -179,6 +193,11 @@ export async function lookAtFiles(
         : [],
     ),
   };
+}
+
+function lookOf(looked: Answer<MemoryLook | undefined> | undefined): Pick<MemoryFile, "look"> {
+  const look = looked?.known === false ? looked.error : looked?.value;
+  return look ? { look } : {};
 }
 
 function memoryOf({ name, memory }: DomainSnapshot): { snapshot: string; path: string }[] {

@@ -1,13 +1,14 @@
 import { asDomsnapError, DomsnapError } from "../../errors/index.js";
 import type { CreateFlags, Domain, DomainSnapshot } from "../../model/index.js";
 import { planRedefine } from "../../plan/plan-create.js";
+import { assertTakenMemory } from "../../plan/saved-memory.js";
 import type { ParsedSnapshot } from "../../ports/index.js";
 import { prepareRedefine } from "../../rules/index.js";
 import { runUnlessDry, type ServiceContext } from "../shared/context.js";
 import { assertNoDamagedRecord, readCurrent, readHeads } from "../shared/records.js";
 import type { CreateOptions, CreateResult } from "../shared/results.js";
 
-/** Records a snapshot that exists already; the caller holds the domain. No image is touched. */
+/** Records a snapshot that exists already; the caller holds the domain. No image is touched. Throws `memory-foreign`. */
 export async function redefineSnapshot(
   context: ServiceContext,
   domain: Domain,
@@ -31,6 +32,7 @@ export async function redefineSnapshot(
     source,
     probe: context.probe,
   });
+  if (toolstack.touchesImages) await assertMemory(context, snapshot, source);
   store.assertName(snapshot.name);
   assertNoDamagedRecord(heads, snapshot.name);
   const previousCurrent = await readCurrent(context, domain, heads);
@@ -42,6 +44,16 @@ export async function redefineSnapshot(
   });
   await runUnlessDry(context, plan, options);
   return { domain, snapshot, plans: [plan], executed: !options.dryRun, warnings: [] };
+}
+
+/** What the record says already is not asked again: it may be given another name or description. */
+async function assertMemory(
+  { lookAtMemory }: ServiceContext,
+  { memory }: DomainSnapshot,
+  source: DomainSnapshot | undefined,
+): Promise<void> {
+  if (memory?.file === undefined || memory.file === source?.memory?.file) return;
+  assertTakenMemory(memory.file, await lookAtMemory(memory.file));
 }
 
 /**

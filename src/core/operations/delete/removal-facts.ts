@@ -16,7 +16,7 @@ import { assignBackends, type AssignedDisk } from "../shared/choose-backend.js";
 import type { ServiceContext } from "../shared/context.js";
 import { askWhatStandsOn, gatherNeeds } from "../shared/gather-needs.js";
 import { gatherTrust } from "../shared/gather-trust.js";
-import { lookInto, type AskedImage } from "../shared/image-facts.js";
+import { lookAtMemories, lookInto, type AskedImage } from "../shared/image-facts.js";
 import { readAllRecords, type Heads } from "../shared/records.js";
 import type { ChangeOptions } from "../shared/results.js";
 
@@ -56,6 +56,10 @@ export async function gatherRemoval(
   return {
     ...{ domain, snapshot, disks, others, tree: heads.tree, effect, images },
     backends: context.backends,
+    savedMemory: await lookAtMemories(
+      context,
+      [snapshot.memory?.file ?? managedMemory ?? []].flat(),
+    ),
     ...(open ? { openImages: open } : {}),
     ...(managedMemory === undefined ? {} : { managedMemory }),
   };

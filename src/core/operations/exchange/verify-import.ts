@@ -20,11 +20,11 @@ type TakenDisk = DiskSnapshot & { readonly mode: "internal" | "external" };
 export class ImportVerifier {
   readonly #images = new Map<string, Promise<ImageInfo | DomsnapError>>();
 
-  constructor(private readonly context: Pick<ServiceContext, "backends" | "probe">) {}
+  constructor(private readonly context: Pick<ServiceContext, "backends" | "lookAtMemory">) {}
 
   /** Throws what kept it from looking: a snapshot is not left out because a tool has failed. */
   async verify(snapshot: DomainSnapshot): Promise<Verification> {
-    const problems = this.#memoryProblems(snapshot);
+    const problems = await this.#memoryProblems(snapshot);
     const notes: string[] = [];
     for (const disk of snapshot.disks.filter(isTaken)) {
       const domainDisk = findDisk(snapshot.domain, disk.name);
@@ -40,15 +40,14 @@ export class ImportVerifier {
     return { problems, notes };
   }
 
-  #memoryProblems({ memory }: DomainSnapshot): string[] {
+  async #memoryProblems({ memory }: DomainSnapshot): Promise<string[]> {
     if (memory?.file === undefined) return [];
-    const fact = this.context.probe(memory.file);
-    if (fact.kind === "regular" || fact.kind === "block") return [];
-    if (fact.kind === "unknown" && !fact.isImpossible)
-      throw unverified(
-        new DomsnapError("system-error", `cannot access '${memory.file}': ${fact.reason}`),
-      );
-    return [`its memory '${memory.file}' is not there`];
+    const look = await this.context.lookAtMemory(memory.file).catch((thrown: unknown) => {
+      throw unverified(asDomsnapError(thrown));
+    });
+    if (!look) return [`its memory '${memory.file}' is not there`];
+    if (look.format !== undefined) return [];
+    return [`its memory '${memory.file}' is no saved memory: it looks like ${look.looksLike}`];
   }
 
   async #verifyDisk(

@@ -9,7 +9,7 @@ import { assignBackends, type AssignedDisk } from "../shared/choose-backend.js";
 import type { ServiceContext } from "../shared/context.js";
 import { gatherNeeds } from "../shared/gather-needs.js";
 import { gatherTrust } from "../shared/gather-trust.js";
-import { lookAtPlaces, type AskedImage } from "../shared/image-facts.js";
+import { lookAtMemories, type AskedImage } from "../shared/image-facts.js";
 import { readAllRecords, type Heads } from "../shared/records.js";
 import type { ChangeOptions } from "../shared/results.js";
 
@@ -32,6 +32,7 @@ export async function gatherRevert(
   const needs = await gatherNeeds(context, { domain, records }, asked, options);
   const trust = await gatherTrust(context, domain, records, needs, options);
   const { memory } = snapshot;
+  const { restores } = context.connection.toolstack.live ?? {};
   const memoryFiles = fromMemory && memory?.mode === "external" ? [memory.file ?? ""] : [];
   return {
     ...{ domain, snapshot, disks, records, tree: heads.tree, fromMemory },
@@ -39,7 +40,10 @@ export async function gatherRevert(
     backends: context.backends,
     images: { needs, states: new Map(), trust },
     overlayNames: overlayNames(context, frozenImages(disks, snapshot)),
-    places: await lookAtPlaces(context, memoryFiles),
+    savedMemory: {
+      looks: await lookAtMemories(context, memoryFiles),
+      ...(restores && { restores }),
+    },
   };
 }
 

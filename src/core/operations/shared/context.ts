@@ -13,6 +13,7 @@ import type {
   FileProbe,
   HostFiles,
   LockOptions,
+  LookAtMemory,
   OperationMeasures,
   SnapshotDocuments,
   SnapshotExchange,
@@ -29,6 +30,7 @@ export interface ServiceContext {
   readonly documents: SnapshotDocuments;
   readonly probe: FileProbe;
   readonly files: HostFiles;
+  readonly lookAtMemory: LookAtMemory;
   readonly storages: StateStorages;
   readonly claimed: ClaimedImages;
   /** Loaded when it is first asked for, as few calls need it. */

@@ -3,6 +3,7 @@ import type { ImageRef } from "../../model/index.js";
 import { groupBy } from "../../plan/disk-images.js";
 import type { Answer, Locator } from "../../plan/answer.js";
 import type { ImageState, Places } from "../../plan/image-facts.js";
+import type { MemoryLooks } from "../../plan/saved-memory.js";
 import type { DiskBackend } from "../../ports/index.js";
 import type { ServiceContext } from "./context.js";
 
@@ -52,6 +53,15 @@ export async function lookAtPlaces(
 ): Promise<Places> {
   const known = await storages.probeFor(probe, places);
   return new Map(places.map((place) => [place, known(place)]));
+}
+
+/** Looks at files that are said to hold a guest's memory. Throws nothing. */
+export async function lookAtMemories(
+  { lookAtMemory }: Pick<ServiceContext, "lookAtMemory">,
+  files: readonly Locator[],
+): Promise<MemoryLooks> {
+  const looks = files.map(async (file) => [file, await answer(() => lookAtMemory(file))] as const);
+  return new Map(await Promise.all(looks));
 }
 
 async function stateOf(image: ImageRef, backend: AskedImage["backend"]): Promise<ImageState> {

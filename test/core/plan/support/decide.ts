@@ -101,7 +101,7 @@ export function planOfRevert(
     current: world.current,
     images: survey(world, foreign),
     overlayNames: overlayNames(world, frozen, nowSeconds),
-    places: new Map(),
+    savedMemory: { looks: new Map() },
   });
   return planRevert({
     ...{ domain, snapshot, start: "off", stop: isActive(domain), warnings: [] },
@@ -127,6 +127,7 @@ export function planOfDelete(
     disks: keptDisks(snapshot),
     others: [...world.records.values()].filter((record) => record !== snapshot),
     images: survey(world, foreign),
+    savedMemory: new Map(),
     ...(open ? { openImages: open } : {}),
   });
   const sweep = planSweep({ domain, snapshot: name, garbage, swept });

@@ -1,0 +1,2 @@
+export { lookAtMemory } from "./look-at-memory.js";
+export { recognizeMemory } from "./recognize.js";

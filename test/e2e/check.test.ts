@@ -3,6 +3,8 @@ import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
+  mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -11,6 +13,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { patience } from "../../scripts/test-run/patience.cjs";
@@ -262,6 +265,36 @@ describe("check", function () {
       expect(guest.run(["check", "guest", "--repair", "--yes"])).to.include({ status: 0 });
       expect(await codes(), "after the repair").to.deep.equal([]);
     });
+
+  it("changes no file that a document has named elsewhere, unless its folder is named", async () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), "domsnap-check-"));
+    const [copy, leftover] = [
+      join(elsewhere, "copy"),
+      join(elsewhere, "copy.domsnap-partial-0123456789ab"),
+    ];
+    copyFileSync(image(guest, "disk0.copies"), copy);
+    writeFileSync(leftover, "half");
+    chmodSync(copy, 0o644);
+    chmodSync(leftover, 0o644);
+    const document = readFileSync(state(guest, "copies.xml"), "utf8")
+      .replace(/<!--.*?-->/s, "")
+      .replace("<name>copies<", "<name>told<")
+      .replace(image(guest, "disk0.copies"), copy);
+    writeFileSync(image(guest, "told.document"), document);
+    guest.must("snapshot-create", "guest", image(guest, "told.document"), "--redefine");
+    const modeOf = (path: string) => statSync(path).mode & 0o777;
+    try {
+      expect(await codes()).to.include.members(["file-open", "file-leftover"]);
+      const { stdout } = guest.run(["check", "guest", "--repair", "--yes"]);
+      expect(stdout).to.include(`--trust-folder '${elsewhere}'`);
+      expect([modeOf(copy), modeOf(leftover)]).to.deep.equal([0o644, 0o644]);
+      guest.run(["check", "guest", "--repair", "--yes", "--trust-folder", elsewhere]);
+      expect(modeOf(copy)).to.equal(0o600);
+      expect(existsSync(leftover)).to.equal(false);
+    } finally {
+      rmSync(elsewhere, { recursive: true });
+    }
+  });
 
   it("removes nothing that it has not listed", async () => {
     writeFileSync(image(guest, "disk0.copies.domsnap-partial-0123456789ab"), "half");

@@ -108,6 +108,43 @@ describe("bundles", () => {
       expect(statSync(join(bundle(), "images", name)).mode & 0o777, name).to.equal(0o600);
   });
 
+  it("hold no file of the host that a header or a document has named, unless its folder is named", async () => {
+    const elsewhere = join(there.folder, "secret");
+    writeFileSync(elsewhere, Buffer.alloc(1024 * 1024, 7));
+    const image = join(here.folder, "vda.qcow2");
+    const base = join(here.folder, "base.qcow2");
+    const service = await here.service();
+    const refused = async (options = {}) => {
+      const request = { format: "bundle", folder: bundle(), images: true };
+      const error = await expectError(service.export(UUID, request, options), "path-untrusted");
+      expect(error.message).to.include(`'${elsewhere}' would be exported`);
+      expect(existsSync(bundle())).to.equal(false);
+    };
+    // By the header of an image below.
+    renameSync(image, base);
+    qemuImg("create", "-q", "-f", "qcow2", "-F", "raw", "-b", elsewhere, image);
+    await refused();
+    await refused({ dryRun: true });
+    await service.export(
+      UUID,
+      { format: "bundle", folder: bundle(), images: true },
+      { trustFolders: [there.folder] },
+    );
+    expect(imageNames().some((name) => name.endsWith("-secret"))).to.equal(true);
+    rmSync(bundle(), { recursive: true });
+    renameSync(base, image);
+    // By a document.
+    const document = CREATE(
+      "told",
+      `<disk name='vda' snapshot='external'><driver type='raw'/><source file='${elsewhere}'/></disk>`,
+    )
+      .replace("</name>", "</name><state>shutoff</state><creationTime>1</creationTime>")
+      .replace("</domainsnapshot>", `${domainXml(here.folder)}</domainsnapshot>`);
+    await service.create(UUID, document, { redefine: true });
+    await refused();
+    await service.export(UUID, { format: "bundle", folder: bundle() });
+  });
+
   it("go on where an export was interrupted", async () => {
     await exportBundle();
     const [name = ""] = imageNames();

@@ -12,6 +12,7 @@ export type Names = [
   api.CaptureStep,
   api.ChangeOptions,
   api.ChangeResult,
+  api.CheckOptions,
   api.CheckReport,
   api.Consistency,
   api.CreateFlag,
@@ -307,7 +308,10 @@ same<Service["current"], (domain: string) => Promise<string>>(true);
 same<Service["parent"], (domain: string, name: string) => Promise<string>>(true);
 same<Service["listDomains"], () => Promise<readonly api.Domain[]>>(true);
 same<Service["findDomain"], (domain: string) => Promise<api.Domain>>(true);
-same<Service["check"], (domain?: string) => Promise<readonly api.CheckReport[]>>(true);
+same<
+  Service["check"],
+  (domain?: string, options?: api.CheckOptions) => Promise<readonly api.CheckReport[]>
+>(true);
 same<
   Service["prune"],
   (

@@ -29,7 +29,7 @@ export const check = defineCommand({
   async run(context) {
     const service = await context.service();
     const domain = context.args.has("domain") ? (await context.identity()).uuid : undefined;
-    const reports = await service.check(domain);
+    const reports = await service.check(domain, context.changeOptions());
     const wanted = context.args.has("repair") && !context.dryRun;
     const repairable = reports.filter(({ findings }) => findings.some(({ repair }) => repair));
     if (!wanted || repairable.length === 0) {

@@ -84,7 +84,7 @@ function serviceOf(context: ServiceContext): SnapshotService {
     parent: (...args) => parentOfSnapshot(context, ...args),
     delete: (...args) => deleteSnapshot(context, ...args),
     revert: (...args) => revertToSnapshot(context, takeSnapshot, ...args),
-    check: (domain) => checkDomains(context, domain),
+    check: (...args) => checkDomains(context, ...args),
     repair: (...args) => repairDomain(context, ...args),
     prune: (...args) => pruneSnapshots(context, ...args),
     recover: (...args) => recoverDomains(context, ...args),

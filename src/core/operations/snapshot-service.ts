@@ -13,6 +13,7 @@ import type {
   Abandonment,
   ChangeOptions,
   ChangeResult,
+  CheckOptions,
   CheckReport,
   CreateOptions,
   CreateResult,
@@ -92,7 +93,7 @@ export interface SnapshotService {
    * Compares records, images and the toolstack, of one domain or of all, and changes nothing; an
    * interrupted change is a finding. A domain without findings has a report, too.
    */
-  check(domain?: string): Promise<readonly CheckReport[]>;
+  check(domain?: string, options?: CheckOptions): Promise<readonly CheckReport[]>;
   /** Repairs those findings that are still there, and reports what is left. */
   repair(
     domain: string,

@@ -159,6 +159,17 @@ export class ImageNeeds {
     return this.knownToStandOn(locator);
   }
 
+  /** An image with all that it stands on, from the top down. Throws what could not be found out. */
+  chainOf(locator: Locator): Locator[] {
+    const chain = new Set<Locator>();
+    for (let at: Locator | undefined = locator; at !== undefined && !chain.has(at);) {
+      chain.add(at);
+      const below = this.facts.below.get(at);
+      at = below && valueOf(below, at);
+    }
+    return [...chain];
+  }
+
   /** The images that are known to stand on one: there may be others. Throws nothing. */
   knownToStandOn(locator: Locator): Locator[] {
     const id = this.#idOf(locator);

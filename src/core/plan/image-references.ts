@@ -45,6 +45,18 @@ export function knownImages(
   return new Map([...files, ...opened].map((image) => [image.path, image]));
 }
 
+/** What is in the drives is the user's, not the guest's. */
+export function removablePaths(
+  definitions: readonly (DomainDefinition | undefined)[],
+): ReadonlySet<string> {
+  return new Set(
+    definitions
+      .flatMap((definition) => definition?.disks ?? [])
+      .filter(({ device }) => device === "cdrom" || device === "floppy")
+      .flatMap(({ source }) => source?.path ?? []),
+  );
+}
+
 function filesOf(disks: readonly DiskSnapshot[]): ImageRef[] {
   return disks.flatMap((disk) => fileOfDiskSnapshot(disk) ?? []);
 }

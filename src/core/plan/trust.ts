@@ -23,8 +23,7 @@ export class Trust {
    * it is enough to give up a record. */
   assert(locator: Locator, what: string, { isRecordOnly = false } = {}): void {
     if (this.has(locator)) return;
-    const folder = locator.slice(0, locator.lastIndexOf("/")) || "/";
-    const trusting = `Look at it: a document or the header of an image has named it. If it is the domain's, repeat with --trust-folder '${folder}'.`;
+    const trusting = wayToTrust(locator);
     throw new DomsnapError(
       "path-untrusted",
       `'${locator}' would be ${what}, and lies outside of the folders of this domain`,
@@ -33,4 +32,10 @@ export class Trust {
       },
     );
   }
+}
+
+/** What to do about a file that is not trusted. */
+export function wayToTrust(locator: Locator): string {
+  const folder = locator.slice(0, locator.lastIndexOf("/")) || "/";
+  return `Look at it: a document or the header of an image has named it. If it is the domain's, repeat with --trust-folder '${folder}'.`;
 }

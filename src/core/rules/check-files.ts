@@ -18,6 +18,8 @@ export interface FileFacts {
   readonly stems: readonly string[];
   /** Everything beside the images. */
   readonly neighbours: readonly HostFile[];
+  /** Files outside of the folders where the domain's may be: by path, what to do about each. */
+  readonly untrusted: ReadonlyMap<string, string>;
 }
 
 /** A file that a record names as saved memory. */
@@ -40,11 +42,23 @@ const OTHERS = 0o007;
 export function checkFiles(facts: FileFacts): Finding[] {
   return [
     ...facts.stateFiles.flatMap(checkStateFile),
-    ...facts.snapshotFiles.flatMap((file) => openTo(file, OTHERS, "everybody on the host")),
+    ...facts.snapshotFiles
+      .flatMap((file) => openTo(file, OTHERS, "everybody on the host"))
+      .map((finding) => repairTrusted(finding, facts)),
     ...facts.memory.flatMap(checkMemory),
-    ...facts.neighbours.filter((file) => isLeftover(file, facts.stems)).map(leftover),
+    ...facts.neighbours
+      .filter((file) => isLeftover(file, facts.stems))
+      .map((file) => repairTrusted(leftover(file), facts)),
     ...facts.neighbours.filter((file) => isUnnamedCopy(file, facts)).map(unnamedCopy),
   ];
+}
+
+/** What a document or the header of an image has named elsewhere is told, and left alone. */
+function repairTrusted(finding: Finding, { untrusted }: Pick<FileFacts, "untrusted">): Finding {
+  const advice = untrusted.get(finding.subject);
+  if (advice === undefined) return finding;
+  const { repair: _notOffered, ...told } = finding;
+  return { ...told, advice };
 }
 
 function checkMemory({ snapshot, path: subject, look }: MemoryFile): Finding[] {

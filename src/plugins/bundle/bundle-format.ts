@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 
 import { DomsnapError } from "../../core/errors/index.js";
+import { removablePaths } from "../../core/plan/image-references.js";
 import type {
   ExportedFiles,
   ExportFormat,
@@ -12,7 +13,7 @@ import { formatExisting } from "../../xml/libvirt-metadata.js";
 import { makeFolder, OUTPUT_LIMIT_BYTES, writeOutput } from "../../host/output-folder.js";
 import { readStateFile } from "../../host/state-files.js";
 import { sha256Of } from "./checksum.js";
-import { collectImages, removablePaths, type ChainedImage } from "./collect-images.js";
+import { collectImages, type ChainedImage } from "./collect-images.js";
 import { copyPayload, relink, type CopyOptions } from "./copy-payload.js";
 import { formatManifest, MANIFEST, writerOfManifest, type Manifest } from "./manifest.js";
 

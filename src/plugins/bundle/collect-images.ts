@@ -1,6 +1,6 @@
 import { DomsnapError } from "../../core/errors/index.js";
-import type { DomainDefinition, ImageRef } from "../../core/model/index.js";
-import { definitionsOf, knownImages } from "../../core/plan/image-references.js";
+import type { ImageRef } from "../../core/model/index.js";
+import { definitionsOf, knownImages, removablePaths } from "../../core/plan/image-references.js";
 import type { ExportTree } from "../../core/ports/index.js";
 import { readOwnHeader } from "../../qemu-images/backing-chain.js";
 import { imageBelow } from "../../qemu-images/definition-below.js";
@@ -53,17 +53,5 @@ async function belowOf(image: ImageRef): Promise<ImageRef | undefined> {
     {
       hint: "Write the format down with 'qemu-img rebase -u -F FORMAT'; export other images by hand.",
     },
-  );
-}
-
-/** What is in the drives is the user's, not the guest's. */
-export function removablePaths(
-  definitions: readonly (DomainDefinition | undefined)[],
-): ReadonlySet<string> {
-  return new Set(
-    definitions
-      .flatMap((definition) => definition?.disks ?? [])
-      .filter(({ device }) => device === "cdrom" || device === "floppy")
-      .flatMap(({ source }) => source?.path ?? []),
   );
 }

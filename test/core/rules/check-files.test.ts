@@ -10,6 +10,7 @@ describe("checkFiles", () => {
       stateFiles: [],
       snapshotFiles: [],
       memory: [],
+      untrusted: new Map(),
       stems: ["/images/disk"],
       neighbours: names.map((name) => fileAt(`/images/${name}`)),
       named: new Set(),

@@ -7,28 +7,30 @@ import {
   type Finding,
   type Repair,
 } from "../../rules/index.js";
-import { heldDisks, lookAtFiles, lookAtImages, missingBackends } from "./check-facts.js";
+import { heldDisks, lookAtImages, missingBackends } from "./check-facts.js";
+import { lookAtFiles } from "./file-facts.js";
 import { changeDomain, type ServiceContext } from "../shared/context.js";
 import { gatherNeeds } from "../shared/gather-needs.js";
 import { isOf, tellNeed } from "../../plan/needs.js";
 import { ImageNeeds } from "../../plan/image-needs.js";
 import { readEach, readHeads, type RecordFailure } from "../shared/records.js";
-import type { ChangeOptions, CheckReport } from "../shared/results.js";
+import type { ChangeOptions, CheckOptions, CheckReport } from "../shared/results.js";
 
 /** See `SnapshotService.check`. */
 export async function checkDomains(
   context: ServiceContext,
   reference?: string,
+  options: CheckOptions = {},
 ): Promise<CheckReport[]> {
   const { toolstack } = context.connection;
   if (reference !== undefined)
-    return [await checkOne(context, await toolstack.findDomain(reference))];
+    return [await checkOne(context, await toolstack.findDomain(reference), options)];
   const domains = await toolstack.listDomains();
   const everyone = toolstack.touchesImages
     ? await gatherNeeds(context, { domains }, [], {})
     : undefined;
   const reports: CheckReport[] = [];
-  for (const domain of domains) reports.push(await checkOne(context, domain, everyone));
+  for (const domain of domains) reports.push(await checkOne(context, domain, options, everyone));
   return [
     ...reports,
     ...(await unreadableReports(context)),
@@ -45,11 +47,11 @@ export async function repairDomain(
 ): Promise<CheckReport> {
   return changeDomain(context, reference, options, async (domain) => {
     const agreed = new Set(accepted.map(keyOf));
-    const { findings } = await checkOne(context, domain);
+    const { findings } = await checkOne(context, domain, options);
     for (const finding of findings)
       if (finding.repair && agreed.has(keyOf(finding)))
         await repair(context, domain, finding.repair);
-    return checkOne(context, domain);
+    return checkOne(context, domain, options);
   });
 }
 
@@ -87,6 +89,7 @@ async function repair(
 async function checkOne(
   context: ServiceContext,
   domain: Domain,
+  options: CheckOptions,
   everyone?: ImageNeeds,
 ): Promise<CheckReport> {
   const interruption = await openChange(context, domain);
@@ -115,7 +118,11 @@ async function checkOne(
       ...(await checkViews(context, domain)),
       ...checkImages({ images, held, shared }),
       ...checkFiles(
-        await lookAtFiles(context, domain.uuid, images, held, records, needs ?? ImageNeeds.none),
+        await lookAtFiles(
+          context,
+          { domain, records, images, held, needs: needs ?? ImageNeeds.none },
+          options,
+        ),
       ),
     ],
   };

@@ -6,23 +6,14 @@ import type {
   DomainSnapshot,
   ImageRef,
 } from "../../model/index.js";
-import type { Answer } from "../../plan/answer.js";
 import type { BackendRegistry } from "../../plan/backend-registry.js";
 import type { ImageInspectors } from "../../plan/image-inspectors.js";
 import type { ImageNeeds } from "../../plan/image-needs.js";
 import { fileOfDiskSnapshot, findDisk, imageOfDisk, isTaken } from "../../plan/disk-images.js";
 import { definitionsOf } from "../../plan/image-references.js";
-import type { DiskBackend, MemoryLook } from "../../ports/index.js";
-import type {
-  FileFacts,
-  Finding,
-  HeldDisk,
-  ImageFact,
-  MemoryFile,
-  StateFile,
-} from "../../rules/index.js";
+import type { DiskBackend } from "../../ports/index.js";
+import type { Finding, HeldDisk, ImageFact } from "../../rules/index.js";
 import type { ServiceContext } from "../shared/context.js";
-import { lookAtMemories } from "../shared/image-facts.js";
 
 /** An image that somebody names. */
 interface NamedImage {
@@ -142,68 +133,4 @@ async function lookAt(
   } catch (thrown) {
     return { ...fact, chain: below, loops: false, error: asDomsnapError(thrown) };
   }
-}
-
-function filesOfRecord({ memory, disks, revertDisks = [] }: DomainSnapshot): string[] {
-  const images = [...disks, ...revertDisks].map(({ source }) => source?.path);
-  return [memory?.file, ...images].filter((path) => path !== undefined);
-}
-
-/** Looks at the files of the records, at those of snapshots, and at what lies beside them. */
-export async function lookAtFiles(
-  context: ServiceContext,
-  domainUuid: string,
-  images: ReadonlyMap<string, ImageFact>,
-  held: readonly HeldDisk[],
-  records: readonly DomainSnapshot[],
-  needs: ImageNeeds,
-): Promise<FileFacts> {
-  const { connection, files } = context;
-  const stateFiles: StateFile[] = [];
-  // Snapshots may keep their files beside their records.
-  const ofRecords = new Set(records.flatMap(filesOfRecord));
-  for (const { path, known } of await connection.store.files(domainUuid)) {
-    const file = await files.look(path);
-    if (file) stateFiles.push({ ...file, known: known || ofRecords.has(path) });
-  }
-  const paths = [...new Set(held.flatMap(({ file }) => (file ? [file.path] : [])))];
-  const looked = await Promise.all(paths.map((path) => files.look(path)));
-  const memory = connection.toolstack.touchesImages ? records.flatMap(memoryOf) : [];
-  const lookedMemory = await Promise.all(memory.map(({ path }) => files.look(path)));
-  const looks = await lookAtMemories(
-    context,
-    memory.map(({ path }) => path),
-  );
-  const folders = new Set([...images.keys()].map((path) => path.slice(0, path.lastIndexOf("/"))));
-  const neighbours = await Promise.all([...folders].map((folder) => files.list(folder || "/")));
-  return {
-    stateFiles,
-    snapshotFiles: [...looked, ...lookedMemory].filter((file) => file !== undefined),
-    memory: memory.map((file) => ({ ...file, ...lookOf(looks.get(file.path)) })),
-    neighbours: neighbours.flat(),
-    stems: [...images.keys()].map(stemOf),
-    named: new Set([
-      ...ofRecords,
-      ...[...images].flatMap(([path, { chain }]) => [path, ...chain]),
-      ...needs.namesOfNeeded(),
-    ]),
-    rawImages: [...images].flatMap(([path, { image, info }]) =>
-      image.format === "raw" && info
-        ? [{ stem: stemOf(path), sizeBytes: info.virtualSizeBytes }]
-        : [],
-    ),
-  };
-}
-
-function lookOf(looked: Answer<MemoryLook | undefined> | undefined): Pick<MemoryFile, "look"> {
-  const look = looked?.known === false ? looked.error : looked?.value;
-  return look ? { look } : {};
-}
-
-function memoryOf({ name, memory }: DomainSnapshot): { snapshot: string; path: string }[] {
-  return memory?.file === undefined ? [] : [{ snapshot: name, path: memory.file }];
-}
-
-function stemOf(path: string): string {
-  return `${path.replace(/\.[^./]*$/, "")}.`;
 }

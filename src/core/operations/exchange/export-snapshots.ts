@@ -1,7 +1,16 @@
 import { DomsnapError } from "../../errors/index.js";
-import { childrenOf, isActive, type DomainSnapshot, type SnapshotTree } from "../../model/index.js";
+import {
+  childrenOf,
+  isActive,
+  type Domain,
+  type DomainSnapshot,
+  type SnapshotTree,
+} from "../../model/index.js";
+import { definitionsOf, knownImages, removablePaths } from "../../plan/image-references.js";
 import type { ExportFormat } from "../../ports/index.js";
 import { lockOptionsOf, readDomain, type ServiceContext } from "../shared/context.js";
+import { gatherNeeds } from "../shared/gather-needs.js";
+import { gatherTrust } from "../shared/gather-trust.js";
 import { readAllRecords, readHeads } from "../shared/records.js";
 import type { ChangeOptions, ExportRequest, ExportResult } from "../shared/results.js";
 
@@ -24,6 +33,7 @@ export async function exportSnapshots(
   return context.connection.lock.run(domain.uuid, lockOptionsOf(options), async () => {
     const heads = await readHeads(context, domain.uuid);
     const records = await readAllRecords(context, domain.uuid, heads);
+    if (request.images) await assertTrusted(context, domain, records, options);
     const { files, warnings } = await format.write(
       {
         domain,
@@ -43,6 +53,28 @@ export async function exportSnapshots(
       warnings: unsettled ? [unsettled.message, ...warnings] : warnings,
     };
   });
+}
+
+/**
+ * Throws `path-untrusted`: what is copied can be read by whoever gets the copies, and may be any file of
+ * the host that a document or the header of an image has named.
+ */
+async function assertTrusted(
+  context: ServiceContext,
+  domain: Domain,
+  records: readonly DomainSnapshot[],
+  options: ChangeOptions,
+): Promise<void> {
+  const needs = await gatherNeeds(context, { domain, records }, [], {});
+  const trust = await gatherTrust(context, domain, records, needs, options);
+  const definitions = [domain.definition, domain.inactiveDefinition];
+  const removable = removablePaths([...records.flatMap(definitionsOf), ...definitions]);
+  const images = [...knownImages(records, definitions).keys()].filter(
+    (path) => !removable.has(path),
+  );
+  const memory = records.flatMap((record) => record.memory?.file ?? []);
+  for (const path of [...images.flatMap((image) => needs.chainOf(image)), ...memory])
+    trust.assert(path, "exported");
 }
 
 async function findFormat(

@@ -7,8 +7,8 @@ import type { ServiceContext } from "./context.js";
 import type { ChangeOptions } from "./results.js";
 
 /**
- * Asks which of all names that are known lead to where the domain's files may be; see `Trust`. Of
- * devices each counts for itself: their folder is everybody's.
+ * Asks which of some names (by default all that are known) lead to where the domain's files may be;
+ * see `Trust`. Of devices each counts for itself: their folder is everybody's.
  */
 export async function gatherTrust(
   { connection: { store }, files, trustedFolders }: ServiceContext,
@@ -16,9 +16,10 @@ export async function gatherTrust(
   records: readonly DomainSnapshot[],
   needs: ImageNeeds,
   { trustFolders = [] }: Pick<ChangeOptions, "trustFolders">,
+  asked: readonly Locator[] = needs.names,
 ): Promise<Trust> {
   const own = ownPlaces(domain, records);
-  const names = [...new Set([...needs.names, ...own.files])];
+  const names = [...new Set([...asked, ...own.files])];
   const foldersByName = new Map(
     await Promise.all(names.map(async (name) => [name, await files.foldersOf(name)] as const)),
   );

@@ -40,6 +40,9 @@ export interface ChangeOptions {
   readonly lockTimeoutMs?: number;
 }
 
+/** Given to a check: what lies outside of a domain's folders is told, and no repair offered for it. */
+export type CheckOptions = Pick<ChangeOptions, "trustFolders">;
+
 export interface CreateOptions extends ChangeOptions {
   /** Default: as the flag `quiesce` says. */
   readonly quiesce?: QuiesceMode;

@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,7 @@ import { expect } from "chai";
 
 import { patience } from "../../scripts/test-run/patience.cjs";
 import { asDomsnapError } from "../../src/core/errors/index.js";
+import type { ProgressEvent } from "../../src/core/execute/progress-event.js";
 import { operationsOf } from "../../src/core/plan/plan-operations.js";
 import { queryBlockGraph } from "../../src/clients/qmp/index.js";
 import { expectError } from "../../src/testing/index.js";
@@ -19,6 +20,8 @@ import { LiveLab } from "./support/live-lab.js";
 import type { Fault } from "./support/monitor-relay.js";
 
 const child = fileURLToPath(new URL("support/dying-child.mjs", import.meta.url));
+
+const FOUR_MIB = 4 * 1024 * 1024;
 
 describe("a running guest when something goes wrong", function () {
   this.timeout(patience(120_000));
@@ -189,21 +192,42 @@ describe("a running guest when something goes wrong", function () {
     expect(begun).to.include.members(["job-complete", "cont"]);
   });
 
-  it("rolls back when there is no room for the memory", async () => {
+  /** A small file system, and a snapshot whose memory is to go there. */
+  async function onSmall(
+    size: string,
+    work: (small: string, document: string) => Promise<void>,
+  ): Promise<void> {
     const small = join(lab.folder, "small");
-    mkdirSync(small);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", small]);
+    mkdirSync(small, { recursive: true });
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", small]);
     try {
       const memory = `snapshot='external' file='${small}/s.mem'`;
-      const document = lab.document("s", { mode: "external", memory });
-      const error = await expectError(lab.service.create("guest", document, {}), "no-space");
-      expect(error.effect).to.equal("rolled-back");
-      expect(readdirSync(small)).to.deep.equal([]);
+      await work(small, lab.document("s", { mode: "external", memory }));
     } finally {
       execFileSync("umount", [small]);
     }
     await expectUntouched();
-  });
+  }
+
+  it("begins nothing where there is no room for the memory", () =>
+    onSmall("4m", async (small, document) => {
+      const error = await expectError(lab.service.create("guest", document, {}), "no-space");
+      expect(error.effect).to.equal("none");
+      expect(readdirSync(small)).to.deep.equal([]);
+    }));
+
+  it("rolls back where others take the room for the memory meanwhile", () =>
+    onSmall("1g", async (small, document) => {
+      const filler = join(small, "filler");
+      const onProgress = ({ type }: ProgressEvent) => {
+        if (type !== "operation-started" || existsSync(filler)) return;
+        spawnSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=1M"], { stdio: "ignore" });
+        truncateSync(filler, statSync(filler).size - FOUR_MIB);
+      };
+      const create = lab.service.create("guest", document, {}, { onProgress });
+      expect((await expectError(create, "no-space")).effect).to.equal("rolled-back");
+      expect(readdirSync(small)).to.deep.equal(["filler"]);
+    }));
 
   it("rolls back when it is cancelled while the memory is written", async () => {
     const abort = new AbortController();

@@ -15,9 +15,14 @@ export function temporaryName(path: string, purpose: string, token: string): str
 }
 
 /** Parts of overlays (`part-a`, `part-b`) have such names, too, and hold what a guest has written. */
-const TEMPORARY = /\.domsnap-(?:partial|staged|tmp)-[0-9a-f]{12}$/;
+const TEMPORARY = /\.domsnap-(?:partial|staged|tmp)-([0-9a-f]{12})$/;
 
 /** Whether a path is such a name, of a file that is not complete and holds nothing else. */
 export function isTemporaryName(path: string): boolean {
   return TEMPORARY.test(path);
+}
+
+/** The token in such a name; undefined for other paths. */
+export function tokenOf(path: string): string | undefined {
+  return TEMPORARY.exec(path)?.[1];
 }

@@ -1,5 +1,5 @@
 import type { DomsnapError } from "../errors/index.js";
-import { isTemporaryName } from "../model/index.js";
+import { isTemporaryName, tokenOf } from "../model/index.js";
 import type { HostFile, MemoryLook } from "../ports/index.js";
 import type { Finding } from "./check-findings.js";
 
@@ -18,8 +18,18 @@ export interface FileFacts {
   readonly stems: readonly string[];
   /** Everything beside the images. */
   readonly neighbours: readonly HostFile[];
+  /** The changes of all domains that are under way or wait to be settled. */
+  readonly openChanges: OpenChanges;
   /** Files outside of the folders where the domain's may be: by path, what to do about each. */
-  readonly untrusted: ReadonlyMap<string, string>;
+  readonly untrusted: ReadonlyMap<string, Pick<Finding, "advice">>;
+}
+
+/** Changes that have begun and not ended. */
+export interface OpenChanges {
+  /** What is in the names of the files that they make. */
+  readonly tokens: ReadonlySet<string>;
+  /** Why a change may make any file: its journal cannot be read. */
+  readonly unread?: string;
 }
 
 /** A file that a record names as saved memory. */
@@ -47,18 +57,18 @@ export function checkFiles(facts: FileFacts): Finding[] {
       .map((finding) => repairTrusted(finding, facts)),
     ...facts.memory.flatMap(checkMemory),
     ...facts.neighbours
-      .filter((file) => isLeftover(file, facts.stems))
-      .map((file) => repairTrusted(leftover(file), facts)),
+      .filter((file) => isLeftover(file, facts))
+      .map((file) => repairTrusted(leftover(file, facts.openChanges), facts)),
     ...facts.neighbours.filter((file) => isUnnamedCopy(file, facts)).map(unnamedCopy),
   ];
 }
 
 /** What a document or the header of an image has named elsewhere is told, and left alone. */
 function repairTrusted(finding: Finding, { untrusted }: Pick<FileFacts, "untrusted">): Finding {
-  const advice = untrusted.get(finding.subject);
-  if (advice === undefined) return finding;
+  const whatToDo = untrusted.get(finding.subject);
+  if (!whatToDo) return finding;
   const { repair: _notOffered, ...told } = finding;
-  return { ...told, advice };
+  return { ...told, ...whatToDo };
 }
 
 function checkMemory({ snapshot, path: subject, look }: MemoryFile): Finding[] {
@@ -95,8 +105,14 @@ function openTo({ path, kind, mode }: HostFile, bits: number, whom: string): Fin
   return [{ code: "file-open", subject: path, detail, repair: { kind: "restrict-file", path } }];
 }
 
-function isLeftover({ path, kind }: HostFile, stems: readonly string[]): boolean {
-  return kind === "regular" && isTemporaryName(path) && stems.some((stem) => path.startsWith(stem));
+/** What a change is just making is none, and what one has left that waits goes when it is settled. */
+function isLeftover(
+  { path, kind }: HostFile,
+  { stems, openChanges }: Pick<FileFacts, "stems" | "openChanges">,
+): boolean {
+  const token = tokenOf(path);
+  if (kind !== "regular" || token === undefined || openChanges.tokens.has(token)) return false;
+  return stems.some((stem) => path.startsWith(stem));
 }
 
 /** The record of a copy may be lost; it has the size of its disk, and begins with its name. */
@@ -112,7 +128,19 @@ function unnamedCopy({ path, sizeBytes }: HostFile): Finding {
   return { code: "copy-unnamed", subject: path, detail: `it has ${sizeBytes} bytes` };
 }
 
-function leftover({ path, sizeBytes }: HostFile): Finding {
-  const repair = { kind: "remove-file", path } as const;
-  return { code: "file-leftover", subject: path, detail: `it has ${sizeBytes} bytes`, repair };
+function leftover({ path, sizeBytes }: HostFile, { unread }: OpenChanges): Finding {
+  const detail = `it has ${sizeBytes} bytes`;
+  if (unread === undefined)
+    return {
+      code: "file-leftover",
+      subject: path,
+      detail,
+      repair: { kind: "remove-file", path },
+    };
+  return {
+    code: "file-leftover",
+    subject: path,
+    detail: `${detail}, and may be of a change whose journal cannot be read: ${unread}`,
+    advice: "Run 'domsnap recover' first; what cannot be settled is given up with its --abandon.",
+  };
 }

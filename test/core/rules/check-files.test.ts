@@ -11,6 +11,7 @@ describe("checkFiles", () => {
       snapshotFiles: [],
       memory: [],
       untrusted: new Map(),
+      openChanges: { tokens: new Set() },
       stems: ["/images/disk"],
       neighbours: names.map((name) => fileAt(`/images/${name}`)),
       named: new Set(),

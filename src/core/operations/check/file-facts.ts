@@ -3,10 +3,17 @@ import type { Answer } from "../../plan/answer.js";
 import type { ImageNeeds } from "../../plan/image-needs.js";
 import { wayToTrust } from "../../plan/trust.js";
 import type { HostFile, MemoryLook } from "../../ports/index.js";
-import type { FileFacts, HeldDisk, ImageFact, MemoryFile, StateFile } from "../../rules/index.js";
+import type {
+  FileFacts,
+  HeldDisk,
+  ImageFact,
+  MemoryFile,
+  OpenChanges,
+  StateFile,
+} from "../../rules/index.js";
 import type { ServiceContext } from "../shared/context.js";
 import { gatherTrust } from "../shared/gather-trust.js";
-import { lookAtMemories } from "../shared/image-facts.js";
+import { answer, lookAtMemories } from "../shared/image-facts.js";
 import type { CheckOptions } from "../shared/results.js";
 
 /** What is known of a domain when its files are looked at. */
@@ -32,16 +39,19 @@ export async function lookAtFiles(
   const ofDisks = new Set(held.flatMap(({ file }) => (file ? [file.path] : [])));
   const snapshotFiles = await lookAtEach(context, [...ofDisks, ...memoryPaths]);
   const neighbours = await listFolders(context, [...images.keys()]);
-  const asked = [
-    ...snapshotFiles.map(({ path }) => path),
-    ...neighbours.flatMap(({ path }) => (isTemporaryName(path) ? [path] : [])),
-  ];
+  const temporary = neighbours.filter(({ path }) => isTemporaryName(path));
+  // Asked when the files are listed, and not before: a change is in its journal before it makes a file
+  // with its token, and leaves the journal when none is left. So what was listed is of a change that
+  // is found now, or of none that will ever go on.
+  const openChanges = temporary.length > 0 ? await findOpenChanges(context) : NO_CHANGES;
+  const asked = [...snapshotFiles.map(({ path }) => path), ...temporary.map(({ path }) => path)];
   const trust = await gatherTrust(context, domain, records, needs, options, asked);
   return {
     stateFiles: await lookAtStateFiles(context, domain, ofRecords),
     snapshotFiles,
     memory: memory.map((file) => ({ ...file, ...lookOf(looks.get(file.path)) })),
     neighbours,
+    openChanges,
     stems: [...images.keys()].map(stemOf),
     named: new Set([
       ...ofRecords,
@@ -54,9 +64,24 @@ export async function lookAtFiles(
         : [],
     ),
     untrusted: new Map(
-      asked.filter((path) => !trust.has(path)).map((path) => [path, wayToTrust(path)]),
+      asked.filter((path) => !trust.has(path)).map((path) => [path, { advice: wayToTrust(path) }]),
     ),
   };
+}
+
+const NO_CHANGES: OpenChanges = { tokens: new Set() };
+
+/** Of all domains: images may lie in one folder. Throws nothing. */
+async function findOpenChanges({ connection: { journal } }: ServiceContext): Promise<OpenChanges> {
+  const uuids = await answer(() => journal.list());
+  if (!uuids.known) return { tokens: new Set(), unread: uuids.error.message };
+  const tokens = new Set<string>();
+  for (const uuid of uuids.value) {
+    const entry = await answer(() => journal.read(uuid));
+    if (!entry.known) return { tokens, unread: entry.error.message };
+    if (entry.value) tokens.add(entry.value.token);
+  }
+  return { tokens };
 }
 
 /** Snapshots may keep their files beside their records. */

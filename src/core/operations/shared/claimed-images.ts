@@ -10,19 +10,13 @@ import type {
   LockOptions,
 } from "../../ports/index.js";
 
-/** What a plan was decided on is not so any more: nothing was begun, and it can be decided anew. */
-export class Overtaken extends DomsnapError {
-  constructor(place: string) {
-    super("locked", `image '${place}' was changed for another domain meanwhile`, {
-      hint: "Repeat the command.",
-    });
-  }
-}
-
 interface Command {
   readonly token: string;
   readonly since: bigint;
+  /** Whether a plan of it was carried out, or might have been. */
   hasBegun: boolean;
+  /** What told that a plan was decided on what is not so any more. */
+  overtaken?: DomsnapError;
 }
 
 /** Keeps two commands from working on one image at once, by whatever names and for whatever domains. */
@@ -42,13 +36,13 @@ export class ClaimedImages {
    */
   async deciding<Result>(uuid: string, work: () => Promise<Result>): Promise<Result> {
     for (let attempt = 1; ; attempt++) {
-      const command = { token: newToken(), since: this.locks.now(), hasBegun: false };
+      const command: Command = { token: newToken(), since: this.locks.now(), hasBegun: false };
       this.#commands.set(uuid, command);
       try {
         return await work();
       } catch (thrown) {
-        if (!(thrown instanceof Overtaken) || command.hasBegun || attempt === ATTEMPTS)
-          throw thrown;
+        const isOvertaken = thrown !== undefined && thrown === command.overtaken;
+        if (!isOvertaken || command.hasBegun || attempt === ATTEMPTS) throw thrown;
       } finally {
         this.#commands.delete(uuid);
       }
@@ -61,16 +55,18 @@ export class ClaimedImages {
     options: LockOptions,
     work: () => Promise<Result>,
   ): Promise<Result> {
-    if (!this.connection.toolstack.touchesImages) return work();
-    const claims = await this.#claimsOf(plan);
-    if (claims.length === 0) return work();
     const { name, uuid } = plan.domain;
     const command = this.#commands.get(uuid);
+    const claims = this.connection.toolstack.touchesImages ? await this.#claimsOf(plan) : [];
+    if (claims.length === 0) {
+      if (command) command.hasBegun = true;
+      return work();
+    }
     // What a recovery does rests on its journal alone.
     const { token, since } = command ?? { token: newToken(), since: NEVER };
     const begun = async () => {
       const moved = await this.#movedOf(claims);
-      if (moved !== undefined && command) throw new Overtaken(moved);
+      if (moved !== undefined && command) throw overtaken(moved, command);
       if (command) await this.#assertSettled(uuid, claims);
       if (command) command.hasBegun = true;
       return work();
@@ -79,7 +75,7 @@ export class ClaimedImages {
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.locks.run(claims, user, options, begun);
       if ("result" in outcome) return outcome.result;
-      if (command || attempt === ATTEMPTS) throw new Overtaken(outcome.overtaken);
+      if (command || attempt === ATTEMPTS) throw overtaken(outcome.overtaken, command);
     }
   }
 
@@ -114,6 +110,17 @@ export class ClaimedImages {
       if ((await this.files.thing(place)) !== thing) return place;
     return undefined;
   }
+}
+
+/** Nothing was begun: all can be decided anew. */
+function overtaken(place: string, command: Command | undefined): DomsnapError {
+  const error = new DomsnapError(
+    "locked",
+    `image '${place}' was changed for another domain meanwhile`,
+    { hint: "Repeat the command." },
+  );
+  if (command) command.overtaken = error;
+  return error;
 }
 
 function interrupted({ domain: { name } }: Plan, { place }: ImageClaim): DomsnapError {

@@ -1,10 +1,9 @@
 import { expect } from "chai";
 
-import { DomsnapError } from "../../../src/core/errors/index.js";
+import { asDomsnapError, DomsnapError } from "../../../src/core/errors/index.js";
 import type { Plan } from "../../../src/core/model/index.js";
 import { ClaimedImages } from "../../../src/core/operations/shared/claimed-images.js";
 import type { Connection, HostFiles, ImageLocks } from "../../../src/core/ports/index.js";
-import { expectError } from "../../../src/testing/index.js";
 
 const UUID = "11111111-2222-4333-8444-555555555555";
 const PLAN: Plan = {
@@ -67,17 +66,13 @@ describe("a command that claims images", () => {
   it("gives up when that goes on, and when a plan was carried out", async () => {
     const endless = await play(1000, (run) => run(PLAN));
     expect(endless.carriedOut).to.equal(0);
-    await expectError(
-      Promise.reject(endless.failure),
-      "locked",
-      /was changed for another/,
-    );
+    expect(asDomsnapError(endless.failure).message).to.contain("was changed for another");
     const late = await play(1, async (run) => {
       await run(NOTHING);
       await run(PLAN);
     });
     expect([late.decided, late.carriedOut]).to.deep.equal([1, 1]);
-    await expectError(Promise.reject(late.failure), "locked", /was changed for another/);
+    expect(asDomsnapError(late.failure).message).to.contain("was changed for another");
   });
 
   it("does not repeat what fails by itself", async () => {

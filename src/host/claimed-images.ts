@@ -3,16 +3,13 @@ import { constants } from "node:fs";
 import { lstat, mkdir, open, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { DomsnapError } from "../core/errors/index.js";
 import type { ImageClaim, ImageLocks, ImageUser, LockOptions } from "../core/ports/index.js";
 import { whileHolding } from "./held-lock.js";
+import { pollLock, type LockAttempt } from "./poll-lock.js";
 import { systemError } from "./system-error.js";
-import { throwIfAborted } from "./turn-queue.js";
 
-const FIRST_PAUSE_MS = 2;
-const LONGEST_PAUSE_MS = 50;
 /** What is known of an image is written at once, over what was. */
 const NOTE_BYTES = 2048;
 const MAX_NAME_CHARS = 400;
@@ -56,7 +53,9 @@ export class KernelImageLocks implements ImageLocks {
   ): Promise<{ readonly result: Result } | { readonly overtaken: string }> {
     const wanted = sorted(claims);
     if (wanted.length === 0) return { result: await work() };
-    const held = await acquire(await usableFolder(this.folders()), wanted, options);
+    const folder = await usableFolder(this.folders());
+    const deadlineMs = performance.now() + options.timeoutMs;
+    const held = await pollLock(() => takeAll(folder, wanted), deadlineMs, options.signal);
     try {
       const overtaken = await findOvertaken(held, user);
       for (const one of held) await note(one, user, { ended: false, at: this.now() });
@@ -81,31 +80,11 @@ function sorted(claims: readonly ImageClaim[]): ImageClaim[] {
   return [...byThing.values()].sort((a, b) => (a.thing < b.thing ? -1 : 1));
 }
 
-/** Who waits holds nothing. */
-async function acquire(
-  folder: string,
-  claims: readonly ImageClaim[],
-  { timeoutMs, signal }: LockOptions,
-): Promise<Held[]> {
-  const deadlineMs = performance.now() + timeoutMs;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-    throwIfAborted(signal);
-    const taken = await takeAll(folder, claims);
-    if (!("taken" in taken)) return taken.held;
-    const leftMs = deadlineMs - performance.now();
-    if (leftMs <= 0) throw lockedBy(taken.taken, taken.holder);
-    await sleep(Math.min(pauseMs, leftMs), undefined, signal ? { signal } : {}).catch(
-      () => undefined,
-    );
-  }
-}
-
+/** All or none: who waits holds nothing. */
 async function takeAll(
   folder: string,
   claims: readonly ImageClaim[],
-): Promise<
-  { readonly held: Held[] } | { readonly taken: ImageClaim; readonly holder: string | undefined }
-> {
+): Promise<LockAttempt<Held[]>> {
   const { tryLock } = await import("fs-native-extensions");
   const held: Held[] = [];
   let isComplete = false;
@@ -113,11 +92,12 @@ async function takeAll(
     for (const claim of claims) {
       const handle = await openLock(folder, claim);
       held.push({ claim, handle });
-      if (!tryLock(handle.fd, { shared: claim.shared }))
-        return { taken: claim, holder: (await readNote(handle)).holder };
+      if (tryLock(handle.fd, { shared: claim.shared })) continue;
+      const { holder } = await readNote(handle);
+      return { refused: () => lockedBy(claim, holder) };
     }
     isComplete = true;
-    return { held };
+    return { got: held };
   } finally {
     if (!isComplete) for (const { handle } of held) await handle.close();
   }

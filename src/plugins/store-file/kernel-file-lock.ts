@@ -1,22 +1,20 @@
 import { constants, existsSync } from "node:fs";
 import { lstat, open, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { DomsnapError } from "../../core/errors/index.js";
 import type { DomainLock, LockHolder, LockOptions } from "../../core/ports/index.js";
 import { ensureStateFolder, readStateFile, removeTemporaries } from "../../host/state-files.js";
 import { whileHolding } from "../../host/held-lock.js";
+import { pollLock, type LockAttempt } from "../../host/poll-lock.js";
 import { giveOpened, rightfulOwner } from "../../host/rightful-owner.js";
 import { errnoOf, systemError } from "../../host/system-error.js";
-import { throwIfAborted, TurnQueue } from "../../host/turn-queue.js";
+import { TurnQueue } from "../../host/turn-queue.js";
 import { endOrphan, findOrphans } from "./orphans.js";
 import { domainFolder } from "./state-folder.js";
 
 const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 
-const FIRST_PAUSE_MS = 2;
-const LONGEST_PAUSE_MS = 50;
 const OWNER_LIMIT_BYTES = 1024;
 
 /**
@@ -66,7 +64,7 @@ export class KernelFileLock implements DomainLock {
     const deadlineMs = performance.now() + options.timeoutMs;
     return this.#queue.run(path, options, describeOwner("this process"), async () => {
       await ensureStateFolder(path);
-      const handle = await acquire(lock, deadlineMs, options.signal);
+      const handle = await pollLock(() => tryAcquire(lock), deadlineMs, options.signal);
       try {
         removeTemporaries(path);
         return await whileHolding([handle.fd], work);
@@ -78,37 +76,16 @@ export class KernelFileLock implements DomainLock {
   }
 }
 
-/**
- * Asks again and again instead of waiting in the kernel: a waiting call would hold a thread of the
- * pool, and a few of them would keep the owner in this process from finishing.
- */
-async function acquire(
-  path: string,
-  deadlineMs: number,
-  signal: AbortSignal | undefined,
-): Promise<FileHandle> {
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-    throwIfAborted(signal);
-    const handle = await tryAcquire(path);
-    if (handle) return handle;
-    const leftMs = deadlineMs - performance.now();
-    if (leftMs <= 0) throw lockedBy(path);
-    await sleep(Math.min(pauseMs, leftMs), undefined, signal ? { signal } : {}).catch(
-      () => undefined,
-    );
-  }
-}
-
-async function tryAcquire(path: string): Promise<FileHandle | undefined> {
+async function tryAcquire(path: string): Promise<LockAttempt<FileHandle>> {
   const handle = await openLockFile(path);
   try {
-    if (await lockWhole(handle, path)) return handle;
+    if (await lockWhole(handle, path)) return { got: handle };
   } catch (thrown) {
     await handle.close();
     throw systemError(thrown, `cannot lock file '${path}'`);
   }
   await handle.close();
-  return undefined;
+  return { refused: () => lockedBy(path) };
 }
 
 async function openLockFile(path: string): Promise<FileHandle> {
